@@ -1,0 +1,17 @@
+//! The page and the path, as pure values.
+//!
+//! `manifest` reads `towpath.toml`; `path` is the state machine that hauls a release through its
+//! environments; `journal` is the record of what happened; `target` and `runner` are the traits that
+//! drivers implement. Nothing in this crate reads a clock, opens a file or a socket, or knows SQL.
+
+pub mod digest;
+pub mod journal;
+pub mod manifest;
+pub mod names;
+pub mod path;
+pub mod runner;
+pub mod target;
+pub mod time;
+
+pub use digest::Digest;
+pub use time::Time;

@@ -1,0 +1,415 @@
+//! The manifest's values after parsing and validation: every reference resolves, every default is filled in.
+
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    names::{DatabaseName, EnvironmentName, GroupName, ProjectName, RoleName, ServiceName},
+    time::as_millis,
+};
+
+/// A valid manifest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The project's name.
+    pub project: ProjectName,
+    /// Directories, relative to the repository's root, that survive between builds and are never part of an artifact.
+    pub cache: Vec<String>,
+    /// How long a build may take.
+    #[serde(with = "as_millis")]
+    pub build_within: Duration,
+    /// Groups of environments.
+    pub groups: BTreeMap<GroupName, Group>,
+    /// Who holds which role.
+    pub roles: Roles,
+    /// The processes that the project runs.
+    pub services: BTreeMap<ServiceName, Service>,
+    /// The data that they keep.
+    pub databases: BTreeMap<DatabaseName, Database>,
+    /// The environments, in the manifest's order.
+    pub environments: Vec<Environment>,
+    /// Windows in which nothing is deployed.
+    pub freezes: Vec<Freeze>,
+}
+
+/// Roles by name. Without any role, the machine's user may do everything.
+pub type Roles = BTreeMap<RoleName, Role>;
+
+/// A group of environments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// What it is for.
+    pub description: Option<String>,
+    /// Other names that people type.
+    pub aliases: Vec<String>,
+}
+
+/// Who holds a role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Role {
+    /// E-mail addresses, in lower case.
+    pub members: Vec<String>,
+    /// Groups of the identity provider; they count only where a server authenticates people.
+    pub idp_groups: Vec<String>,
+}
+
+/// A process that the project runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// The command that builds it, run in a clean work tree.
+    pub build: Option<String>,
+    /// The file or directory that the build makes, relative to the repository's root.
+    pub artifact: Option<String>,
+    /// The command that runs it, beside its artifact.
+    pub start: String,
+    /// How to tell that it works. Without it, a service counts as healthy while it runs and accepts connections.
+    pub health: HealthCheck,
+    /// How many copies run.
+    pub instances: u16,
+    /// How long it may take to end by itself when stopped.
+    #[serde(with = "as_millis")]
+    pub stop_within: Duration,
+}
+
+/// How to tell that a service works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthCheck {
+    /// The path to GET, answered by a status from 200 to 399; `None` only connects.
+    pub path: Option<String>,
+    /// How long a new instance may take until it is healthy.
+    #[serde(with = "as_millis")]
+    pub within: Duration,
+}
+
+/// A database that services keep.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Database {
+    /// Which engine it is.
+    pub engine: DatabaseEngine,
+    /// The directory of its migrations, relative to the repository's root.
+    pub migrations: Option<String>,
+    /// The variable in which services find its URL.
+    pub url: String,
+}
+
+/// A database engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DatabaseEngine {
+    /// A file, kept by Towpath in its data directory.
+    Sqlite,
+}
+
+/// An environment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Environment {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// What it is.
+    pub description: Option<String>,
+    /// Other names that people type.
+    pub aliases: Vec<String>,
+    /// The group it belongs to.
+    pub group: Option<GroupName>,
+    /// The branch that feeds it.
+    pub branch: Option<BranchPattern>,
+    /// Environments in which a release must be verified before it is admitted here.
+    pub after: Vec<EnvironmentName>,
+    /// The environment that it mirrors.
+    pub mirrors: Option<EnvironmentName>,
+    /// Roles of the people who use it; unless `allow` says otherwise, they may deploy to it and roll it back.
+    pub used_by: Vec<RoleName>,
+    /// Who may do what; each falls back to `used_by`.
+    pub allow: Allow,
+    /// Commands that test the deployed release, in order.
+    pub test: Vec<CommandCheck>,
+    /// Requests made right after the rollout, in order.
+    pub smoke: Vec<HttpCheck>,
+    /// Signatures that a release needs, in order.
+    pub sign_off: Vec<SignOffRule>,
+    /// What is watched after the rollout.
+    pub watch: Option<Watch>,
+    /// What happens when something fails after traffic has moved.
+    pub on_failure: OnFailure,
+    /// How long the release before stays ready to take the traffic back.
+    #[serde(with = "as_millis")]
+    pub keep_warm: Duration,
+    /// Plain configuration, handed to services and commands as variables.
+    pub config: BTreeMap<String, String>,
+    /// Where each service listens; services that are not named here get a free loopback port that stays theirs.
+    pub listen: BTreeMap<ServiceName, SocketAddr>,
+    /// What this environment says about a database.
+    pub databases: BTreeMap<DatabaseName, EnvironmentDatabase>,
+    /// Vendors' things that it uses.
+    pub resources: BTreeMap<String, Resource>,
+}
+
+/// Which roles may do what in an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Allow {
+    /// Deploy to it, promote into it, retry and cancel.
+    pub deploy: Option<Vec<RoleName>>,
+    /// Roll it back.
+    pub rollback: Option<Vec<RoleName>>,
+    /// Lock it, hold it, and release either.
+    pub lock: Option<Vec<RoleName>>,
+}
+
+/// The branches that feed an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BranchPattern(pub String);
+
+impl BranchPattern {
+    /// Whether the pattern names this branch; `*` stands for any run of characters, slashes included.
+    pub fn matches(&self, branch: &str) -> bool {
+        let mut parts = self.0.split('*');
+        let first = parts.next().unwrap_or_default();
+        let Some(mut rest) = branch.strip_prefix(first) else {
+            return false;
+        };
+        let parts: Vec<&str> = parts.collect();
+        let Some((last, middle)) = parts.split_last() else {
+            return rest.is_empty();
+        };
+        for part in middle {
+            match rest.find(part) {
+                Some(at) => rest = &rest[at + part.len()..],
+                None => return false,
+            }
+        }
+        rest.ends_with(last)
+    }
+
+    /// The branch itself, when the pattern names exactly one.
+    pub fn exact(&self) -> Option<&str> {
+        (!self.0.contains('*')).then_some(self.0.as_str())
+    }
+}
+
+/// A command that tests a deployed release; exit status 0 passes, any other fails.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandCheck {
+    /// The command line, run by `sh -c` in a clean work tree of the release's commit.
+    pub run: String,
+    /// How long it may take.
+    #[serde(with = "as_millis")]
+    pub within: Duration,
+}
+
+/// A request and the answer it should get.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpCheck {
+    /// The path to GET.
+    pub get: String,
+    /// The service to ask; the only one, where there is only one.
+    pub service: ServiceName,
+    /// The status expected.
+    pub expect: u16,
+    /// A text that the body must contain.
+    pub contains: Option<String>,
+    /// How long the answer may take.
+    #[serde(with = "as_millis")]
+    pub within: Duration,
+}
+
+/// A signature that a release needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignOffRule {
+    /// Its name, such as `qa`.
+    pub name: String,
+    /// Who may sign.
+    pub role: RoleName,
+    /// How long it is waited for.
+    #[serde(with = "as_millis")]
+    pub within: Duration,
+}
+
+/// What is watched after the rollout, and for how long.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Watch {
+    /// The window.
+    #[serde(with = "as_millis")]
+    pub window: Duration,
+    /// What is asked again and again.
+    pub probes: Vec<Probe>,
+}
+
+/// One thing asked again and again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Probe {
+    /// What is asked.
+    pub check: ProbeCheck,
+    /// How often.
+    #[serde(with = "as_millis")]
+    pub every: Duration,
+    /// How many failures in a row mean that the release is bad.
+    pub max_failures: u32,
+}
+
+/// What a probe asks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeCheck {
+    /// A request; its status and, by `within`, its latency.
+    Http(HttpCheck),
+    /// The share of a service's requests at the proxy that failed since the last look.
+    ErrorRatio {
+        /// The service.
+        service: ServiceName,
+        /// The highest share that passes, from 0 to 1.
+        max: f64,
+    },
+    /// A command.
+    Command(CommandCheck),
+}
+
+impl std::fmt::Display for ProbeCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ProbeCheck::Http(check) => write!(f, "GET {}", check.get),
+            ProbeCheck::ErrorRatio { service, max } => {
+                write!(f, "error ratio of {service} at most {max}")
+            }
+            ProbeCheck::Command(check) => write!(f, "`{}`", check.run),
+        }
+    }
+}
+
+/// What happens when something fails after traffic has moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// The last verified release takes the traffic back.
+    Rollback,
+    /// Everything stays as it is, so that people can look.
+    Hold,
+}
+
+/// What an environment says about a database.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct EnvironmentDatabase {
+    /// It is the database of another environment.
+    pub same_as: Option<EnvironmentName>,
+}
+
+/// A vendor's thing that an environment uses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resource {
+    /// What it does for the environment.
+    pub description: Option<String>,
+    /// The vendor's product, such as `okta`.
+    pub kind: Option<String>,
+    /// The vendor's identifier.
+    pub id: Option<String>,
+    /// Where people look at it.
+    pub link: Option<String>,
+}
+
+/// A window in which nothing is deployed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freeze {
+    /// Its name, such as `year-end`.
+    pub name: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// The environments that it covers, groups resolved.
+    pub environments: Vec<EnvironmentName>,
+    /// The IANA time zone in which it is written.
+    pub zone: String,
+    /// When.
+    pub window: FreezeWindow,
+}
+
+/// When a freeze holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FreezeWindow {
+    /// Once, from a civil date and time up to another.
+    Once {
+        /// The first moment, in the freeze's zone.
+        from: jiff::civil::DateTime,
+        /// The first moment after it.
+        until: jiff::civil::DateTime,
+    },
+    /// Every week, from a day and time up to another; it may span the week's end.
+    Weekly {
+        /// The first day, 1 for Monday to 7 for Sunday.
+        from_day: i8,
+        /// The first moment of that day.
+        from: jiff::civil::Time,
+        /// The last day.
+        until_day: i8,
+        /// The first moment after it.
+        until: jiff::civil::Time,
+    },
+}
+
+impl Manifest {
+    /// Finds an environment by its name or an alias, whatever the case.
+    pub fn environment(&self, typed: &str) -> Option<&Environment> {
+        let typed = typed.to_lowercase();
+        self.environments
+            .iter()
+            .find(|e| e.name.as_str() == typed || e.aliases.contains(&typed))
+    }
+
+    /// The environments that a branch feeds, in the manifest's order.
+    pub fn fed_by<'a>(&'a self, branch: &'a str) -> impl Iterator<Item = &'a Environment> {
+        self.environments.iter().filter(move |e| {
+            e.branch
+                .as_ref()
+                .is_some_and(|pattern| pattern.matches(branch))
+        })
+    }
+
+    /// The environment whose database an environment really uses.
+    pub fn database_home(
+        &self,
+        environment: &EnvironmentName,
+        database: &DatabaseName,
+    ) -> EnvironmentName {
+        let mut home = environment.clone();
+        // `same_as` has no cycles in a valid manifest; the bound keeps an invalid one from spinning.
+        for _ in 0..self.environments.len() {
+            match self
+                .environments
+                .iter()
+                .find(|e| e.name == home)
+                .and_then(|e| e.databases.get(database))
+                .and_then(|d| d.same_as.clone())
+            {
+                Some(next) => home = next,
+                None => break,
+            }
+        }
+        home
+    }
+}
+
+impl Environment {
+    /// Whether an environment is found by this name or alias.
+    pub fn answers_to(&self, typed: &str) -> bool {
+        let typed = typed.to_lowercase();
+        self.name.as_str() == typed || self.aliases.contains(&typed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn branch_patterns() {
+        let matches = |pattern: &str, branch| BranchPattern(pattern.into()).matches(branch);
+        assert!(matches("feature/*", "feature/a"));
+        assert!(matches("feature/*", "feature/a/b"));
+        assert!(!matches("feature/*", "features/a"));
+        assert!(matches("main", "main"));
+        assert!(!matches("main", "maint"));
+        assert!(matches("release-*-rc*", "release-1.2-rc1"));
+        assert!(!matches("a*a", "a"));
+        assert!(matches("*", "anything/at-all"));
+    }
+}

@@ -1,0 +1,1 @@
+//! The process target: services as processes on this machine, each under a shim, behind the proxy.

@@ -1,0 +1,2 @@
+//! towpath
+fn main() {}
