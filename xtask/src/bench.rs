@@ -1,0 +1,37 @@
+//! `cargo xtask bench NAME`: finds the benchmark and hands it the rest of the command line.
+
+use crate::Failure;
+
+/// One benchmark.
+struct Bench {
+    /// The name that people type.
+    name: &'static str,
+    /// Runs it; the arguments are those after the name.
+    run: fn(&[String]) -> Result<(), String>,
+}
+
+/// Every benchmark there is; a new one is a module and a line here.
+const BENCHES: &[Bench] = &[];
+
+/// Runs the benchmark that the first argument names.
+pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
+    let Some((name, rest)) = args.split_first() else {
+        return Err(Failure::Usage("a benchmark's name is missing".into()));
+    };
+    match BENCHES.iter().find(|bench| bench.name == name) {
+        Some(bench) => (bench.run)(rest).map_err(Failure::Failed),
+        None => Err(Failure::Usage(format!("there is no benchmark `{name}`"))),
+    }
+}
+
+/// The benchmarks' names, for the help text.
+pub(crate) fn names() -> String {
+    if BENCHES.is_empty() {
+        return "none yet".into();
+    }
+    BENCHES
+        .iter()
+        .map(|bench| bench.name)
+        .collect::<Vec<_>>()
+        .join(", ")
+}

@@ -1,0 +1,218 @@
+//! Programs that the tests need beside cargo: looks for each, and installs what is missing through the system's package
+//! manager where that is allowed without asking anybody.
+
+use std::{
+    env,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+/// A program that some test runs.
+struct Need {
+    /// Its name on the search path.
+    program: &'static str,
+    /// What needs it.
+    why: &'static str,
+    /// The packages that bring it, in the order of [`MANAGERS`]; empty where that system has another way.
+    packages: [&'static [&'static str]; 4],
+}
+
+/// Every need; a test that needs one more program adds its line here.
+const NEEDS: &[Need] = &[
+    Need {
+        program: "git",
+        why: "tests drive real repositories",
+        packages: [&["git"], &["git"], &["git"], &["git"]],
+    },
+    Need {
+        program: "cc",
+        why: "SQLite is built from its source, and Rust links with it",
+        packages: [&["gcc", "libc6-dev"], &["gcc"], &["gcc", "musl-dev"], &[]],
+    },
+];
+
+/// A system's package manager.
+struct Manager {
+    /// Its program.
+    program: &'static str,
+    /// Arguments that refresh its index, where it does not do so by itself.
+    refresh: Option<&'static [&'static str]>,
+    /// Arguments before the packages to install.
+    install: &'static [&'static str],
+    /// Whether it must run as root.
+    as_root: bool,
+}
+
+/// The package managers that are known.
+const MANAGERS: [Manager; 4] = [
+    Manager {
+        program: "apt-get",
+        refresh: Some(&["update", "-qq"]),
+        install: &["install", "-y", "-qq", "--no-install-recommends"],
+        as_root: true,
+    },
+    Manager {
+        program: "dnf",
+        refresh: None,
+        install: &["install", "-y", "-q"],
+        as_root: true,
+    },
+    Manager {
+        program: "apk",
+        refresh: None,
+        install: &["add", "--no-cache"],
+        as_root: true,
+    },
+    Manager {
+        program: "brew",
+        refresh: None,
+        install: &["install"],
+        as_root: false,
+    },
+];
+
+/// Makes sure that every needed program is there, or says what a person has to do.
+pub(crate) fn ensure() -> Result<(), String> {
+    let missing: Vec<&Need> = NEEDS
+        .iter()
+        .filter(|need| find(need.program).is_none())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for need in &missing {
+        println!("xtask: {} is missing; {}", need.program, need.why);
+    }
+    let names = join(missing.iter().map(|need| need.program));
+    let Some((column, manager)) = MANAGERS
+        .iter()
+        .enumerate()
+        .find(|(_, manager)| find(manager.program).is_some())
+    else {
+        return Err(format!(
+            "please install {names}: no package manager was found here that could do it"
+        ));
+    };
+    let packages: Vec<&str> = missing
+        .iter()
+        .flat_map(|need| need.packages[column])
+        .copied()
+        .collect();
+    if packages.is_empty() {
+        return Err(format!(
+            "please install {names}: {} has no package for it",
+            manager.program
+        ));
+    }
+    let by_hand = format!(
+        "{} {} {}",
+        manager.program,
+        manager.install.join(" "),
+        packages.join(" ")
+    );
+    let Some(prefix) = privilege(manager) else {
+        return Err(format!(
+            "{names} cannot be installed without root or a password; please run as root: {by_hand}"
+        ));
+    };
+    println!("xtask: installing by `{by_hand}`");
+    if let Some(refresh) = manager.refresh {
+        // An index that is a little old often still serves; whether it did shows below.
+        if let Err(why) = call(prefix, manager, refresh, &[]) {
+            println!("xtask: the package index was not refreshed: {why}");
+        }
+    }
+    call(prefix, manager, manager.install, &packages)?;
+    match NEEDS.iter().find(|need| find(need.program).is_none()) {
+        Some(need) => Err(format!(
+            "{} is still missing after `{by_hand}`",
+            need.program
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The executable that a bare name runs, if any.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|directory| directory.join(program))
+        .find(|path| {
+            path.metadata()
+                .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+        })
+}
+
+/// The words to put before a manager's command so that it may install; `None` where it may not.
+fn privilege(manager: &Manager) -> Option<&'static [&'static str]> {
+    if !manager.as_root {
+        return Some(&[]);
+    }
+    let id = Command::new("id").arg("-u").output().ok()?;
+    if id.stdout.trim_ascii() == b"0" {
+        return Some(&[]);
+    }
+    let without_password = Command::new("sudo")
+        .args(["-n", "true"])
+        .stdin(Stdio::null())
+        .output()
+        .is_ok_and(|output| output.status.success());
+    without_password.then_some(&["sudo", "-n"])
+}
+
+/// Runs the manager.
+fn call(
+    prefix: &[&str],
+    manager: &Manager,
+    verb: &[&str],
+    packages: &[&str],
+) -> Result<(), String> {
+    // `env` sets the variable behind sudo too, which would drop it otherwise.
+    let line: Vec<&str> = prefix
+        .iter()
+        .chain(&["env", "DEBIAN_FRONTEND=noninteractive", manager.program])
+        .chain(verb)
+        .chain(packages)
+        .copied()
+        .collect();
+    let shown = line.join(" ");
+    let status = Command::new(line[0])
+        .args(&line[1..])
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|error| format!("could not run `{shown}`: {error}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("`{shown}` failed ({status})"))
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn join<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, before)) => format!("{} and {last}", before.join(", ")),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_found_on_the_search_path_only() {
+        assert!(find("sh").is_some());
+        assert!(find("no-such-program-anywhere").is_none());
+        assert!(find("").is_none(), "a directory is not a program");
+    }
+
+    #[test]
+    fn names_are_joined_as_a_person_would() {
+        assert_eq!(join(["git"].into_iter()), "git");
+        assert_eq!(join(["git", "cc"].into_iter()), "git and cc");
+        assert_eq!(join(["a", "b", "c"].into_iter()), "a, b and c");
+    }
+}
