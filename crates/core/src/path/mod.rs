@@ -1,1 +1,35 @@
 //! The path: how a release travels from environment to environment, as a pure state machine.
+//!
+//! `decide(state, actor, command, now)` says which events a command makes, or why it is refused;
+//! `evolve(state, event)` says what an event changes; `advance` makes the events that need nobody's
+//! command; `next` says what is to be done in the world. Nothing here acts.
+
+mod actor;
+mod advance;
+mod decide;
+mod event;
+mod evidence;
+mod evolve;
+mod freeze;
+mod gate;
+mod next;
+mod plan;
+mod policy;
+mod release;
+mod rollback;
+mod state;
+
+pub use actor::*;
+pub use advance::*;
+pub use decide::*;
+pub use event::*;
+pub use evidence::*;
+pub use evolve::*;
+pub use freeze::*;
+pub use gate::*;
+pub use next::*;
+pub use plan::*;
+pub use policy::*;
+pub use release::*;
+pub use rollback::*;
+pub use state::*;

@@ -1,0 +1,421 @@
+//! What happens without anyone's command: admission, the next step, the end, the way back.
+
+use super::{
+    Action, Answer, Candidate, Deployment, End, Event, Events, Evidence, Fact, Kind, NoReturn,
+    Outcome, Receipt, State, Status, Step, Trigger, Undo, ask_gates, evolve, failure_end,
+    plan_return, return_target, verdict_of_gates,
+};
+use crate::{Time, journal::Stream, manifest::OnFailure, names::DeploymentNumber};
+
+/// The name of the work that removes a deployment's instances again; no step of a plan has it.
+pub const DISCARD: &str = "discard";
+
+/// How long removing instances may take.
+const DISCARD_WITHIN: std::time::Duration = std::time::Duration::from_secs(120);
+
+/// How often it is tried.
+const DISCARD_TRIES: usize = 4;
+
+/// Everything that follows by itself for a deployment at this instant, in order.
+pub fn advance(state: &State, number: DeploymentNumber, now: Time) -> Events {
+    let mut events = Events::new();
+    let mut state = state.clone();
+    // Each round moves the deployment along its finite plan; the bound only guards against a mistake in that.
+    for _ in 0..1000 {
+        let more = match state.deployments.get(&number) {
+            Some(deployment) => transition(&state, deployment, now),
+            None => break,
+        };
+        if more.is_empty() {
+            break;
+        }
+        for (stream, event) in more {
+            let fact = Fact {
+                stream: stream.clone(),
+                at: now,
+                actor: "towpath".into(),
+                event: event.clone(),
+            };
+            evolve(&mut state, &fact);
+            events.push((stream, event));
+        }
+    }
+    events
+}
+
+fn transition(state: &State, deployment: &Deployment, now: Time) -> Events {
+    match deployment.status {
+        Status::Queued => admit(state, deployment, now),
+        Status::Running => run(state, deployment, now),
+        Status::Undoing => undo(state, deployment, now),
+        Status::Ended => Events::new(),
+    }
+}
+
+fn own(deployment: &Deployment, event: Event) -> (Stream, Event) {
+    (Stream::Deployment(deployment.number), event)
+}
+
+fn admit(state: &State, deployment: &Deployment, now: Time) -> Events {
+    if let Some(cancel) = &deployment.cancel {
+        let why = format!("cancelled by {}: {}", cancel.by, cancel.reason);
+        return end(state, deployment, End::Cancelled, why);
+    }
+    if !has_its_turn(state, deployment) {
+        return Events::new();
+    }
+    let Some(release) = state.releases.get(&deployment.plan.release) else {
+        return Events::new();
+    };
+    let gates = ask_gates(state, &Candidate::of(deployment, release), now);
+    match verdict_of_gates(&gates) {
+        Answer::Wait { .. } => Events::new(),
+        Answer::Refuse { reason, .. } => {
+            let mut events = vec![own(deployment, Event::Refused { gates })];
+            events.extend(end(state, deployment, End::Refused, reason));
+            events
+        }
+        Answer::Pass { .. } => {
+            let mut events = vec![own(deployment, Event::Admitted { gates })];
+            let environment = state.environment(&deployment.plan.environment);
+            // A person who deploys to a held environment has looked; that is what the hold was for.
+            if environment.hold.is_some()
+                && !deployment.trigger.is_automatic()
+                && deployment.plan.kind != Kind::Rollback
+            {
+                let stream = Stream::Environment(deployment.plan.environment.clone());
+                events.push((stream, Event::HoldReleased));
+            }
+            events
+        }
+    }
+}
+
+/// Whether the environment is free for this deployment: the one that undoes another takes its place.
+pub(super) fn has_its_turn(state: &State, deployment: &Deployment) -> bool {
+    let environment = state.environment(&deployment.plan.environment);
+    match deployment.trigger {
+        Trigger::Undo { of } => environment.active.is_none_or(|active| active == of),
+        _ => {
+            environment.active.is_none()
+                && environment
+                    .queue
+                    .first()
+                    .is_none_or(|first| *first == deployment.number)
+        }
+    }
+}
+
+fn run(state: &State, deployment: &Deployment, now: Time) -> Events {
+    let Some((step, run)) = deployment.current() else {
+        return Events::new();
+    };
+    if let Some(attempt) = deployment.attempt() {
+        // Only a signature's wait is ours to end; whoever performs the others ends them.
+        let why = match (&step.action, &deployment.cancel) {
+            (Action::SignOff(_), Some(cancel)) => format!("cancelled by {}", cancel.by),
+            (Action::SignOff(rule), None) if now >= attempt.deadline => {
+                format!("nobody signed {:?} by {}", rule.name, attempt.deadline)
+            }
+            _ => return Events::new(),
+        };
+        let outcome = Outcome::Inconclusive { why };
+        let ended = Event::AttemptEnded {
+            key: attempt.key.clone(),
+            outcome,
+            retry_at: None,
+        };
+        return vec![own(deployment, ended)];
+    }
+    if let Some(cancel) = &deployment.cancel {
+        let why = format!("cancelled by {}: {}", cancel.by, cancel.reason);
+        if cancel.in_favour_of.is_some() {
+            return end(state, deployment, End::Cancelled, why);
+        }
+        return take_back(state, deployment, End::Cancelled, why);
+    }
+    match run
+        .last()
+        .map(|attempt| (attempt.outcome.as_ref(), attempt.retry_at))
+    {
+        Some((Some(_), Some(at))) if now < at => Events::new(),
+        Some((Some(outcome), None)) => {
+            let why = format!("{}: {}", step.id, outcome.text());
+            take_back(state, deployment, failure_end(deployment), why)
+        }
+        _ => begin(state, deployment, step, now),
+    }
+}
+
+fn begin(state: &State, deployment: &Deployment, step: &Step, now: Time) -> Events {
+    if step.action.is_effect() && !deployment.has_effects() {
+        let Some(release) = state.releases.get(&deployment.plan.release) else {
+            return Events::new();
+        };
+        // The gates were open at admission; a build may have taken long since, and this is the instant that counts.
+        let gates = ask_gates(state, &Candidate::of(deployment, release), now);
+        match verdict_of_gates(&gates) {
+            Answer::Pass { .. } => {}
+            Answer::Wait { .. } => return Events::new(),
+            Answer::Refuse { reason, .. } => {
+                let mut events = vec![own(deployment, Event::Refused { gates })];
+                events.extend(end(state, deployment, End::Refused, reason));
+                return events;
+            }
+        }
+    }
+    if matches!(step.action, Action::Settle) {
+        let why = match deployment.plan.kind {
+            Kind::Rollback => format!(
+                "{} is back on {}",
+                deployment.plan.environment, deployment.plan.release
+            ),
+            _ => format!(
+                "{} is verified in {}",
+                deployment.plan.release, deployment.plan.environment
+            ),
+        };
+        return end(state, deployment, End::Settled, why);
+    }
+    let index = deployment.cursor();
+    let run = &deployment.steps[index];
+    let number = u32::try_from(run.attempts.len())
+        .unwrap_or(u32::MAX)
+        .saturating_add(1);
+    // All tries of a step share one deadline: a retry or a restart never extends it.
+    let deadline = run
+        .last()
+        .map_or(now + step.within, |earlier| earlier.deadline);
+    let key = format!("{}.{}.{number}", deployment.number, step.id);
+    let started = Event::AttemptStarted {
+        step: step.id.clone(),
+        attempt: number,
+        key: key.clone(),
+        deadline,
+    };
+    let mut events = vec![own(deployment, started)];
+    if let Action::SignOff(rule) = &step.action {
+        events.extend(ask_signature(state, deployment, &rule.name, key, deadline));
+    }
+    events
+}
+
+/// Asks for a signature, unless the same evidence was signed before; what was signed and has changed since is void.
+fn ask_signature(
+    state: &State,
+    deployment: &Deployment,
+    name: &str,
+    key: String,
+    until: Time,
+) -> Events {
+    let Some(release) = state.releases.get(&deployment.plan.release) else {
+        return Events::new();
+    };
+    let evidence = Evidence::of(deployment, release);
+    let mut events = Events::new();
+    let mut signed = None;
+    for signature in &deployment.signatures {
+        let changed = evidence.changed_since(&signature.evidence);
+        if !changed.is_empty() {
+            let name = signature.name.clone();
+            events.push(own(deployment, Event::SignOffVoided { name, changed }));
+        } else if signature.name == name {
+            signed = Some(signature);
+        }
+    }
+    match signed {
+        Some(signature) => {
+            let detail = format!("signed by {} on the same evidence", signature.by);
+            let outcome = Outcome::Passed {
+                detail,
+                receipt: Receipt::Nothing,
+            };
+            events.push(own(
+                deployment,
+                Event::AttemptEnded {
+                    key,
+                    outcome,
+                    retry_at: None,
+                },
+            ));
+        }
+        None => {
+            let name = name.to_owned();
+            events.push(own(
+                deployment,
+                Event::SignOffRequested {
+                    name,
+                    evidence,
+                    until,
+                },
+            ));
+        }
+    }
+    events
+}
+
+/// Begins to take back what a deployment did, as far as that is possible and wanted.
+fn take_back(state: &State, deployment: &Deployment, with: End, why: String) -> Events {
+    if !deployment.switched {
+        let started = deployment
+            .plan
+            .steps
+            .iter()
+            .zip(&deployment.steps)
+            .any(|(step, run)| {
+                matches!(step.action, Action::Start { .. }) && !run.attempts.is_empty()
+            });
+        if !started {
+            return end(state, deployment, with, why);
+        }
+        return vec![own(
+            deployment,
+            Event::Undoing {
+                because: why,
+                how: Undo::Discard,
+            },
+        )];
+    }
+    let environment = &deployment.plan.environment;
+    if deployment.plan.on_failure == OnFailure::Hold {
+        return end(state, deployment, with, why);
+    }
+    match return_target(state, environment, Some(deployment.plan.release)) {
+        Ok(standing) => {
+            let rollback = DeploymentNumber(state.last_deployment + 1);
+            let how = Undo::Rollback {
+                deployment: rollback,
+                to: standing.release,
+            };
+            let plan = Box::new(plan_return(standing));
+            let trigger = Trigger::Undo {
+                of: deployment.number,
+            };
+            vec![
+                own(deployment, Event::Undoing { because: why, how }),
+                (
+                    Stream::Deployment(rollback),
+                    Event::Requested { plan, trigger },
+                ),
+            ]
+        }
+        Err(no_return) => {
+            let with = match no_return {
+                NoReturn::NothingBefore { .. } => with,
+                NoReturn::Schema(_) => End::UndoFailed,
+            };
+            let why = format!("{why}; not taken back: {no_return}");
+            let mut events = end(state, deployment, with, why.clone());
+            events.push(hold(deployment, why));
+            events
+        }
+    }
+}
+
+fn hold(deployment: &Deployment, reason: String) -> (Stream, Event) {
+    (
+        Stream::Environment(deployment.plan.environment.clone()),
+        Event::Held { reason },
+    )
+}
+
+fn undo(state: &State, deployment: &Deployment, now: Time) -> Events {
+    let failure = deployment.failure.as_ref();
+    let why = failure.map(|f| f.why.clone()).unwrap_or_default();
+    match &deployment.undo {
+        Some(Undo::Rollback {
+            deployment: rollback,
+            ..
+        }) => {
+            // It ends this deployment with itself; what is seen here is only a rollback that is gone for another reason.
+            match state
+                .deployments
+                .get(rollback)
+                .and_then(|r| r.ended.as_ref())
+            {
+                Some(ended) if ended.end == End::Settled => {
+                    end(state, deployment, End::RolledBack, why)
+                }
+                Some(ended) => {
+                    let why = format!("{why}; taking it back {}: {}", ended.end, ended.why);
+                    end(state, deployment, End::UndoFailed, why)
+                }
+                None => Events::new(),
+            }
+        }
+        Some(Undo::Discard) | None => {
+            let last = deployment.discard.last();
+            match last.map(|attempt| (attempt.outcome.as_ref(), attempt.retry_at)) {
+                Some((None, _)) => Events::new(),
+                Some((Some(Outcome::Passed { .. }), _)) => end(
+                    state,
+                    deployment,
+                    failure.map_or(End::Failed, |f| f.end),
+                    why,
+                ),
+                Some((Some(_), Some(at))) if now < at => Events::new(),
+                Some((Some(outcome), None)) => {
+                    let why = format!(
+                        "{why}; its instances could not be removed: {}",
+                        outcome.text()
+                    );
+                    end(state, deployment, End::UndoFailed, why)
+                }
+                _ if deployment.discard.len() >= DISCARD_TRIES => {
+                    end(state, deployment, End::UndoFailed, why)
+                }
+                _ => {
+                    let number =
+                        u32::try_from(deployment.discard.len()).unwrap_or(u32::MAX - 1) + 1;
+                    let event = Event::AttemptStarted {
+                        step: DISCARD.into(),
+                        attempt: number,
+                        key: format!("{}.{DISCARD}.{number}", deployment.number),
+                        deadline: last.map_or(now + DISCARD_WITHIN, |earlier| earlier.deadline),
+                    };
+                    vec![own(deployment, event)]
+                }
+            }
+        }
+    }
+}
+
+/// The end of a deployment, and what ends or begins with it.
+fn end(state: &State, deployment: &Deployment, with: End, why: String) -> Events {
+    let mut events = vec![own(
+        deployment,
+        Event::Ended {
+            end: with,
+            why: why.clone(),
+        },
+    )];
+    if deployment.plan.kind == Kind::Rollback && with != End::Refused {
+        let reason = match (&deployment.trigger, with) {
+            (_, End::Settled) => format!(
+                "{} rolled it back to {}",
+                deployment.number, deployment.plan.release
+            ),
+            _ => format!("rollback {} {with}: {why}", deployment.number),
+        };
+        events.push(hold(deployment, reason));
+    }
+    if let Trigger::Undo { of } = deployment.trigger
+        && let Some(undone) = state.deployments.get(&of)
+        && undone.status == Status::Undoing
+    {
+        let failure = undone
+            .failure
+            .as_ref()
+            .map(|f| f.why.clone())
+            .unwrap_or_default();
+        let (end, why) = match with {
+            End::Settled => (End::RolledBack, failure),
+            _ => (
+                End::UndoFailed,
+                format!("{failure}; taking it back {with}: {why}"),
+            ),
+        };
+        events.push(own(undone, Event::Ended { end, why }));
+    }
+    events
+}

@@ -1,0 +1,264 @@
+//! The gates: conditions for admission, asked at admission and again right before the first effect.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Deployment, EnvironmentState, Kind, Policy, Release, Right, State, Trigger, frozen_until,
+    schema_allows,
+};
+use crate::{Time, names::EnvironmentName};
+
+/// A condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gate {
+    /// The release is verified where it must have been before.
+    Verified,
+    /// Nobody vetoed it.
+    NotVetoed,
+    /// It can run on the schema that is there.
+    Schema,
+    /// Nobody else reserved the environment.
+    NotLocked,
+    /// No freeze holds.
+    NotFrozen,
+    /// Automatic deployments are not stopped.
+    NotHeld,
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Gate::Verified => "verified",
+            Gate::NotVetoed => "not vetoed",
+            Gate::Schema => "schema",
+            Gate::NotLocked => "not locked",
+            Gate::NotFrozen => "not frozen",
+            Gate::NotHeld => "not held",
+        })
+    }
+}
+
+/// What a gate says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum Answer {
+    /// Go on.
+    Pass {
+        /// Why, in a line for people.
+        note: String,
+    },
+    /// Not yet.
+    Wait {
+        /// Why.
+        reason: String,
+        /// Who can change that.
+        who: String,
+        /// When it changes by itself.
+        until: Option<Time>,
+    },
+    /// No.
+    Refuse {
+        /// Why.
+        reason: String,
+        /// What to do instead.
+        way_out: String,
+    },
+}
+
+/// A gate with its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateReport {
+    /// Which.
+    pub gate: Gate,
+    /// What it says.
+    pub answer: Answer,
+}
+
+/// What is asked to be let in.
+pub struct Candidate<'a> {
+    /// Why it exists.
+    pub kind: Kind,
+    /// What asked for it.
+    pub trigger: &'a Trigger,
+    /// Who asked for it.
+    pub requested_by: &'a str,
+    /// The rules that it brings.
+    pub policy: &'a Policy,
+    /// The release.
+    pub release: &'a Release,
+    /// The databases that it uses and who keeps them.
+    pub launch: &'a super::Launch,
+}
+
+impl<'a> Candidate<'a> {
+    /// A deployment that waits.
+    pub fn of(deployment: &'a Deployment, release: &'a Release) -> Self {
+        Candidate {
+            kind: deployment.plan.kind,
+            trigger: &deployment.trigger,
+            requested_by: &deployment.requested_by,
+            policy: &deployment.plan.policy,
+            release,
+            launch: &deployment.plan.launch,
+        }
+    }
+}
+
+/// What every gate says to a candidate at this instant.
+pub fn ask_gates(state: &State, candidate: &Candidate<'_>, now: Time) -> Vec<GateReport> {
+    let environment = state.environment(&candidate.policy.environment);
+    let mut reports = vec![report(Gate::NotVetoed, veto(candidate))];
+    reports.push(report(Gate::Schema, schema(state, candidate)));
+    // Taking a release back is for emergencies: only what would make it wrong stops it.
+    if candidate.kind != Kind::Rollback {
+        reports.push(report(Gate::Verified, verified(&environment, candidate)));
+        reports.push(report(Gate::NotLocked, lock(&environment, candidate, now)));
+        reports.push(report(
+            Gate::NotFrozen,
+            freeze(&environment, candidate, now),
+        ));
+        reports.push(report(Gate::NotHeld, hold(&environment, candidate)));
+    }
+    reports
+}
+
+/// All the gates' answers as one: the worst.
+pub fn verdict_of_gates(reports: &[GateReport]) -> Answer {
+    let refused = reports
+        .iter()
+        .find(|r| matches!(r.answer, Answer::Refuse { .. }));
+    let waiting = reports
+        .iter()
+        .find(|r| matches!(r.answer, Answer::Wait { .. }));
+    match refused.or(waiting) {
+        Some(report) => report.answer.clone(),
+        None => Answer::Pass {
+            note: "every gate is open".into(),
+        },
+    }
+}
+
+fn report(gate: Gate, answer: Answer) -> GateReport {
+    GateReport { gate, answer }
+}
+
+fn pass(note: impl Into<String>) -> Answer {
+    Answer::Pass { note: note.into() }
+}
+
+fn veto(candidate: &Candidate<'_>) -> Answer {
+    match &candidate.release.vetoed {
+        None => pass("nobody vetoed it"),
+        Some(veto) => Answer::Refuse {
+            reason: format!(
+                "{} was vetoed by {}: {}",
+                candidate.release.number, veto.by, veto.reason
+            ),
+            way_out: "deploy another release; a veto is for good".into(),
+        },
+    }
+}
+
+fn schema(state: &State, candidate: &Candidate<'_>) -> Answer {
+    match schema_allows(state, candidate.release, candidate.launch) {
+        Ok(()) => pass("it runs on the schema that is there"),
+        Err(obstacle) => Answer::Refuse {
+            reason: obstacle.to_string(),
+            way_out: obstacle.way_out(),
+        },
+    }
+}
+
+fn verified(environment: &EnvironmentState, candidate: &Candidate<'_>) -> Answer {
+    let release = candidate.release;
+    // A release may add a rule for itself, but not drop one that is in force.
+    let in_force = environment.in_force.iter().flat_map(|policy| &policy.after);
+    let mut needed: Vec<&EnvironmentName> = candidate.policy.after.iter().chain(in_force).collect();
+    needed.sort();
+    needed.dedup();
+    let missing: Vec<&EnvironmentName> = needed
+        .iter()
+        .copied()
+        .filter(|name| !release.verified.contains_key(*name))
+        .collect();
+    match (needed.as_slice(), missing.as_slice()) {
+        ([], _) => pass("nothing has to come before"),
+        (needed, []) => pass(format!("verified in {}", list(needed))),
+        (_, missing) => Answer::Refuse {
+            reason: format!(
+                "{} (commit {}) is not verified in {}",
+                release.number,
+                release.source.commit.short(),
+                list(missing)
+            ),
+            way_out: format!(
+                "let it pass {0} first, then `towpath promote {0}`",
+                missing[0]
+            ),
+        },
+    }
+}
+
+fn list(names: &[&EnvironmentName]) -> String {
+    names
+        .iter()
+        .map(|name| name.as_str())
+        .collect::<Vec<_>>()
+        .join(" and ")
+}
+
+fn lock(environment: &EnvironmentState, candidate: &Candidate<'_>, now: Time) -> Answer {
+    match &environment.lock {
+        Some(lock) if lock.until > now && lock.owner != candidate.requested_by => Answer::Wait {
+            reason: format!("locked by {}: {}", lock.owner, lock.reason),
+            who: format!(
+                "{}, or {}",
+                lock.owner,
+                candidate.policy.who_may(Right::Lock)
+            ),
+            until: Some(lock.until),
+        },
+        Some(lock) if lock.until > now => pass("locked by whoever asks"),
+        _ => pass("not locked"),
+    }
+}
+
+fn freeze(environment: &EnvironmentState, candidate: &Candidate<'_>, now: Time) -> Answer {
+    let in_force = environment
+        .in_force
+        .iter()
+        .flat_map(|policy| &policy.freezes);
+    let latest = candidate
+        .policy
+        .freezes
+        .iter()
+        .chain(in_force)
+        .filter_map(|freeze| frozen_until(freeze, now).map(|until| (freeze, until)))
+        .max_by_key(|(_, until)| *until);
+    match latest {
+        None => pass("no freeze holds"),
+        Some((freeze, until)) => Answer::Wait {
+            reason: match &freeze.reason {
+                Some(reason) => format!("frozen by {:?}: {reason}", freeze.name),
+                None => format!("frozen by {:?}", freeze.name),
+            },
+            who: "whoever maintains `freezes` in towpath.toml".into(),
+            until: Some(until),
+        },
+    }
+}
+
+fn hold(environment: &EnvironmentState, candidate: &Candidate<'_>) -> Answer {
+    match &environment.hold {
+        Some(hold) if candidate.trigger.is_automatic() => Answer::Wait {
+            reason: format!("held by {}: {}", hold.by, hold.reason),
+            who: candidate.policy.who_may(Right::Lock),
+            until: None,
+        },
+        Some(_) => pass("held, but a person asks"),
+        None => pass("not held"),
+    }
+}

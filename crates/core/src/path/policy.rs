@@ -1,0 +1,176 @@
+//! Who may do what: roles, and what an environment allows them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Actor, Refusal};
+use crate::{
+    manifest::{Allow, Environment, Freeze, Manifest, Role, Roles, SignOffRule},
+    names::{EnvironmentName, RoleName},
+};
+
+/// The rules of one environment, pinned with a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Policy {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Who holds which role.
+    pub roles: Roles,
+    /// Who uses the environment.
+    pub used_by: Vec<RoleName>,
+    /// Exceptions to that.
+    pub allow: Allow,
+    /// Where a release must be verified first.
+    pub after: Vec<EnvironmentName>,
+    /// Windows in which nothing is deployed here.
+    pub freezes: Vec<Freeze>,
+}
+
+/// Something that only some may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// Deploy, promote, retry, cancel.
+    Deploy,
+    /// Take a release back.
+    Rollback,
+    /// Lock, hold, and release either.
+    Lock,
+}
+
+impl Right {
+    fn verb(self) -> &'static str {
+        match self {
+            Right::Deploy => "deploy to",
+            Right::Rollback => "roll back",
+            Right::Lock => "lock or hold",
+        }
+    }
+
+    fn key(self) -> &'static str {
+        match self {
+            Right::Deploy => "deploy",
+            Right::Rollback => "rollback",
+            Right::Lock => "lock",
+        }
+    }
+}
+
+impl Policy {
+    /// The rules that a manifest gives an environment.
+    pub fn of(manifest: &Manifest, environment: &Environment) -> Policy {
+        Policy {
+            environment: environment.name.clone(),
+            roles: manifest.roles.clone(),
+            used_by: environment.used_by.clone(),
+            allow: environment.allow.clone(),
+            after: environment.after.clone(),
+            freezes: manifest
+                .freezes
+                .iter()
+                .filter(|freeze| freeze.environments.contains(&environment.name))
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// Checks that the actor may do this here. Towpath itself may: it acts on what was decided before.
+    pub fn check(&self, actor: &Actor, right: Right) -> Result<(), Refusal> {
+        let Actor::Person { email, groups } = actor else {
+            return Ok(());
+        };
+        // A project without roles is one person's: the machine's user may do everything.
+        if self.roles.is_empty() {
+            return Ok(());
+        }
+        let allowed = self.allowed(right);
+        if allowed
+            .iter()
+            .any(|role| holds(&self.roles, role, email, groups))
+        {
+            return Ok(());
+        }
+        Err(Refusal::NotAllowed {
+            who: email.clone(),
+            what: format!("{} {}", right.verb(), self.environment),
+            help: match allowed {
+                [] => format!(
+                    "nobody may: name roles in `used_by` or `allow.{}` of [environments.{}]",
+                    right.key(),
+                    self.environment
+                ),
+                roles => format!("ask someone who is {}", describe(&self.roles, roles)),
+            },
+        })
+    }
+
+    /// Checks that the actor may sign this.
+    pub fn check_signer(&self, actor: &Actor, rule: &SignOffRule) -> Result<(), Refusal> {
+        let Actor::Person { email, groups } = actor else {
+            return Err(Refusal::NotAllowed {
+                who: actor.to_string(),
+                what: format!("sign {:?}", rule.name),
+                help: "a signature is a person's".into(),
+            });
+        };
+        if self.roles.is_empty() || holds(&self.roles, &rule.role, email, groups) {
+            return Ok(());
+        }
+        Err(Refusal::NotAllowed {
+            who: email.clone(),
+            what: format!("sign {:?} for {}", rule.name, self.environment),
+            help: format!(
+                "ask someone who is {}",
+                describe(&self.roles, std::slice::from_ref(&rule.role))
+            ),
+        })
+    }
+
+    fn allowed(&self, right: Right) -> &[RoleName] {
+        let own = match right {
+            Right::Deploy => &self.allow.deploy,
+            Right::Rollback => &self.allow.rollback,
+            Right::Lock => &self.allow.lock,
+        };
+        own.as_deref().unwrap_or(&self.used_by)
+    }
+
+    /// The roles that have a right, with their members, for people.
+    pub fn who_may(&self, right: Right) -> String {
+        if self.roles.is_empty() {
+            return "anyone on this machine".into();
+        }
+        describe(&self.roles, self.allowed(right))
+    }
+
+    /// The people of a role, for people.
+    pub fn who_is(&self, role: &RoleName) -> String {
+        describe(&self.roles, std::slice::from_ref(role))
+    }
+}
+
+fn holds(roles: &Roles, role: &RoleName, email: &str, groups: &[String]) -> bool {
+    roles.get(role).is_some_and(
+        |Role {
+             members,
+             idp_groups,
+         }| {
+            members
+                .iter()
+                .any(|member| member.eq_ignore_ascii_case(email))
+                || groups.iter().any(|group| idp_groups.contains(group))
+        },
+    )
+}
+
+fn describe(roles: &Roles, names: &[RoleName]) -> String {
+    let one = |name: &RoleName| {
+        let people: Vec<String> = roles.get(name).map_or_else(Vec::new, |role| {
+            let groups = role.idp_groups.iter().map(|group| format!("group {group}"));
+            role.members.iter().cloned().chain(groups).collect()
+        });
+        match people.as_slice() {
+            [] => format!("{name} (nobody)"),
+            people => format!("{name} ({})", people.join(", ")),
+        }
+    };
+    names.iter().map(one).collect::<Vec<_>>().join(" or ")
+}

@@ -1,0 +1,149 @@
+//! A release: an immutable candidate, built once.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Digest, Time,
+    names::{DatabaseName, DeploymentNumber, EnvironmentName, ReleaseNumber, ServiceName},
+};
+
+/// A commit's full identifier, in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Commit(pub String);
+
+impl Commit {
+    /// The first ten digits, for people.
+    pub fn short(&self) -> &str {
+        self.0.get(..10).unwrap_or(&self.0)
+    }
+}
+
+impl fmt::Display for Commit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// What a release is made from; the same source is the same release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The commit.
+    pub commit: Commit,
+    /// The commit's tree: two commits with one tree hold the same files.
+    pub tree: String,
+    /// Who wrote it.
+    pub author: String,
+    /// The first line of its message.
+    pub subject: String,
+    /// Its parents.
+    pub parents: Vec<Commit>,
+    /// Of `towpath.toml`'s bytes at that commit.
+    pub manifest: Digest,
+    /// Each database's migrations at that commit, in order.
+    pub migrations: BTreeMap<DatabaseName, Vec<Migration>>,
+    /// The services that have something to build, and whether it is there already is said by `artifacts`.
+    pub built_services: Vec<ServiceName>,
+}
+
+/// One migration of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Migration {
+    /// Its place in the order.
+    pub version: i64,
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its text, in hexadecimal.
+    pub checksum: String,
+    /// What it does to older releases.
+    pub contract: Contract,
+}
+
+/// What a migration does to the releases before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Contract {
+    /// They keep working.
+    Expand,
+    /// They break.
+    Contract,
+    /// They keep working on changed data.
+    Data,
+    /// Information is lost.
+    Irreversible,
+    /// Nobody said; treated as breaking.
+    Unknown,
+}
+
+impl Contract {
+    /// Whether a release that does not know the migration still runs after it.
+    pub fn keeps_older_releases(self) -> bool {
+        matches!(self, Contract::Expand | Contract::Data)
+    }
+}
+
+/// A built artifact in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuiltArtifact {
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+    /// The name it has beside the service.
+    pub file_name: String,
+    /// Whether it is an archive (tar) of a directory.
+    pub directory: bool,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+/// A release as the journal tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// Its number.
+    pub number: ReleaseNumber,
+    /// What it is made from.
+    pub source: Source,
+    /// When it was cut.
+    pub cut_at: Time,
+    /// By whom.
+    pub cut_by: String,
+    /// What its build made; `None` until it is built.
+    pub artifacts: Option<BTreeMap<ServiceName, BuiltArtifact>>,
+    /// Why it must never be deployed again.
+    pub vetoed: Option<Veto>,
+    /// The environments in which its latest deployment passed every phase.
+    pub verified: BTreeMap<EnvironmentName, DeploymentNumber>,
+}
+
+/// A decision that a release is never deployed again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Veto {
+    /// By whom.
+    pub by: String,
+    /// When.
+    pub at: Time,
+    /// Why.
+    pub reason: String,
+}
+
+impl Release {
+    /// The digest over commit, manifest, artifacts and migrations; `None` until it is built.
+    pub fn digest(&self) -> Option<Digest> {
+        #[derive(Serialize)]
+        struct Contents<'a> {
+            commit: &'a Commit,
+            manifest: Digest,
+            artifacts: &'a BTreeMap<ServiceName, BuiltArtifact>,
+            migrations: &'a BTreeMap<DatabaseName, Vec<Migration>>,
+        }
+        self.artifacts.as_ref().map(|artifacts| {
+            Digest::of_value(&Contents {
+                commit: &self.source.commit,
+                manifest: self.source.manifest,
+                artifacts,
+                migrations: &self.source.migrations,
+            })
+        })
+    }
+}
