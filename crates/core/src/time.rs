@@ -47,10 +47,15 @@ fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Reads a duration as people write it in the manifest: `20s`, `10m`, `1h 30m`, `250ms`.
+/// Reads a duration as people write it in the manifest: `20s`, `10m`, `1h 30m`, `250ms`, `7d`.
+///
+/// A day is 24 hours and a week seven days; months and years have no fixed length and are refused.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let span: jiff::SignedDuration = text.parse().map_err(|_| bad_duration(text))?;
-    Duration::try_from(span).map_err(|_| bad_duration(text))
+    let span: jiff::Span = text.parse().map_err(|_| bad_duration(text))?;
+    span.to_duration(jiff::SpanRelativeTo::days_are_24_hours())
+        .ok()
+        .and_then(|span| Duration::try_from(span).ok())
+        .ok_or_else(|| bad_duration(text))
 }
 
 fn bad_duration(text: &str) -> String {
@@ -103,7 +108,17 @@ mod tests {
     fn durations_are_read_as_people_write_them() {
         assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(parse_duration("1h 30m"), Ok(Duration::from_secs(5400)));
-        for bad in ["", "10", "-3s", "soon"] {
+        assert_eq!(parse_duration("7d"), Ok(Duration::from_secs(7 * 86_400)));
+        assert_eq!(parse_duration("2w"), Ok(Duration::from_secs(14 * 86_400)));
+        for bad in [
+            "",
+            "10",
+            "-3s",
+            "soon",
+            "1y",
+            "2mo",
+            "99999999999999999999h",
+        ] {
             assert!(parse_duration(bad).is_err(), "{bad}");
         }
     }
