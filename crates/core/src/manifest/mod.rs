@@ -1,5 +1,32 @@
-//! `towpath.toml`: what a team's environments are. Reading it is in `parse` and `validate`; these are its values.
+//! `towpath.toml`: what a team's environments are.
+//!
+//! [`parse`] goes from text to values in four steps: `parse` has the TOML read, `read` takes each key
+//! (by `table`, from the one list of them in `keys`), `check` looks across the whole, `build` resolves.
+//! `model` are the values; `problem` is what is told to people when something is wrong.
 
+mod build;
+mod check;
+mod code;
+mod format;
+mod keys;
 mod model;
+mod moment;
+mod parse;
+mod problem;
+mod read;
+mod report;
+mod schema;
+mod starter;
+mod suggest;
+mod table;
+mod written;
 
+#[cfg(test)]
+mod tests;
+
+pub use code::CODES;
 pub use model::*;
+pub use parse::{Parsed, parse};
+pub use problem::{Problem, Problems, Severity};
+pub use schema::schema;
+pub use starter::starter;

@@ -14,6 +14,9 @@ use crate::{
 pub struct Manifest {
     /// The project's name.
     pub project: ProjectName,
+    /// What the project is.
+    #[serde(default)]
+    pub description: Option<String>,
     /// Directories, relative to the repository's root, that survive between builds and are never part of an artifact.
     pub cache: Vec<String>,
     /// How long a build may take.

@@ -1,0 +1,21 @@
+//! Checks across the manifest: that names are used once, references lead somewhere, and what it asks for can happen.
+
+mod cycles;
+mod environments;
+mod names;
+mod people;
+mod services;
+
+pub(super) use names::Directory;
+
+use super::{report::Report, written::Written};
+
+/// Adds every problem of a manifest whose parts are each well-formed.
+pub(super) fn manifest(written: &Written, report: &Report) {
+    let directory = Directory::of(written);
+    names::check(written, report);
+    environments::check(written, &directory, report);
+    cycles::check(written, &directory, report);
+    people::check(written, report);
+    services::check(written, report);
+}

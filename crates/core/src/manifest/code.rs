@@ -1,0 +1,124 @@
+//! The stable codes of the manifest's problems, each with its meaning. Texts for people are written where a problem is found.
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $code:literal;)+) => {
+        $($(#[doc = $doc])+ pub const $name: &str = $code;)+
+
+        /// Every code with its meaning, for the reference and for the tests.
+        pub const CODES: &[(&str, &str)] = &[$(($code, concat!($($doc),+))),+];
+    };
+}
+
+codes! {
+    /// The text is not TOML.
+    SYNTAX = "manifest::syntax";
+    /// The file is larger than any manifest needs to be.
+    TOO_LARGE = "manifest::too-large";
+    /// A key has more parts than any manifest needs.
+    TOO_DEEP = "manifest::too-deep";
+    /// There are more problems than are worth showing.
+    TOO_MANY = "manifest::too-many-problems";
+    /// A table has a key that Towpath does not know.
+    UNKNOWN_KEY = "manifest::unknown-key";
+    /// A required key is missing.
+    MISSING_KEY = "manifest::missing-key";
+    /// A value is of the wrong type.
+    WRONG_TYPE = "manifest::wrong-type";
+    /// A text is empty, or has characters that it must not have.
+    BAD_TEXT = "manifest::bad-text";
+    /// A name has characters that names do not have.
+    BAD_NAME = "manifest::bad-name";
+    /// A duration is not written as one.
+    BAD_DURATION = "manifest::bad-duration";
+    /// A number is out of its range.
+    BAD_NUMBER = "manifest::bad-number";
+    /// A path leaves the repository, or is empty.
+    BAD_PATH = "manifest::bad-path";
+    /// The path of a request does not start with a slash.
+    BAD_URL_PATH = "manifest::bad-url-path";
+    /// A link is not a web address.
+    BAD_LINK = "manifest::bad-link";
+    /// A text cannot name an environment variable.
+    BAD_VARIABLE = "manifest::bad-variable";
+    /// A text is not an address to listen on.
+    BAD_ADDRESS = "manifest::bad-address";
+    /// A member is not an e-mail address.
+    BAD_EMAIL = "manifest::bad-email";
+    /// A text cannot name a branch.
+    BAD_BRANCH = "manifest::bad-branch";
+    /// A value is none of those that a key allows.
+    BAD_CHOICE = "manifest::bad-choice";
+    /// A text is not a date and time.
+    BAD_MOMENT = "manifest::bad-moment";
+    /// A text is not a weekly window.
+    BAD_WEEK = "manifest::bad-week";
+    /// A time zone is not in the IANA database.
+    BAD_ZONE = "manifest::bad-zone";
+    /// A database engine is known, but cannot be used yet.
+    UNSUPPORTED_ENGINE = "manifest::unsupported-engine";
+    /// A probe asks nothing, or more than one thing.
+    PROBE_KIND = "manifest::probe-kind";
+    /// A key has no meaning beside another one.
+    KEY_DOES_NOT_FIT = "manifest::key-does-not-fit";
+    /// An alias names two things.
+    ALIAS_TWICE = "manifest::alias-twice";
+    /// A group is nowhere described.
+    UNKNOWN_GROUP = "manifest::unknown-group";
+    /// An environment is nowhere described.
+    UNKNOWN_ENVIRONMENT = "manifest::unknown-environment";
+    /// A role is nowhere defined.
+    UNKNOWN_ROLE = "manifest::unknown-role";
+    /// A service is nowhere described.
+    UNKNOWN_SERVICE = "manifest::unknown-service";
+    /// A database is nowhere described.
+    UNKNOWN_DATABASE = "manifest::unknown-database";
+    /// Environments wait for one another in a circle.
+    AFTER_CYCLE = "manifest::after-cycle";
+    /// Environments lend one another the same database in a circle.
+    SAME_AS_CYCLE = "manifest::same-as-cycle";
+    /// An environment mirrors itself.
+    MIRRORS_ITSELF = "manifest::mirrors-itself";
+    /// Nothing can ever reach an environment.
+    NO_WAY_IN = "manifest::no-way-in";
+    /// One branch feeds two environments.
+    SAME_BRANCH = "manifest::same-branch";
+    /// There is no environment.
+    NO_ENVIRONMENT = "manifest::no-environment";
+    /// Two services listen on the same address.
+    SAME_ADDRESS = "manifest::same-address";
+    /// Something asks a service, and the project has none.
+    NO_SERVICE = "manifest::no-service";
+    /// A check does not say which of several services it asks.
+    WHICH_SERVICE = "manifest::which-service";
+    /// A variable belongs to Towpath or to a database.
+    RESERVED_VARIABLE = "manifest::reserved-variable";
+    /// Two databases are found in the same variable.
+    VARIABLE_TWICE = "manifest::variable-twice";
+    /// Two sign-offs of an environment have the same name.
+    SIGN_OFF_TWICE = "manifest::sign-off-twice";
+    /// Nobody can hold a role.
+    ROLE_WITHOUT_PEOPLE = "manifest::role-without-people";
+    /// There are fewer people than signatures needed.
+    TOO_FEW_SIGNERS = "manifest::too-few-signers";
+    /// A freeze says not, or in two ways, when it holds.
+    FREEZE_WINDOW = "manifest::freeze-window";
+    /// A freeze ends before it starts.
+    FREEZE_BACKWARDS = "manifest::freeze-backwards";
+    /// Two freezes have the same name.
+    FREEZE_TWICE = "manifest::freeze-twice";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CODES;
+
+    #[test]
+    fn codes_are_distinct_and_explained() {
+        let distinct: std::collections::BTreeSet<_> = CODES.iter().map(|(code, _)| code).collect();
+        assert_eq!(distinct.len(), CODES.len());
+        for (code, meaning) in CODES {
+            assert!(code.starts_with("manifest::"), "{code}");
+            assert!(meaning.trim().ends_with('.'), "{code}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Reads environments and what each says about databases, services and resources.
+
+use super::checks;
+use crate::manifest::{
+    OnFailure, Resource,
+    format::address,
+    table::{At, Table},
+    written::{Allow, Environment, EnvironmentDatabase, EnvironmentService, Name},
+};
+
+pub(super) fn environments(root: &Table<'_>) -> Vec<Environment> {
+    let tables = root.tables("environments").into_iter();
+    tables
+        .map(|(name, table)| environment(name, &table))
+        .collect()
+}
+
+fn environment(name: Name, table: &Table<'_>) -> Environment {
+    // A way in that is refused is no reason to say that there is none.
+    let says = |key| table.says(key);
+    let has_way_in = table.is_broken() || ["branch", "after", "used_by"].into_iter().any(says);
+    Environment {
+        name,
+        description: table.plain("description"),
+        aliases: table.texts("aliases").unwrap_or_default(),
+        group: table.text("group"),
+        branch: table.text("branch"),
+        after: table.texts("after").unwrap_or_default(),
+        mirrors: table.text("mirrors"),
+        used_by: table.texts("used_by").unwrap_or_default(),
+        has_way_in,
+        allow: allow(table),
+        test: checks::tests(table),
+        smoke: checks::smoke(table),
+        sign_off: checks::sign_offs(table),
+        watch: checks::watch(table),
+        on_failure: on_failure(table),
+        keep_warm: table.duration("keep_warm"),
+        config: table.variables("config"),
+        databases: databases(table),
+        services: services(table),
+        resources: table
+            .tables("resources")
+            .into_iter()
+            .map(|(name, table)| (name.value, resource(&table)))
+            .collect(),
+    }
+}
+
+fn allow(environment: &Table<'_>) -> Allow {
+    let Some(table) = environment.table("allow") else {
+        return Allow::default();
+    };
+    Allow {
+        deploy: table.texts("deploy"),
+        rollback: table.texts("rollback"),
+        lock: table.texts("lock"),
+    }
+}
+
+fn on_failure(table: &Table<'_>) -> Option<OnFailure> {
+    table
+        .text("on_failure")
+        .map(|word| match word.value.as_str() {
+            "rollback" => OnFailure::Rollback,
+            _ => OnFailure::Hold,
+        })
+}
+
+fn databases(environment: &Table<'_>) -> Vec<EnvironmentDatabase> {
+    let read = |(name, table): (Name, Table<'_>)| EnvironmentDatabase {
+        name,
+        same_as: table.text("same_as"),
+    };
+    environment
+        .tables("databases")
+        .into_iter()
+        .map(read)
+        .collect()
+}
+
+fn services(environment: &Table<'_>) -> Vec<EnvironmentService> {
+    let read = |(name, table): (Name, Table<'_>)| EnvironmentService {
+        name,
+        listen: table
+            .text("listen")
+            .and_then(|text| Some(At::new(address(&text.value).ok()?, text.span))),
+    };
+    environment
+        .tables("services")
+        .into_iter()
+        .map(read)
+        .collect()
+}
+
+fn resource(table: &Table<'_>) -> Resource {
+    Resource {
+        description: table.plain("description"),
+        kind: table.plain("kind"),
+        id: table.plain("id"),
+        link: table.plain("link"),
+    }
+}

@@ -1,0 +1,106 @@
+//! Reads the project itself, its groups, roles, services and databases.
+
+use super::values;
+use crate::manifest::{
+    Database, DatabaseEngine, HealthCheck, Service,
+    table::{At, Table},
+    written::{Group, Name, Project, Role, WrittenDatabase},
+};
+
+pub(super) fn project(root: &Table<'_>) -> Project {
+    let Some(table) = root.table("project") else {
+        return Project {
+            name: String::new(),
+            description: None,
+            cache: Vec::new(),
+            build_within: std::time::Duration::ZERO,
+        };
+    };
+    Project {
+        name: table.plain("name").unwrap_or_default(),
+        description: table.plain("description"),
+        cache: values(table.texts("cache")),
+        build_within: table.duration("build_within"),
+    }
+}
+
+pub(super) fn groups(root: &Table<'_>) -> Vec<Group> {
+    let read = |(name, table): (Name, Table<'_>)| Group {
+        name,
+        description: table.plain("description"),
+        aliases: table.texts("aliases").unwrap_or_default(),
+    };
+    root.tables("groups").into_iter().map(read).collect()
+}
+
+pub(super) fn roles(root: &Table<'_>) -> Vec<Role> {
+    let read = |(name, table): (Name, Table<'_>)| {
+        let mut members = values(table.texts("members"));
+        for member in &mut members {
+            *member = member.to_lowercase();
+        }
+        Role {
+            name,
+            has_people: table.is_broken() || table.says("members") || table.says("idp_groups"),
+            members: distinct(members),
+            idp_groups: distinct(values(table.texts("idp_groups"))),
+        }
+    };
+    root.tables("roles").into_iter().map(read).collect()
+}
+
+/// The texts, each once, in their order.
+fn distinct(texts: Vec<String>) -> Vec<String> {
+    let mut seen = std::collections::HashSet::new();
+    texts
+        .into_iter()
+        .filter(|text| seen.insert(text.clone()))
+        .collect()
+}
+
+pub(super) fn services(root: &Table<'_>) -> Vec<(Name, Service)> {
+    let tables = root.tables("services").into_iter();
+    tables
+        .map(|(name, table)| (name, service(&table)))
+        .collect()
+}
+
+fn service(table: &Table<'_>) -> Service {
+    Service {
+        build: table.plain("build"),
+        artifact: table.plain("artifact"),
+        start: table.plain("start").unwrap_or_default(),
+        health: health(table),
+        instances: u16::try_from(table.integer("instances")).unwrap_or(1),
+        stop_within: table.duration("stop_within"),
+    }
+}
+
+fn health(service: &Table<'_>) -> HealthCheck {
+    let written = service.table("health");
+    let table = written.unwrap_or_else(|| service.absent("health"));
+    HealthCheck {
+        path: table.plain("path"),
+        within: table.duration("within"),
+    }
+}
+
+pub(super) fn databases(root: &Table<'_>) -> Vec<WrittenDatabase> {
+    let read = |(name, table): (Name, Table<'_>)| {
+        // Another engine than this one has been refused by its format.
+        table.text("engine");
+        let url = table
+            .text("url")
+            .unwrap_or_else(|| At::new(String::new(), table.span.clone()));
+        WrittenDatabase {
+            name,
+            url: url.span,
+            database: Database {
+                engine: DatabaseEngine::Sqlite,
+                migrations: table.plain("migrations"),
+                url: url.value,
+            },
+        }
+    };
+    root.tables("databases").into_iter().map(read).collect()
+}

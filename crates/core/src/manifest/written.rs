@@ -1,0 +1,173 @@
+//! The manifest as written: formats checked, references still unresolved, each beside its place in the text.
+
+use std::{collections::BTreeMap, net::SocketAddr, ops::Range, time::Duration};
+
+use super::{CommandCheck, Database, FreezeWindow, OnFailure, Resource, Service, table::At};
+
+/// A name, or a reference to one, and its place.
+pub(super) type Name = At<String>;
+
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) project: Project,
+    pub(super) groups: Vec<Group>,
+    pub(super) roles: Vec<Role>,
+    pub(super) services: Vec<(Name, Service)>,
+    pub(super) databases: Vec<WrittenDatabase>,
+    pub(super) environments: Vec<Environment>,
+    pub(super) freezes: Vec<Freeze>,
+}
+
+#[derive(Debug)]
+pub(super) struct Project {
+    pub(super) name: String,
+    pub(super) description: Option<String>,
+    pub(super) cache: Vec<String>,
+    pub(super) build_within: Duration,
+}
+
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) name: Name,
+    pub(super) description: Option<String>,
+    pub(super) aliases: Vec<Name>,
+}
+
+#[derive(Debug)]
+pub(super) struct Role {
+    pub(super) name: Name,
+    pub(super) members: Vec<String>,
+    pub(super) idp_groups: Vec<String>,
+    /// Whether it says who holds it, be it wrongly.
+    pub(super) has_people: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct WrittenDatabase {
+    pub(super) name: Name,
+    /// The span of its `url`, or of its header where that is left out.
+    pub(super) url: Range<usize>,
+    pub(super) database: Database,
+}
+
+#[derive(Debug)]
+pub(super) struct Environment {
+    pub(super) name: Name,
+    pub(super) description: Option<String>,
+    pub(super) aliases: Vec<Name>,
+    pub(super) group: Option<Name>,
+    pub(super) branch: Option<Name>,
+    pub(super) after: Vec<Name>,
+    pub(super) mirrors: Option<Name>,
+    pub(super) used_by: Vec<Name>,
+    /// Whether it says how releases come to it, be it wrongly.
+    pub(super) has_way_in: bool,
+    pub(super) allow: Allow,
+    pub(super) test: Vec<CommandCheck>,
+    pub(super) smoke: Vec<Http>,
+    pub(super) sign_off: Vec<SignOff>,
+    pub(super) watch: Option<Watch>,
+    pub(super) on_failure: Option<OnFailure>,
+    pub(super) keep_warm: Duration,
+    pub(super) config: Vec<(Name, String)>,
+    pub(super) databases: Vec<EnvironmentDatabase>,
+    pub(super) services: Vec<EnvironmentService>,
+    pub(super) resources: BTreeMap<String, Resource>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Allow {
+    pub(super) deploy: Option<Vec<Name>>,
+    pub(super) rollback: Option<Vec<Name>>,
+    pub(super) lock: Option<Vec<Name>>,
+}
+
+impl Allow {
+    /// Every role it names.
+    pub(super) fn roles(&self) -> impl Iterator<Item = &Name> {
+        [&self.deploy, &self.rollback, &self.lock]
+            .into_iter()
+            .flatten()
+            .flatten()
+    }
+}
+
+/// The service that a check asks.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) service: Option<Name>,
+    /// The whole check, where no service is named.
+    pub(super) span: Range<usize>,
+}
+
+#[derive(Debug)]
+pub(super) struct Http {
+    pub(super) get: String,
+    pub(super) asked: Asked,
+    pub(super) expect: u16,
+    pub(super) contains: Option<String>,
+    pub(super) within: Duration,
+}
+
+#[derive(Debug)]
+pub(super) struct SignOff {
+    pub(super) name: Name,
+    pub(super) role: Option<Name>,
+    pub(super) within: Duration,
+}
+
+#[derive(Debug)]
+pub(super) struct Watch {
+    pub(super) window: Duration,
+    pub(super) probes: Vec<Probe>,
+}
+
+#[derive(Debug)]
+pub(super) struct Probe {
+    pub(super) check: ProbeCheck,
+    pub(super) every: Duration,
+    pub(super) max_failures: u32,
+}
+
+#[derive(Debug)]
+pub(super) enum ProbeCheck {
+    Http(Http),
+    ErrorRatio { asked: Asked, max: f64 },
+    Command(CommandCheck),
+}
+
+impl Environment {
+    /// The service that each of its checks asks.
+    pub(super) fn asked(&self) -> impl Iterator<Item = &Asked> {
+        let probes = self.watch.iter().flat_map(|watch| &watch.probes);
+        let asked = probes.filter_map(|probe| match &probe.check {
+            ProbeCheck::Http(http) => Some(&http.asked),
+            ProbeCheck::ErrorRatio { asked, .. } => Some(asked),
+            ProbeCheck::Command(_) => None,
+        });
+        self.smoke.iter().map(|http| &http.asked).chain(asked)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct EnvironmentDatabase {
+    pub(super) name: Name,
+    pub(super) same_as: Option<Name>,
+}
+
+#[derive(Debug)]
+pub(super) struct EnvironmentService {
+    pub(super) name: Name,
+    pub(super) listen: Option<At<SocketAddr>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Freeze {
+    pub(super) name: Name,
+    pub(super) reason: Option<String>,
+    pub(super) environments: Vec<Name>,
+    pub(super) groups: Vec<Name>,
+    pub(super) zone: String,
+    /// `None` when it is not, or wrongly, written; that has been told.
+    pub(super) window: Option<FreezeWindow>,
+}
