@@ -1,0 +1,142 @@
+//! The bounded log of a child's output. It never fails and never blocks the child: what cannot be kept is dropped and counted.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use super::files::{OLDER_OUTPUT, OUTPUT, private};
+
+/// The log in a run directory.
+#[derive(Debug)]
+pub(super) struct Log {
+    path: PathBuf,
+    older: PathBuf,
+    file: Option<File>,
+    size: u64,
+    bound: u64,
+    dropped: u64,
+    cause: String,
+}
+
+impl Log {
+    /// The log in `directory`, continued where an earlier run left it.
+    pub(super) fn open(directory: &Path, bound: u64) -> Log {
+        Log {
+            path: directory.join(OUTPUT),
+            older: directory.join(OLDER_OUTPUT),
+            file: None,
+            size: 0,
+            bound,
+            dropped: 0,
+            cause: String::new(),
+        }
+    }
+
+    /// Appends some output.
+    pub(super) fn write(&mut self, bytes: &[u8]) {
+        self.settle_debt();
+        if self.dropped > 0 {
+            self.dropped += bytes.len() as u64;
+        } else {
+            self.append(bytes);
+        }
+    }
+
+    /// Appends a line of the shim's own.
+    pub(super) fn note(&mut self, text: &str) {
+        self.write(format!("[towpath] {text}\n").as_bytes());
+    }
+
+    /// Says how much is missing, once there is room again; until then nothing else is written, so that the gap is seen.
+    pub(super) fn settle_debt(&mut self) {
+        if self.dropped == 0 {
+            return;
+        }
+        let missing = self.dropped;
+        let note = format!(
+            "\n[towpath] {missing} bytes of output were dropped: {}\n",
+            self.cause
+        );
+        self.dropped = 0;
+        self.append(note.as_bytes());
+        if self.dropped > 0 {
+            self.dropped = missing;
+        }
+    }
+
+    fn append(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            match self.append_some(bytes) {
+                Ok(0) => return self.drop_rest(bytes, &io::ErrorKind::WriteZero.into()),
+                Ok(written) => bytes = &bytes[written..],
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                Err(cause) => return self.drop_rest(bytes, &cause),
+            }
+        }
+    }
+
+    fn append_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.size >= self.bound && self.file.is_some() {
+            self.file = None;
+            fs::rename(&self.path, &self.older)?;
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => {
+                let file = private(&self.path, OpenOptions::new().create(true).append(true))?;
+                self.size = file.metadata()?.len();
+                self.file.insert(file)
+            }
+        };
+        let room = usize::try_from(self.bound.saturating_sub(self.size).max(1))
+            .map_or(bytes.len(), |room| room.min(bytes.len()));
+        let written = file.write(&bytes[..room])?;
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn drop_rest(&mut self, bytes: &[u8], cause: &io::Error) {
+        self.dropped += bytes.len() as u64;
+        self.cause = cause.to_string();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contents(directory: &Path, name: &str) -> String {
+        fs::read_to_string(directory.join(name)).unwrap_or_default()
+    }
+
+    #[test]
+    fn it_keeps_between_one_and_two_times_its_bound() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut log = Log::open(directory.path(), 10);
+        log.write(b"0123456789abcdefghijklm");
+        assert_eq!(contents(directory.path(), OLDER_OUTPUT), "abcdefghij");
+        assert_eq!(contents(directory.path(), OUTPUT), "klm");
+        let mut again = Log::open(directory.path(), 10);
+        again.write(b"nop");
+        assert_eq!(contents(directory.path(), OUTPUT), "klmnop");
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_counted_and_noted_later() {
+        let directory = tempfile::tempdir().unwrap();
+        let inside = directory.path().join("gone");
+        let mut log = Log::open(&inside, 1000);
+        log.write(b"lost");
+        log.write(b"lost too");
+        fs::create_dir(&inside).unwrap();
+        log.write(b"kept\n");
+        let text = contents(&inside, OUTPUT);
+        assert!(
+            text.starts_with("\n[towpath] 12 bytes of output were dropped: No such file"),
+            "{text}"
+        );
+        assert!(text.ends_with("kept\n"), "{text}");
+    }
+}

@@ -1,0 +1,279 @@
+//! A run as others see it: what became of it, its end, its output, and ending it.
+
+use std::{
+    fs::{self, DirBuilder, File},
+    io::{self, Read, Seek, SeekFrom},
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::net::unix::pipe;
+
+use super::{
+    family,
+    files::{self, EXIT, Ended, Exit, OLDER_OUTPUT, OUTPUT, SPEC, STATE, Spec, State, Stopped},
+    presence::{self, Hold},
+};
+
+/// How much of the output is shown with a result.
+const TAIL: u64 = 4096;
+/// How long a shim may take to end beyond the time that its child has.
+const SHIM_PATIENCE: Duration = Duration::from_secs(20);
+
+/// A run's directory, whether it exists or not.
+#[derive(Debug, Clone)]
+pub struct Run {
+    directory: PathBuf,
+}
+
+/// What became of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// There is none.
+    Absent,
+    /// It is prepared, and was never started.
+    Prepared,
+    /// A shim looks after it. `None` right before it has started the child.
+    Running(Option<State>),
+    /// Nothing of it runs any more.
+    Ended(Exit),
+    /// Its shim is gone without a word; processes of it may be left.
+    Lost,
+}
+
+impl Run {
+    /// The run in `directory`.
+    pub fn new(directory: impl Into<PathBuf>) -> Run {
+        Run {
+            directory: directory.into(),
+        }
+    }
+
+    /// Its directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The file that holds the later part of its output.
+    pub fn output(&self) -> PathBuf {
+        self.directory.join(OUTPUT)
+    }
+
+    /// Writes down what to run, durably, unless that was done before; returns whether it was now.
+    pub fn prepare(&self, spec: &Spec) -> io::Result<bool> {
+        make_directory(&self.directory)?;
+        presence::prepare(&self.directory)?;
+        let created = files::create(&self.directory.join(SPEC), spec)?;
+        if created {
+            files::sync_directory(&self.directory)?;
+            if let Some(parent) = self.directory.parent() {
+                files::sync_directory(parent)?;
+            }
+        }
+        Ok(created)
+    }
+
+    /// What to run, once that is written down.
+    pub fn spec(&self) -> io::Result<Option<Spec>> {
+        files::read(&self.directory.join(SPEC))
+    }
+
+    /// Asks the shim itself (its lock), then what it left behind.
+    pub fn condition(&self) -> io::Result<Condition> {
+        if self.spec()?.is_none() {
+            return Ok(Condition::Absent);
+        }
+        // The order matters: a run whose state is seen here and whose lock is then free has ended in between, and a
+        // shim that was not killed has written the result before it let go of the lock.
+        let started = self.may_have_started()?;
+        if presence::is_held(&self.directory)? {
+            return Ok(Condition::Running(self.state()?));
+        }
+        if let Some(exit) = files::read(&self.directory.join(EXIT))? {
+            return Ok(Condition::Ended(exit));
+        }
+        Ok(match started {
+            true => Condition::Lost,
+            false => Condition::Prepared,
+        })
+    }
+
+    /// Whether a child may have been started once, as far as the files tell; see [`super`] for the boot.
+    fn may_have_started(&self) -> io::Result<bool> {
+        Ok(self.state()?.is_some() || self.spec()?.is_some_and(|spec| spec.boot != files::boot()))
+    }
+
+    fn state(&self) -> io::Result<Option<State>> {
+        files::read(&self.directory.join(STATE))
+    }
+
+    /// Returns when no shim looks after the run; at once when none does.
+    pub async fn ended(&self) -> io::Result<()> {
+        let alive = self.directory.join(presence::ALIVE);
+        loop {
+            let reader = match pipe::OpenOptions::new().open_receiver(&alive) {
+                Ok(reader) => reader,
+                Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(cause) => return Err(cause),
+            };
+            if presence::has_writer(&reader)? {
+                // Nobody ever writes: what wakes us is that the last writer is gone.
+                reader.readable().await?;
+            }
+            if !presence::is_held(&self.directory)? {
+                return Ok(());
+            }
+            // A shim that is being taken apart by the kernel, or someone who clears the run away: a moment.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Ends the run and everything it started, and returns when that is verified. What was prepared and never started
+    /// is never started then.
+    pub async fn stop(&self) -> io::Result<Exit> {
+        loop {
+            match self.condition()? {
+                Condition::Ended(exit) if exit.survivors.is_empty() => return Ok(exit),
+                Condition::Ended(exit) => {
+                    let directory = self.directory.clone();
+                    let left = blocking(move || family::sweep(&directory)).await?;
+                    return none_left(exit, &left);
+                }
+                Condition::Absent => return Err(io::ErrorKind::NotFound.into()),
+                Condition::Running(_) => self.stop_shim().await?,
+                Condition::Prepared | Condition::Lost => {
+                    let run = self.clone();
+                    if let Some(exit) = blocking(move || run.settle(Some(Stopped::Asked))).await? {
+                        let left = exit.survivors.clone();
+                        return none_left(exit, &left);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn stop_shim(&self) -> io::Result<()> {
+        let patience = self.spec()?.map_or(Duration::ZERO, |spec| spec.stop_within) + SHIM_PATIENCE;
+        if !presence::ask_to_stop(&self.directory)? {
+            // Between the end of a shim and the release of its lock, or someone else who clears the run away.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            return Ok(());
+        }
+        tokio::time::timeout(patience, self.ended())
+            .await
+            .map_err(|_| {
+                io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    format!(
+                        "the shim of {} did not end within {} s after it was asked to stop",
+                        self.directory.display(),
+                        patience.as_secs()
+                    ),
+                )
+            })?
+    }
+
+    /// Records the end of a run that no shim can record any more, after sweeping what is left of it. `None` when a
+    /// shim looks after it after all. Waits for processes, so it belongs on a thread of its own.
+    pub fn settle(&self, stopped: Option<Stopped>) -> io::Result<Option<Exit>> {
+        let Some(_hold) = self.hold()? else {
+            return Ok(None);
+        };
+        let path = self.directory.join(EXIT);
+        if let Some(exit) = files::read(&path)? {
+            return Ok(Some(exit));
+        }
+        let exit = Exit {
+            ended: match self.may_have_started()? {
+                true => Ended::Lost,
+                false => Ended::NotStarted("it was stopped before".into()),
+            },
+            at: files::now(),
+            stopped,
+            survivors: family::sweep(&self.directory)?,
+        };
+        files::replace(&path, &exit)?;
+        files::sync_directory(&self.directory)?;
+        Ok(Some(exit))
+    }
+
+    /// Makes a run that is over ready to be started once more with `spec`; `false` when a shim looks after it.
+    /// Waits for processes, so it belongs on a thread of its own.
+    pub fn renew(&self, spec: &Spec) -> io::Result<bool> {
+        let Some(_hold) = self.hold()? else {
+            return Ok(false);
+        };
+        let left = family::sweep(&self.directory)?;
+        if !left.is_empty() {
+            return Err(io::Error::other(format!(
+                "processes {left:?} of the last time were killed and are still there"
+            )));
+        }
+        presence::prepare(&self.directory)?;
+        files::replace(&self.directory.join(SPEC), spec)?;
+        match fs::remove_file(self.directory.join(EXIT)) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
+            _ => Ok(true),
+        }
+    }
+
+    /// Takes the run for oneself while no shim has it.
+    pub(crate) fn hold(&self) -> io::Result<Option<Hold>> {
+        presence::hold(&self.directory)
+    }
+
+    /// The end of its output, as text.
+    pub fn tail(&self) -> String {
+        let mut bytes = last(&self.output(), TAIL);
+        let missing = TAIL.saturating_sub(bytes.len() as u64);
+        if missing > 0 {
+            let mut older = last(&self.directory.join(OLDER_OUTPUT), missing);
+            older.append(&mut bytes);
+            bytes = older;
+        }
+        // A cut may go through a character.
+        let whole = bytes
+            .iter()
+            .take(3)
+            .take_while(|byte| **byte & 0b1100_0000 == 0b1000_0000)
+            .count();
+        String::from_utf8_lossy(&bytes[whole..]).into_owned()
+    }
+}
+
+fn none_left(exit: Exit, survivors: &[i32]) -> io::Result<Exit> {
+    match survivors {
+        [] => Ok(exit),
+        left => Err(io::Error::other(format!(
+            "processes {left:?} were killed and are still there"
+        ))),
+    }
+}
+
+fn last(path: &Path, bytes: u64) -> Vec<u8> {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(bytes)))?;
+        let mut end = Vec::new();
+        file.take(bytes).read_to_end(&mut end)?;
+        Ok(end)
+    };
+    // Output is for people; without any, there is none.
+    read().unwrap_or_default()
+}
+
+/// Makes a directory that others may pass through (a service may change its user) and not list.
+pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o711).create(path)
+}
+
+/// Runs what waits for the disk or for processes on a thread of its own.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(io::Error::other)?
+}
