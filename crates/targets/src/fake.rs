@@ -1,0 +1,1 @@
+//! A scripted target in memory, with faults.

@@ -1,0 +1,76 @@
+//! A service over HTTP in a few lines, and a starter of jobs that gets killed.
+
+use std::{
+    env,
+    ffi::OsString,
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    path::Path,
+    process::{self, ExitCode},
+    thread,
+};
+
+use towpath_core::runner::{JobSpec, Runner};
+use towpath_targets::{process::ProcessRunner, shim::Launcher};
+
+/// Answers on `PORT`: `/healthz` says that it is well unless `SICK` is set, `/pid` says who it is, `/env/NAME` what is
+/// in its environment.
+pub fn serve() -> ExitCode {
+    let port = env::var("PORT").expect("PORT is set");
+    let listener = match TcpListener::bind(("127.0.0.1", port.parse().expect("a port"))) {
+        Ok(listener) => listener,
+        Err(cause) => {
+            eprintln!("could not listen on {port}: {cause}");
+            return ExitCode::FAILURE;
+        }
+    };
+    println!("listening on {port}");
+    for stream in listener.incoming().flatten() {
+        thread::spawn(move || {
+            let mut reader = BufReader::new(&stream);
+            let mut request = String::new();
+            while reader
+                .read_line(&mut request)
+                .is_ok_and(|length| length > 2)
+            {}
+            let path = request.split(' ').nth(1).unwrap_or("/");
+            let (status, body) = match path {
+                "/healthz" if env::var_os("SICK").is_some() => (503, "sick".into()),
+                "/pid" => (200, process::id().to_string()),
+                path => match path.strip_prefix("/env/") {
+                    Some(name) => (200, env::var(name).unwrap_or_default()),
+                    None => (200, "well".into()),
+                },
+            };
+            let length = body.len();
+            let _ = write!(
+                &stream,
+                "HTTP/1.1 {status} -\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            );
+        });
+    }
+    ExitCode::SUCCESS
+}
+
+/// Starts a job per command, with the keys 0, 1 and so on, says so, and waits to be killed.
+pub fn start_jobs(root: &OsString, commands: &[OsString]) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let runner = ProcessRunner::new(Path::new(root), Launcher::this());
+        for (key, command) in commands.iter().enumerate() {
+            let job = JobSpec {
+                key: key.to_string(),
+                command: command.to_string_lossy().into_owned(),
+                directory: root.into(),
+                variables: [].into(),
+            };
+            runner.start(&job).await.expect("the job starts");
+        }
+        println!("started");
+        std::future::pending::<()>().await;
+    });
+    ExitCode::SUCCESS
+}

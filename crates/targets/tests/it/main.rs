@@ -1,0 +1,4 @@
+//! Everything that needs real processes, files and sockets.
+
+mod process;
+mod shim;

@@ -1,0 +1,3 @@
+//! Jobs and instances as processes.
+
+mod jobs;
