@@ -95,6 +95,11 @@ impl Report {
             .any(|draft| draft.severity == Severity::Error)
     }
 
+    /// Whether another error would not be kept: what costs time to tell need not be told.
+    pub(super) fn is_full(&self) -> bool {
+        count(&self.0.borrow(), Severity::Error) > MOST
+    }
+
     /// The problems in the text's order, each with its line and column.
     pub(super) fn finish(self, text: &str, file_name: &str) -> Vec<Problem> {
         let mut drafts = self.0.into_inner();

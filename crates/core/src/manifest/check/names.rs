@@ -48,7 +48,7 @@ impl Directory {
         report: &Report,
     ) -> Option<usize> {
         let found = self.environment(&name.value);
-        if found.is_none() {
+        if found.is_none() && !report.is_full() {
             let message = format!(
                 "`{key}` names the environment `{}`, which is nowhere described",
                 name.value
@@ -75,7 +75,7 @@ impl Directory {
 
     /// Adds a problem unless the group exists.
     pub(super) fn check_group(&self, name: &Name, written: &Written, report: &Report) {
-        if self.group(&name.value).is_some() {
+        if self.group(&name.value).is_some() || report.is_full() {
             return;
         }
         let message = format!("the group `{}` is nowhere described", name.value);

@@ -75,7 +75,7 @@ fn which_service(asked: &Asked, services: &[&str], report: &Report) {
 }
 
 fn check_service(name: &Name, services: &[&str], report: &Report) {
-    if services.contains(&name.value.as_str()) {
+    if report.is_full() || services.contains(&name.value.as_str()) {
         return;
     }
     if services.is_empty() {
@@ -87,7 +87,7 @@ fn check_service(name: &Name, services: &[&str], report: &Report) {
 }
 
 fn check_database(name: &Name, databases: &[&str], report: &Report) {
-    if !databases.contains(&name.value.as_str()) {
+    if !report.is_full() && !databases.contains(&name.value.as_str()) {
         report.add(unknown("database", code::UNKNOWN_DATABASE, name, databases));
     }
 }

@@ -46,6 +46,9 @@ impl<'a> Table<'a> {
         text: String,
         span: Range<usize>,
     ) -> Option<At<String>> {
+        if self.report.is_full() {
+            return None;
+        }
         match format.check(&text) {
             Ok(()) => Some(At::new(text, span)),
             Err(fault) => {
