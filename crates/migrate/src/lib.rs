@@ -1,1 +1,58 @@
-//! Migrations.
+//! A user's migration set: layouts, contracts, plan, apply with receipts, snapshot and restore.
+//!
+//! A library of its own: it knows databases and files, and nothing of releases, environments or deployments. A set is
+//! read from a folder or from bytes ([`layout`]), planned against what the database remembers ([`Database::plan`]: no
+//! effect at all) and applied ([`Database::apply`]: each migration in one transaction with its [`Receipt`]).
+//!
+//! ```
+//! use towpath_migrate::{Database, layout};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # std::env::set_current_dir(&folder)?;
+//! # std::fs::create_dir("migrations")?;
+//! # std::fs::write("migrations/1_create_guests.sql", "CREATE TABLE guests (name TEXT NOT NULL);")?;
+//! let set = layout::sqlx::load("migrations")?;
+//! let database = Database::open("sqlite://data/guestbook.db")?.create_if_missing();
+//!
+//! let plan = database.plan(&set).await?;
+//! assert_eq!(plan.pending[0].name, "create guests");
+//!
+//! let clock = || 1_790_000_000_000; // milliseconds since 1970
+//! let receipts = database.apply(&plan, "deployment/7", clock, |event| println!("{event:?}")).await?;
+//! assert_eq!(receipts[0].applied_by, "deployment/7");
+//!
+//! database.snapshot("data/before.db").await?;
+//! assert!(database.plan(&set).await?.is_empty());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Every error completes "could not …" and has a `remedy()`: what a person does about it.
+
+mod apply;
+mod contract;
+mod database;
+mod digest;
+mod engine;
+mod error;
+pub mod layout;
+mod migration;
+mod plan;
+mod receipt;
+mod script;
+mod settle;
+mod snapshot;
+
+pub use apply::{ApplyError, Event};
+pub use contract::{BadContract, Contract, ContractKind};
+pub use database::{Database, PATIENCE};
+pub use error::{DatabaseError, LockError};
+pub use layout::{Layout, LayoutError};
+pub use migration::{Migration, MigrationSet};
+pub use plan::{Plan, PlanError};
+pub use receipt::{ADOPTED, History, NativeRow, Receipt, ReceiptState};
+pub use script::{FailedStatement, ScriptError, ScriptProblem};
+pub use settle::{SettleError, Settlement};
+pub use snapshot::{Snapshot, SnapshotError};

@@ -1,0 +1,185 @@
+//! Applying a plan: the lock, the second plan under it, and the order of things. How one migration is run is the
+//! engine's.
+
+use serde::Serialize;
+
+use crate::{
+    DatabaseError, FailedStatement, LockError, Plan, PlanError, Receipt,
+    engine::{Engine, Session},
+    migration::title,
+    plan,
+};
+
+/// What happens while a plan is applied, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// Somebody else is applying; we wait for them.
+    Waiting {
+        /// Their key and process.
+        holder: String,
+    },
+    /// Migrations that the user's own tool had applied were given receipts.
+    Adopted {
+        /// Their versions.
+        versions: Vec<i64>,
+    },
+    /// A migration is about to be run.
+    Started {
+        /// Its version.
+        version: i64,
+        /// Its name.
+        name: String,
+    },
+    /// A migration was run and its receipt is durable.
+    Applied {
+        /// Its receipt.
+        receipt: Receipt,
+    },
+    /// Somebody else applied a planned migration before we had the lock.
+    AlreadyApplied {
+        /// Their receipt.
+        receipt: Receipt,
+    },
+}
+
+/// Why a plan was not applied to its end. Completes "could not …".
+///
+/// The migrations before the one that failed stay applied, with their receipts: applying again continues after them.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// Planning again under the lock was refused.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The database could not be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// Somebody else is applying.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A statement failed.
+    #[error(transparent)]
+    Statement(Box<FailedStatement>),
+    /// Rows would refer to nothing.
+    #[error("commit migration {}: {}", title(*version, name), violations.join("; "))]
+    ForeignKeys {
+        /// The migration's version.
+        version: i64,
+        /// Its name.
+        name: String,
+        /// What refers to nothing.
+        violations: Vec<String>,
+    },
+    /// The migration did not keep to its transaction.
+    #[error("record migration {}: it {problem}", title(*version, name))]
+    Transaction {
+        /// The migration's version.
+        version: i64,
+        /// Its name.
+        name: String,
+        /// What it did.
+        problem: &'static str,
+    },
+    /// The receipt could not be written, or not be committed.
+    #[error("record migration {}: {}", title(*version, name), cause.detail())]
+    Record {
+        /// The migration's version.
+        version: i64,
+        /// Its name.
+        name: String,
+        /// What the database said.
+        #[source]
+        cause: DatabaseError,
+    },
+    /// The database went back since it was planned for.
+    #[error("apply the plan: since it was made, the database lost migration {}", title(*version, name))]
+    Stale {
+        /// The version that was applied then and is not now.
+        version: i64,
+        /// Its name.
+        name: String,
+    },
+}
+
+impl ApplyError {
+    /// What to do about it.
+    pub fn remedy(&self) -> String {
+        match self {
+            ApplyError::Plan(error) => error.remedy(),
+            ApplyError::Database(error) => error.remedy(),
+            ApplyError::Lock(error) => error.remedy(),
+            ApplyError::Statement(failed) => failed.remedy(),
+            ApplyError::ForeignKeys { .. } => {
+                "delete or correct these rows in the migration; while it runs, foreign keys neither refuse nor cascade, \
+                 so that rebuilding a table does not empty those that refer to it"
+                    .into()
+            }
+            ApplyError::Transaction { .. } => "remove BEGIN, COMMIT and ROLLBACK from the migration".into(),
+            ApplyError::Record { cause, .. } => cause.remedy(),
+            ApplyError::Stale { .. } => {
+                "plan again; a snapshot may have been restored in the meantime".into()
+            }
+        }
+    }
+}
+
+/// Applies a plan's migrations; answers with their receipts in the plan's order, whoever wrote them.
+pub(crate) async fn run(
+    engine: &Engine,
+    plan: &Plan,
+    key: &str,
+    now: &(impl Fn() -> i64 + Sync),
+    on_event: &mut (impl FnMut(Event) + Send),
+) -> Result<Vec<Receipt>, ApplyError> {
+    if plan.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut session = engine
+        .session(key, |holder| on_event(Event::Waiting { holder }))
+        .await?;
+    let current = plan_again(&session, plan).await?;
+    if !current.adopted.is_empty() {
+        session.adopt(&current).await?;
+        on_event(Event::Adopted {
+            versions: current.adopted.clone(),
+        });
+    }
+    // Read again, since adopting may have made receipts for what is in the plan.
+    let history = session.history().await?;
+    let mut receipts = Vec::with_capacity(plan.pending.len());
+    for migration in &plan.pending {
+        if let Some(receipt) = history.receipts.get(&migration.version) {
+            on_event(Event::AlreadyApplied {
+                receipt: receipt.clone(),
+            });
+            receipts.push(receipt.clone());
+            continue;
+        }
+        on_event(Event::Started {
+            version: migration.version,
+            name: migration.name.clone(),
+        });
+        let receipt = session.apply(migration, key, now).await?;
+        on_event(Event::Applied {
+            receipt: receipt.clone(),
+        });
+        receipts.push(receipt);
+    }
+    Ok(receipts)
+}
+
+/// The first plan was made without the lock, so only one made under it counts. It may hold less than the first, when
+/// somebody was faster; never more, since nobody agreed to that.
+async fn plan_again(session: &Session, plan: &Plan) -> Result<Plan, ApplyError> {
+    let current = plan::decide(&plan.set, session.history().await?)?;
+    let planned = |version| plan.pending.iter().any(|m| m.version == version);
+    match current.pending.iter().find(|m| !planned(m.version)) {
+        Some(lost) => Err(ApplyError::Stale {
+            version: lost.version,
+            name: lost.name.clone(),
+        }),
+        None => Ok(current),
+    }
+}

@@ -1,0 +1,264 @@
+//! What a migration declares about the code before and after it. Only the declaration: nothing here reads SQL.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How a migration treats the code that is already running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContractKind {
+    /// Only adds; the code of before keeps working.
+    Expand,
+    /// Takes something away that the code of before may use.
+    Contract,
+    /// Changes rows and not the schema.
+    Data,
+    /// Cannot be undone without losing something.
+    Irreversible,
+    /// Nothing was declared.
+    Unknown,
+}
+
+impl ContractKind {
+    /// Every kind that a file can declare.
+    pub const DECLARABLE: [ContractKind; 4] = [
+        ContractKind::Expand,
+        ContractKind::Contract,
+        ContractKind::Data,
+        ContractKind::Irreversible,
+    ];
+
+    /// The word for it, in files and in receipts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ContractKind::Expand => "expand",
+            ContractKind::Contract => "contract",
+            ContractKind::Data => "data",
+            ContractKind::Irreversible => "irreversible",
+            ContractKind::Unknown => "unknown",
+        }
+    }
+
+    /// The kind for a declared word.
+    fn declared(word: &str) -> Option<ContractKind> {
+        ContractKind::DECLARABLE
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+    }
+
+    /// The kind for a word in a receipt; one that a later version wrote is unknown to this one.
+    pub(crate) fn recorded(word: &str) -> ContractKind {
+        ContractKind::declared(word).unwrap_or(ContractKind::Unknown)
+    }
+}
+
+impl fmt::Display for ContractKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A migration's contract: what it does to running code, and why its author says so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contract {
+    /// What it does to running code.
+    pub kind: ContractKind,
+    /// The reason given after `because`.
+    pub because: Option<String>,
+}
+
+impl Contract {
+    /// The contract of a file that declares none.
+    pub const UNKNOWN: Contract = Contract {
+        kind: ContractKind::Unknown,
+        because: None,
+    };
+
+    /// Reads `-- towpath: KIND because REASON` from the comments that open a file.
+    ///
+    /// The reason may be left out. A file without such a line is [`ContractKind::Unknown`]; a line that cannot be
+    /// understood is an error and never ignored, because a typo would otherwise weaken the contract in silence.
+    pub fn declared_in(sql: &str) -> Result<Contract, BadContract> {
+        let mut found: Option<Contract> = None;
+        for (index, line) in sql.trim_start_matches('\u{feff}').lines().enumerate() {
+            let line = line.trim();
+            let Some(comment) = line.strip_prefix("--") else {
+                if line.is_empty() {
+                    continue;
+                }
+                break;
+            };
+            let Some(declaration) = after_marker(comment) else {
+                continue;
+            };
+            let at = |problem| BadContract {
+                line: index + 1,
+                problem,
+            };
+            let contract = parse(declaration).map_err(at)?;
+            if found.replace(contract).is_some() {
+                return Err(at(Problem::Twice));
+            }
+        }
+        Ok(found.unwrap_or(Contract::UNKNOWN))
+    }
+}
+
+/// What follows `towpath:`, in any case, in a comment's text.
+fn after_marker(comment: &str) -> Option<&str> {
+    let (marker, declaration) = comment.split_once(':')?;
+    marker
+        .trim()
+        .eq_ignore_ascii_case("towpath")
+        .then(|| declaration.trim())
+}
+
+fn parse(declaration: &str) -> Result<Contract, Problem> {
+    let (word, rest) = match declaration.split_once(char::is_whitespace) {
+        Some((word, rest)) => (word, rest.trim()),
+        None => (declaration, ""),
+    };
+    let kind = ContractKind::declared(word).ok_or_else(|| Problem::Word(word.to_owned()))?;
+    if rest.is_empty() {
+        return Ok(Contract {
+            kind,
+            because: None,
+        });
+    }
+    let reason = rest
+        .strip_prefix("because")
+        .filter(|reason| reason.is_empty() || reason.starts_with(char::is_whitespace))
+        .ok_or_else(|| Problem::NoBecause(rest.to_owned()))?
+        .trim();
+    if reason.is_empty() {
+        return Err(Problem::NoReason);
+    }
+    Ok(Contract {
+        kind,
+        because: Some(reason.to_owned()),
+    })
+}
+
+/// Why a contract's line was not understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {problem}")]
+pub struct BadContract {
+    /// The line in the file, from 1.
+    pub line: usize,
+    problem: Problem,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum Problem {
+    #[error("{0:?} is not a contract")]
+    Word(String),
+    #[error("{0:?} follows the contract without `because`")]
+    NoBecause(String),
+    #[error("no reason follows `because`")]
+    NoReason,
+    #[error("a second contract")]
+    Twice,
+}
+
+impl BadContract {
+    /// What to write instead.
+    pub fn remedy(&self) -> String {
+        match &self.problem {
+            Problem::Word(word) => {
+                let words = ContractKind::DECLARABLE.map(ContractKind::as_str);
+                let guess = words
+                    .iter()
+                    .map(|known| {
+                        (
+                            strsim::damerau_levenshtein(&word.to_lowercase(), known),
+                            known,
+                        )
+                    })
+                    .filter(|(distance, _)| *distance <= 3)
+                    .min();
+                match guess {
+                    Some((_, known)) => format!("did you mean `-- towpath: {known}`?"),
+                    None => format!("write one of {}", words.join(", ")),
+                }
+            }
+            Problem::NoBecause(rest) => format!("write `because {rest}`"),
+            Problem::NoReason => "write the reason after `because`, or leave `because` out".into(),
+            Problem::Twice => "keep one of the two, or split the file into two migrations".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(sql: &str) -> Result<Contract, String> {
+        Contract::declared_in(sql).map_err(|bad| format!("{bad}; {}", bad.remedy()))
+    }
+
+    #[test]
+    fn a_declaration_is_found_among_the_leading_comments() {
+        let sql = "-- no-transaction\n\n--  Towpath: expand because v1 ignores it  \r\nCREATE TABLE t (a);";
+        let contract = read(sql).unwrap();
+        assert_eq!(contract.kind, ContractKind::Expand);
+        assert_eq!(contract.because.as_deref(), Some("v1 ignores it"));
+        assert_eq!(
+            read("\u{feff}--towpath:data").unwrap().kind,
+            ContractKind::Data
+        );
+    }
+
+    #[test]
+    fn without_one_the_contract_is_unknown() {
+        assert_eq!(read("CREATE TABLE t (a);"), Ok(Contract::UNKNOWN));
+        assert_eq!(read(""), Ok(Contract::UNKNOWN));
+        let too_late = "SELECT 1;\n-- towpath: expand";
+        assert_eq!(read(too_late), Ok(Contract::UNKNOWN));
+        assert_eq!(
+            read("-- see the towpath: it is green"),
+            Ok(Contract::UNKNOWN)
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_an_error_with_a_way_out() {
+        let cases = [
+            (
+                "-- towpath: expnad",
+                "line 1: \"expnad\" is not a contract; did you mean `-- towpath: expand`?",
+            ),
+            (
+                "-- towpath: Contract",
+                "line 1: \"Contract\" is not a contract; did you mean `-- towpath: contract`?",
+            ),
+            (
+                "\n-- towpath: nonsense",
+                "line 2: \"nonsense\" is not a contract; write one of expand, contract, data, irreversible",
+            ),
+            (
+                "-- towpath:",
+                "line 1: \"\" is not a contract; write one of expand, contract, data, irreversible",
+            ),
+            (
+                "-- towpath: unknown",
+                "line 1: \"unknown\" is not a contract; write one of expand, contract, data, irreversible",
+            ),
+            (
+                "-- towpath: data it is",
+                "line 1: \"it is\" follows the contract without `because`; write `because it is`",
+            ),
+            (
+                "-- towpath: data because ",
+                "line 1: no reason follows `because`; write the reason after `because`, or leave `because` out",
+            ),
+            (
+                "-- towpath: data\n-- towpath: expand",
+                "line 2: a second contract; keep one of the two, or split the file into two migrations",
+            ),
+        ];
+        for (sql, expected) in cases {
+            assert_eq!(read(sql).unwrap_err(), expected, "{sql}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! A user's database: what this crate can do with it, whichever engine it has.
+
+use std::{path::Path, time::Duration};
+
+use crate::{
+    ApplyError, DatabaseError, Event, History, MigrationSet, Plan, PlanError, Receipt, SettleError,
+    Settlement, Snapshot, SnapshotError, apply, engine::Engine, plan,
+};
+
+/// How long to wait for another applier, or for a writer, unless told otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A handle on a user's database. It holds no connection: each operation opens what it needs and closes it, so that
+/// nothing of ours lingers in a file that belongs to a service.
+#[derive(Debug, Clone)]
+pub struct Database {
+    engine: Engine,
+}
+
+impl Database {
+    /// A database by its URL: `sqlite://path`, `sqlite:path` or `sqlite:///absolute/path`, as sqlx reads it. A relative
+    /// path is one from the current folder. Nothing is opened or made yet.
+    ///
+    /// With `?mode=rwc` the file is made when migrations are first applied, with `?mode=ro` never written to.
+    pub fn open(url: &str) -> Result<Database, DatabaseError> {
+        Database::open_in(Path::new(""), url)
+    }
+
+    /// Like [`Database::open`], with relative paths taken from `folder`: the one that the service runs in.
+    pub fn open_in(folder: impl AsRef<Path>, url: &str) -> Result<Database, DatabaseError> {
+        Ok(Database {
+            engine: Engine::open(folder.as_ref(), url)?,
+        })
+    }
+
+    /// Makes the file, and the folders above it, when migrations are first applied or a snapshot is restored.
+    #[must_use]
+    pub fn create_if_missing(mut self) -> Database {
+        self.engine.create_if_missing();
+        self
+    }
+
+    /// How long to wait for another applier, or for a writer. [`PATIENCE`] by default.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Database {
+        self.engine.set_patience(patience);
+        self
+    }
+
+    /// Everything the database remembers of its migrations; empty when there is no database yet.
+    pub async fn history(&self) -> Result<History, DatabaseError> {
+        self.engine.history().await
+    }
+
+    /// Plans a set on this database without changing or making anything, not even our own tables.
+    pub async fn plan(&self, set: &MigrationSet) -> Result<Plan, PlanError> {
+        let plan = plan::decide(set, self.history().await?)?;
+        for migration in &plan.pending {
+            self.engine.check(migration)?;
+        }
+        Ok(plan)
+    }
+
+    /// Applies a plan, one transaction per migration with its receipt in it, and answers with the receipts of the
+    /// plan's pending migrations in their order.
+    ///
+    /// Of several appliers at once one applies and the others wait, then answer with its receipts. A process that dies
+    /// leaves whole migrations with receipts and nothing else; apply again to continue. `key` is kept as
+    /// [`Receipt::applied_by`]; `now` is a clock in milliseconds since 1970.
+    ///
+    /// Dropping the future ends the migration that is running as a crash would; only its thread may take until the end
+    /// of the statement to notice.
+    pub async fn apply(
+        &self,
+        plan: &Plan,
+        key: &str,
+        now: impl Fn() -> i64 + Send + Sync,
+        mut on_event: impl FnMut(Event) + Send,
+    ) -> Result<Vec<Receipt>, ApplyError> {
+        apply::run(&self.engine, plan, key, &now, &mut on_event).await
+    }
+
+    /// Records what a person found about a version that planning calls begun and not ended
+    /// ([`PlanError::Dirty`]) or without its row ([`PlanError::Unrecorded`]).
+    pub async fn settle(
+        &self,
+        set: &MigrationSet,
+        version: i64,
+        settlement: Settlement,
+        key: &str,
+        now: impl Fn() -> i64 + Send + Sync,
+    ) -> Result<(), SettleError> {
+        self.engine
+            .settle(set, version, settlement, key, now())
+            .await
+    }
+
+    /// Copies the database to a new file, consistently, while it is in use. Never overwrites; what fails leaves nothing
+    /// behind.
+    pub async fn snapshot(&self, to: impl AsRef<Path>) -> Result<Snapshot, SnapshotError> {
+        self.engine.snapshot(to.as_ref()).await
+    }
+
+    /// Makes the database's content that of a snapshot, in one transaction: a crash leaves the one or the other.
+    ///
+    /// Safe while others have the database open: they see it change as by any other transaction. Whatever was written
+    /// since the snapshot is lost, so stop the services first if that matters.
+    pub async fn restore(&self, from: impl AsRef<Path>, key: &str) -> Result<(), SnapshotError> {
+        self.engine.restore(from.as_ref(), key).await
+    }
+
+    /// SHA-256 of the schema, whatever its layout and comments, without our tables and those of the user's tool: equal
+    /// for databases that hold the same tables, indexes, views and triggers.
+    pub async fn schema_fingerprint(&self) -> Result<String, DatabaseError> {
+        self.engine.schema_fingerprint().await
+    }
+}

@@ -1,0 +1,96 @@
+//! A migration and an ordered set of them, as values. Reading them from files is in `layout`.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::{Contract, Layout, digest};
+
+/// One step of a schema's history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Migration {
+    /// Its place in the order, unique in its set.
+    pub version: i64,
+    /// What its file name says it does.
+    pub name: String,
+    /// The SQL that applies it.
+    pub up: String,
+    /// The SQL that undoes it, when there is some.
+    pub down: Option<String>,
+    /// SHA-256 of `up`'s bytes, in hexadecimal.
+    pub checksum: String,
+    /// What it does to the code that is already running.
+    pub contract: Contract,
+    /// Whether it is applied in one transaction.
+    pub transactional: bool,
+}
+
+/// Version and name, as messages show them.
+pub(crate) fn title(version: i64, name: &str) -> String {
+    match name {
+        "" => version.to_string(),
+        name => format!("{version} ({name})"),
+    }
+}
+
+/// A folder's migrations, in order. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MigrationSet {
+    layout: Layout,
+    migrations: Arc<[Migration]>,
+    skipped: Arc<[String]>,
+}
+
+impl MigrationSet {
+    /// A set from a layout that has refused duplicates. `skipped` are SQL files that its rules leave out.
+    pub(crate) fn new(
+        layout: Layout,
+        mut migrations: Vec<Migration>,
+        skipped: Vec<String>,
+    ) -> Self {
+        migrations.sort_by_key(|migration| migration.version);
+        MigrationSet {
+            layout,
+            migrations: migrations.into(),
+            skipped: skipped.into(),
+        }
+    }
+
+    /// The layout it was read from; also decides which native table is kept in step.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// The migrations, oldest first.
+    pub fn migrations(&self) -> &[Migration] {
+        &self.migrations
+    }
+
+    /// The migration with this version.
+    pub fn get(&self, version: i64) -> Option<&Migration> {
+        self.migrations
+            .binary_search_by_key(&version, |migration| migration.version)
+            .ok()
+            .map(|index| &self.migrations[index])
+    }
+
+    /// Names of `.sql` files that the layout's rules ignore: worth a warning, since somebody may wait for them.
+    pub fn skipped(&self) -> &[String] {
+        &self.skipped
+    }
+
+    /// SHA-256 over each migration's version, up and down, in order: the same set has the same digest.
+    pub fn digest(&self) -> String {
+        let mut text = String::new();
+        for migration in self.migrations() {
+            let down = migration
+                .down
+                .as_deref()
+                .map(str::as_bytes)
+                .map(digest::sha256);
+            let down = down.as_deref().unwrap_or("-");
+            text += &format!("{} {} {down}\n", migration.version, migration.checksum);
+        }
+        digest::sha256(text.as_bytes())
+    }
+}

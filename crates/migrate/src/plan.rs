@@ -1,0 +1,387 @@
+//! Which migrations are pending, and whether they may be applied: a pure decision over a set and a history.
+
+use crate::{
+    DatabaseError, History, Layout, Migration, MigrationSet, ReceiptState, ScriptError, digest,
+    migration::title,
+};
+
+/// What applying would do. Planning touches nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Migrations to apply, in order.
+    pub pending: Vec<Migration>,
+    /// Versions that the user's own tool has applied and that will get a receipt, in order.
+    pub adopted: Vec<i64>,
+    /// What the database remembered when this was planned.
+    pub history: History,
+    /// The set it was planned for, to plan again under the lock.
+    pub set: MigrationSet,
+}
+
+impl Plan {
+    /// Whether there is nothing to apply and nothing to adopt.
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty() && self.adopted.is_empty()
+    }
+}
+
+/// Why a set cannot be applied to a database. Completes "could not …".
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The database cannot be read.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// A pending migration cannot be run as it is written.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    /// A migration was begun and never ended.
+    #[error("plan past migration {}: {by} recorded that it was begun, and nobody that it ended", title(*version, name))]
+    Dirty {
+        /// The migration's version.
+        version: i64,
+        /// Its name.
+        name: String,
+        /// Who recorded it.
+        by: &'static str,
+    },
+    /// An applied migration's file was edited.
+    #[error(
+        "plan past migration {}: its file was edited after it was applied (checksum {recorded} then, {found} now)",
+        title(*version, name)
+    )]
+    Edited {
+        /// The migration's version.
+        version: i64,
+        /// Its name.
+        name: String,
+        /// The checksum when it was applied.
+        recorded: String,
+        /// The checksum of the file now, by the same digest.
+        found: String,
+        /// Whether only the line endings differ.
+        line_endings: bool,
+    },
+    /// An applied migration is not in the set.
+    #[error("plan past migration {}: the database has it and the migration set has not", title(*version, name))]
+    Missing {
+        /// The migration's version.
+        version: i64,
+        /// Its name when it was applied.
+        name: String,
+    },
+    /// A pending migration is older than one that is applied.
+    #[error("plan migration {}: a later one, {latest}, is already applied", title(*version, name))]
+    OutOfOrder {
+        /// The pending migration's version.
+        version: i64,
+        /// Its name.
+        name: String,
+        /// The latest version that is applied.
+        latest: i64,
+    },
+    /// We have a receipt, and the user's own tool no longer has its row.
+    #[error("plan past migration {}: it has a receipt and no row in _sqlx_migrations", title(*version, name))]
+    Unrecorded {
+        /// The migration's version.
+        version: i64,
+        /// Its name when it was applied.
+        name: String,
+    },
+}
+
+impl PlanError {
+    /// What to do about it.
+    pub fn remedy(&self) -> String {
+        match self {
+            PlanError::Database(error) => error.remedy(),
+            PlanError::Script(error) => error.remedy(),
+            PlanError::Dirty { .. } => {
+                "compare the schema with the migration's file; finish it or undo it by hand, then settle this version \
+                 as applied or as not applied"
+                    .into()
+            }
+            PlanError::Edited {
+                line_endings: true, ..
+            } => {
+                "only the line endings differ: check it out as it was committed (`*.sql -text` in .gitattributes)".into()
+            }
+            PlanError::Edited { .. } => {
+                "restore the file as it was, and put the change into a new migration".into()
+            }
+            PlanError::Missing { .. } => {
+                "use a release that has this migration, or restore its file; it may come from another branch".into()
+            }
+            PlanError::OutOfOrder { latest, .. } => {
+                format!("rename its file to a version later than {latest}")
+            }
+            PlanError::Unrecorded { .. } => {
+                "if it was reverted with sqlx, settle this version as not applied; if only the row was lost, settle it \
+                 as applied"
+                    .into()
+            }
+        }
+    }
+}
+
+/// Plans `set` on a database that remembers `history`.
+pub(crate) fn decide(set: &MigrationSet, history: History) -> Result<Plan, PlanError> {
+    refuse_dirty(&history)?;
+    refuse_changed(set, &history)?;
+    let latest = history.latest();
+    let mut pending = Vec::new();
+    for migration in set.migrations() {
+        if history.knows(migration.version) {
+            continue;
+        }
+        if let Some(latest) = latest.filter(|latest| *latest > migration.version) {
+            return Err(PlanError::OutOfOrder {
+                version: migration.version,
+                name: migration.name.clone(),
+                latest,
+            });
+        }
+        pending.push(migration.clone());
+    }
+    Ok(Plan {
+        pending,
+        adopted: history.unadopted().map(|row| row.version).collect(),
+        history,
+        set: set.clone(),
+    })
+}
+
+fn refuse_dirty(history: &History) -> Result<(), PlanError> {
+    for receipt in history.receipts.values() {
+        if receipt.state == ReceiptState::Started {
+            return Err(PlanError::Dirty {
+                version: receipt.version,
+                name: receipt.name.clone(),
+                by: "a receipt",
+            });
+        }
+    }
+    match history.native.values().find(|row| !row.success) {
+        Some(row) => Err(PlanError::Dirty {
+            version: row.version,
+            name: row.description.clone(),
+            by: "_sqlx_migrations",
+        }),
+        None => Ok(()),
+    }
+}
+
+fn refuse_changed(set: &MigrationSet, history: &History) -> Result<(), PlanError> {
+    for receipt in history.receipts.values() {
+        let (version, name) = (receipt.version, &receipt.name);
+        let migration = in_set(set, version, name)?;
+        refuse_edited(migration, &receipt.checksum, |sql| {
+            digest::sha256(sql.as_bytes())
+        })?;
+        // Only this layout's tool keeps such rows; a later layout brings its own table.
+        if set.layout() == Layout::Sqlx && !history.native.contains_key(&version) {
+            return Err(PlanError::Unrecorded {
+                version,
+                name: name.clone(),
+            });
+        }
+    }
+    for row in history.native.values() {
+        let migration = in_set(set, row.version, &row.description)?;
+        refuse_edited(migration, &row.checksum, |sql| {
+            digest::hexadecimal(&digest::sha384(sql.as_bytes()))
+        })?;
+    }
+    Ok(())
+}
+
+fn in_set<'a>(set: &'a MigrationSet, version: i64, name: &str) -> Result<&'a Migration, PlanError> {
+    set.get(version).ok_or_else(|| PlanError::Missing {
+        version,
+        name: name.to_owned(),
+    })
+}
+
+fn refuse_edited(
+    migration: &Migration,
+    recorded: &str,
+    checksum: impl Fn(&str) -> String,
+) -> Result<(), PlanError> {
+    let found = checksum(&migration.up);
+    if found == recorded {
+        return Ok(());
+    }
+    let unix = migration.up.replace("\r\n", "\n");
+    let line_endings =
+        checksum(&unix) == recorded || checksum(&unix.replace('\n', "\r\n")) == recorded;
+    Err(PlanError::Edited {
+        version: migration.version,
+        name: migration.name.clone(),
+        recorded: recorded.to_owned(),
+        found,
+        line_endings,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::btree_set, prelude::*};
+
+    use super::*;
+    use crate::{ADOPTED, Contract, NativeRow, Receipt, layout::sqlx};
+
+    fn set(versions: impl IntoIterator<Item = i64>) -> MigrationSet {
+        sqlx::parse(
+            versions
+                .into_iter()
+                .map(|version| (format!("{version}_m.sql"), format!("SELECT {version};\n"))),
+        )
+        .unwrap()
+    }
+
+    fn row(migration: &Migration) -> NativeRow {
+        NativeRow {
+            version: migration.version,
+            description: migration.name.clone(),
+            success: true,
+            checksum: digest::hexadecimal(&digest::sha384(migration.up.as_bytes())),
+            installed_at_ms: 0,
+            took_ms: 0,
+        }
+    }
+
+    fn receipt(migration: &Migration) -> Receipt {
+        Receipt {
+            version: migration.version,
+            name: migration.name.clone(),
+            checksum: migration.checksum.clone(),
+            contract: Contract::UNKNOWN,
+            state: ReceiptState::Applied,
+            applied_at_ms: 0,
+            took_ms: 0,
+            applied_by: ADOPTED.into(),
+            down: None,
+        }
+    }
+
+    /// A history in which all of a set is applied, with receipts for the versions that `receipted` accepts.
+    fn history(set: &MigrationSet, receipted: impl Fn(i64) -> bool) -> History {
+        let all = set.migrations().iter();
+        History {
+            receipts: all
+                .clone()
+                .filter(|m| receipted(m.version))
+                .map(|m| (m.version, receipt(m)))
+                .collect(),
+            native: all.map(|m| (m.version, row(m))).collect(),
+        }
+    }
+
+    #[test]
+    fn a_changed_past_is_refused() {
+        let all = set([1, 2, 3]);
+        let edited =
+            sqlx::parse([("1_m.sql", "SELECT 1;\n"), ("2_m.sql", "SELECT 22;\n")]).unwrap();
+        let endings = sqlx::parse([("1_m.sql", "SELECT 1;\r\n")]).unwrap();
+        let applied = |versions: &[i64]| history(&set(versions.iter().copied()), |_| true);
+        let native = |versions: &[i64]| history(&set(versions.iter().copied()), |_| false);
+
+        for past in [applied(&[1, 2]), native(&[1, 2])] {
+            let error = decide(&edited, past).unwrap_err();
+            assert!(
+                matches!(
+                    error,
+                    PlanError::Edited {
+                        version: 2,
+                        line_endings: false,
+                        ..
+                    }
+                ),
+                "{error}"
+            );
+        }
+        for past in [applied(&[1]), native(&[1])] {
+            let error = decide(&endings, past).unwrap_err();
+            assert!(
+                matches!(
+                    error,
+                    PlanError::Edited {
+                        version: 1,
+                        line_endings: true,
+                        ..
+                    }
+                ),
+                "{error}"
+            );
+        }
+        for past in [applied(&[4]), native(&[4])] {
+            let error = decide(&all, past).unwrap_err();
+            assert!(
+                matches!(error, PlanError::Missing { version: 4, .. }),
+                "{error}"
+            );
+        }
+        for past in [applied(&[1, 3]), native(&[1, 3])] {
+            let error = decide(&all, past).unwrap_err();
+            assert!(
+                matches!(
+                    error,
+                    PlanError::OutOfOrder {
+                        version: 2,
+                        latest: 3,
+                        ..
+                    }
+                ),
+                "{error}"
+            );
+        }
+        let mut begun = applied(&[1]);
+        begun.receipts.get_mut(&1).unwrap().state = ReceiptState::Started;
+        let mut failed = native(&[1]);
+        failed.native.get_mut(&1).unwrap().success = false;
+        for past in [begun, failed] {
+            let error = decide(&all, past).unwrap_err();
+            assert!(
+                matches!(error, PlanError::Dirty { version: 1, .. }),
+                "{error}"
+            );
+        }
+        let mut reverted = applied(&[1, 2]);
+        reverted.native.remove(&2);
+        let error = decide(&all, reverted).unwrap_err();
+        assert!(
+            matches!(error, PlanError::Unrecorded { version: 2, .. }),
+            "{error}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn applied_and_pending_are_the_set_and_every_native_row_gets_a_receipt(
+            versions in btree_set(0i64..1000, 0..20),
+            applied in 0usize..20,
+            receipted in 0i64..1000,
+        ) {
+            let all = set(versions.iter().copied());
+            let past: Vec<_> = versions.iter().copied().take(applied).collect();
+            let history = history(&set(past.iter().copied()), |version| version < receipted);
+            let plan = decide(&all, history.clone()).unwrap();
+            let pending: Vec<_> = plan.pending.iter().map(|m| m.version).collect();
+            prop_assert_eq!([past.clone(), pending].concat(), versions.into_iter().collect::<Vec<_>>());
+            let adopted: Vec<_> = past.into_iter().filter(|version| *version >= receipted).collect();
+            prop_assert_eq!(plan.adopted, adopted);
+        }
+
+        #[test]
+        fn a_gap_in_the_past_is_always_out_of_order(
+            versions in btree_set(0i64..1000, 2..20), gap in 0usize..18,
+        ) {
+            let versions: Vec<_> = versions.into_iter().collect();
+            let gap = gap % (versions.len() - 1);
+            let past = versions.iter().copied().filter(|version| *version != versions[gap]);
+            let plan = decide(&set(versions.clone()), history(&set(past), |_| true));
+            let refused = matches!(plan, Err(PlanError::OutOfOrder { version, .. }) if version == versions[gap]);
+            prop_assert!(refused);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Why a migration's SQL is refused before it is run, and how a statement of it failed.
+
+use crate::{DatabaseError, migration::title};
+
+/// Why a migration cannot be run as it is written. Completes "could not …".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("run migration {}: line {line}{}: {problem}", title(*version, name), quoted(statement))]
+pub struct ScriptError {
+    /// The migration's version.
+    pub version: i64,
+    /// Its name.
+    pub name: String,
+    /// The line in the file, from 1.
+    pub line: usize,
+    /// The statement's beginning.
+    pub statement: String,
+    /// What is wrong with it.
+    pub problem: ScriptProblem,
+}
+
+fn quoted(statement: &str) -> String {
+    match statement {
+        "" => String::new(),
+        statement => format!(", `{statement}`"),
+    }
+}
+
+/// What a migration must not contain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScriptProblem {
+    /// `BEGIN`, `COMMIT`, `END` or `ROLLBACK`.
+    #[error("a migration already runs in one transaction, together with its receipt")]
+    TransactionControl,
+    /// `VACUUM`.
+    #[error("this cannot run in a transaction")]
+    OutsideTransaction,
+    /// `ATTACH`, `DETACH` or `VACUUM INTO`.
+    #[error("this reaches another database file")]
+    OtherDatabase,
+    /// A NUL character.
+    #[error("a NUL character, at which the database would stop reading")]
+    Nul,
+}
+
+impl ScriptError {
+    /// What to do about it.
+    pub fn remedy(&self) -> String {
+        match self.problem {
+            ScriptProblem::TransactionControl => {
+                "remove it, and `PRAGMA foreign_keys` with it: foreign keys are off while a migration runs and are \
+                 checked before it is committed"
+            }
+            ScriptProblem::OutsideTransaction => {
+                "move it to a migration of its own whose first line is `-- no-transaction`"
+            }
+            ScriptProblem::OtherDatabase => {
+                "remove it: a migration may change only the database it is applied to"
+            }
+            ScriptProblem::Nul => "remove the NUL character",
+        }
+        .into()
+    }
+}
+
+/// A statement that the database refused. Completes "could not …".
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "apply migration {}: statement {number} (line {line}), `{statement}`: {}{}",
+    title(*version, name),
+    cause.detail(),
+    if *transactional { "" } else { "; it runs outside a transaction, and what came before this is kept" }
+)]
+pub struct FailedStatement {
+    /// The migration's version.
+    pub version: i64,
+    /// Its name.
+    pub name: String,
+    /// Which statement of the file, from 1.
+    pub number: usize,
+    /// The line in the file where it begins, from 1.
+    pub line: usize,
+    /// The statement's beginning.
+    pub statement: String,
+    /// Whether the migration ran in a transaction, so that nothing of it was kept.
+    pub transactional: bool,
+    /// What the database said.
+    #[source]
+    pub cause: DatabaseError,
+}
+
+impl FailedStatement {
+    /// What to do about it.
+    pub fn remedy(&self) -> String {
+        let first = match &self.cause {
+            DatabaseError::Refused { message } => self.advice(message),
+            cause => cause.remedy(),
+        };
+        if self.transactional {
+            format!("{first}; nothing of this migration was kept")
+        } else {
+            format!(
+                "{first}; then compare the schema with the file, and settle this version as applied or as not applied"
+            )
+        }
+    }
+
+    fn advice(&self, message: &str) -> String {
+        let keyword = self.statement.split_whitespace().next().unwrap_or_default();
+        if self.transactional && keyword.eq_ignore_ascii_case("pragma") {
+            "move this pragma to a migration of its own whose first line is `-- no-transaction`"
+                .into()
+        } else if message.starts_with("unrecognized token") {
+            "look for a quote that is not closed".into()
+        } else if message.contains("incomplete input") {
+            "finish the statement".into()
+        } else {
+            "correct the statement and apply again".into()
+        }
+    }
+}
