@@ -1,0 +1,16 @@
+//! The library from outside, on real SQLite files and with real processes that are killed.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+mod apply;
+mod child;
+mod concurrent;
+mod crash;
+mod disk;
+mod hostile;
+mod kit;
+mod no_transaction;
+mod refusals;
+mod schema;
+mod snapshot;
+mod sqlx_interop;
