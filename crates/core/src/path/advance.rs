@@ -129,7 +129,8 @@ fn run(state: &State, deployment: &Deployment, now: Time) -> Events {
     }
     if let Some(cancel) = &deployment.cancel {
         let why = format!("cancelled by {}: {}", cancel.by, cancel.reason);
-        if cancel.in_favour_of.is_some() {
+        // The traffic is for the rollback to move; instances that never had it have nobody else to remove them.
+        if cancel.in_favour_of.is_some() && deployment.switched {
             return end(state, deployment, End::Cancelled, why);
         }
         return take_back(state, deployment, End::Cancelled, why);
@@ -277,7 +278,9 @@ fn take_back(state: &State, deployment: &Deployment, with: End, why: String) -> 
         )];
     }
     let environment = &deployment.plan.environment;
-    if deployment.plan.on_failure == OnFailure::Hold {
+    // The result of a rollback is its own, and is never rolled back.
+    let stays = deployment.plan.on_failure == OnFailure::Hold;
+    if stays || deployment.plan.kind == Kind::Rollback {
         return end(state, deployment, with, why);
     }
     match return_target(state, environment, Some(deployment.plan.release)) {
@@ -389,7 +392,9 @@ fn end(state: &State, deployment: &Deployment, with: End, why: String) -> Events
             why: why.clone(),
         },
     )];
-    if deployment.plan.kind == Kind::Rollback && with != End::Refused {
+    // A person's rollback that was refused changed nothing; one that should have undone a failure leaves that there.
+    let undoes = matches!(deployment.trigger, Trigger::Undo { .. });
+    if deployment.plan.kind == Kind::Rollback && (with != End::Refused || undoes) {
         let reason = match (&deployment.trigger, with) {
             (_, End::Settled) => format!(
                 "{} rolled it back to {}",

@@ -614,6 +614,14 @@ fn request(
     plan: &Plan,
     trigger: &Trigger,
 ) -> Result<Events, Refusal> {
+    // Such a deployment takes the place of the one that it undoes; only that one's failure makes it.
+    if let Trigger::Undo { of } = trigger {
+        return Err(Refusal::NotAllowed {
+            who: actor.to_string(),
+            what: format!("undo {of} by a request"),
+            help: format!("`towpath rollback {}` takes it back", plan.environment),
+        });
+    }
     let release = state
         .releases
         .get(&plan.release)
@@ -660,6 +668,13 @@ fn request(
         if live {
             return Err(already("live".into()));
         }
+        // Locks, freezes and what has to come before do not stop a rollback: it must not be a way around them.
+        if !release.verified.contains_key(&plan.environment) {
+            return Err(Refusal::CannotReturn {
+                reason: format!("{} is not verified in {}", plan.release, plan.environment),
+                way_out: format!("`towpath deploy {} {}`", plan.environment, plan.release),
+            });
+        }
         schema_allows(state, release, &plan.launch).map_err(|obstacle| Refusal::CannotReturn {
             reason: obstacle.to_string(),
             way_out: obstacle.way_out(),
@@ -685,21 +700,14 @@ fn request(
                 events.push((Stream::Deployment(active.number), event));
             }
         }
-        Kind::Deploy | Kind::Redeploy => {
-            for queued in environment
-                .queue
-                .iter()
-                .filter_map(|n| state.deployments.get(n))
-            {
-                if queued.plan.release < plan.release && queued.plan.kind != Kind::Rollback {
-                    let why = format!("{} ({number}) is newer", plan.release);
-                    let event = Event::Ended {
-                        end: End::Superseded,
-                        why,
-                    };
-                    events.push((Stream::Deployment(queued.number), event));
-                }
-            }
+        Kind::Deploy | Kind::Redeploy => {}
+    }
+    let queued = environment.queue.iter();
+    for queued in queued.filter_map(|queued| state.deployments.get(queued)) {
+        if let Some(why) = supersedes(plan, number, queued) {
+            let end = End::Superseded;
+            let event = Event::Ended { end, why };
+            events.push((Stream::Deployment(queued.number), event));
         }
     }
     let event = Event::Requested {
@@ -708,6 +716,21 @@ fn request(
     };
     events.push((Stream::Deployment(number), event));
     Ok(events)
+}
+
+/// Why a deployment that waits is not wanted any more when `number` is requested.
+fn supersedes(plan: &Plan, number: DeploymentNumber, queued: &Deployment) -> Option<String> {
+    match (plan.kind, queued.plan.kind) {
+        // Whoever asks again wants to return somewhere else; what undoes a failure belongs to that failure.
+        (Kind::Rollback, Kind::Rollback) if !matches!(queued.trigger, Trigger::Undo { .. }) => {
+            Some(format!("{number} returns to {} instead", plan.release))
+        }
+        (Kind::Rollback, _) | (_, Kind::Rollback) => None,
+        _ if queued.plan.release < plan.release => {
+            Some(format!("{} ({number}) is newer", plan.release))
+        }
+        _ => None,
+    }
 }
 
 fn find(state: &State, number: DeploymentNumber) -> Result<&Deployment, Refusal> {

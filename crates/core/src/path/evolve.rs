@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Admission, Attempt, Cancel, Deployment, End, Ended, Event, Failure, Hold, Kind, Lock, Outcome,
-    Receipt, Release, SignOffRequest, Signature, State, Status, StepRun, Trigger, Undo,
+    Receipt, Release, SignOffRequest, Signature, Standing, State, Status, StepRun, Trigger, Undo,
     UnreadableEvent, Veto, Warm,
 };
 use crate::{
@@ -405,8 +405,18 @@ fn apply_receipt(
                     standing,
                     until: at + deployment.plan.launch.keep_warm,
                 });
+            // Returning to a release forgets those that came after it: nobody rolls back to them by default.
+            if deployment.plan.kind == Kind::Rollback {
+                forget_after(&mut environment.verified, deployment.plan.release);
+            }
         }
         _ => {}
+    }
+}
+
+fn forget_after(verified: &mut Vec<Standing>, release: ReleaseNumber) {
+    if let Some(at) = verified.iter().position(|s| s.release == release) {
+        verified.truncate(at + 1);
     }
 }
 
@@ -435,17 +445,10 @@ fn apply_end(
                 environment.live = Some(standing.clone());
             }
             environment.in_force = Some(deployment.plan.policy.clone());
-            // Returning to a release forgets those that came after it: nobody rolls back to them by default.
-            match environment
-                .verified
-                .iter()
-                .position(|s| s.release == number)
-            {
-                Some(at) if deployment.plan.kind == Kind::Rollback => {
-                    environment.verified.truncate(at);
-                }
-                _ => environment.verified.retain(|s| s.release != number),
+            if deployment.plan.kind == Kind::Rollback {
+                forget_after(&mut environment.verified, number);
             }
+            environment.verified.retain(|s| s.release != number);
             environment.verified.push(standing);
             let excess = environment.verified.len().saturating_sub(REMEMBERED);
             environment.verified.drain(..excess);

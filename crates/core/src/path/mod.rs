@@ -18,6 +18,8 @@ mod policy;
 mod release;
 mod rollback;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use actor::*;
 pub use advance::*;

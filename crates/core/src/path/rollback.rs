@@ -103,22 +103,16 @@ pub fn return_target<'a>(
         .get(environment)
         .ok_or_else(nothing)?
         .verified;
-    // Only what was verified before the release that is left: going forward is not a rollback.
-    let before = verified
+    // The last of them is what was there before, also when it is newer than the release that is left: a rollback forgets
+    // what it passes over, so that everything here lies behind.
+    let candidates = verified
         .iter()
-        .position(|standing| Some(standing.release) == leaving)
-        .unwrap_or(verified.len());
-    let candidates = verified[..before].iter().rev().filter(|standing| {
-        state
-            .releases
-            .get(&standing.release)
-            .is_some_and(|release| release.vetoed.is_none())
-    });
+        .rev()
+        .filter(|standing| Some(standing.release) != leaving)
+        .filter_map(|standing| Some((standing, state.releases.get(&standing.release)?)))
+        .filter(|(_, release)| release.vetoed.is_none());
     let mut obstacle = None;
-    for standing in candidates {
-        let Some(release) = state.releases.get(&standing.release) else {
-            continue;
-        };
+    for (standing, release) in candidates {
         match schema_allows(state, release, &standing.launch) {
             Ok(()) => return Ok(standing),
             Err(found) => obstacle = obstacle.or(Some(found)),

@@ -1,0 +1,8 @@
+//! The path, tested as a whole: `world` is a project to play in, `sim` plays and checks after every event.
+
+mod check;
+mod play;
+mod sim;
+mod world;
+
+mod rollbacks;
