@@ -135,16 +135,18 @@ fn run(state: &State, deployment: &Deployment, now: Time) -> Events {
         }
         return take_back(state, deployment, End::Cancelled, why);
     }
-    match run
-        .last()
-        .map(|attempt| (attempt.outcome.as_ref(), attempt.retry_at))
-    {
-        Some((Some(_), Some(at))) if now < at => Events::new(),
-        Some((Some(outcome), None)) => {
-            let why = format!("{}: {}", step.id, outcome.text());
+    let Some(last) = run.last() else {
+        return begin(state, deployment, step, now);
+    };
+    match (&last.outcome, last.retry_at) {
+        (Some(_), Some(at)) if now < at => Events::new(),
+        (Some(_), Some(_)) if now < last.deadline => begin(state, deployment, step, now),
+        // It was the last try, or nobody was there to make another in time; the cause is the same.
+        (outcome, _) => {
+            let text = outcome.as_ref().map_or("", Outcome::text);
+            let why = format!("{}: {text}", step.id);
             take_back(state, deployment, failure_end(deployment), why)
         }
-        _ => begin(state, deployment, step, now),
     }
 }
 

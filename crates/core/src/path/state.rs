@@ -299,13 +299,13 @@ impl Deployment {
             .find(|attempt| attempt.outcome.is_none())
     }
 
-    /// Whether any step that touches the environment was begun.
+    /// Whether any step that touches the environment was begun, and not given up for a retry from before it.
     pub fn has_effects(&self) -> bool {
         self.plan
             .steps
             .iter()
             .zip(&self.steps)
-            .any(|(step, run)| step.action.is_effect() && !run.attempts.is_empty())
+            .any(|(step, run)| step.action.is_effect() && run.last().is_some())
     }
 
     /// The receipts of the steps that passed, with the steps.

@@ -5,4 +5,5 @@ mod play;
 mod sim;
 mod world;
 
+mod pains;
 mod rollbacks;
