@@ -1,4 +1,4 @@
-//! Stages of a chore: each is one command, run in order, timed and shown. What a stage prints, on either stream, goes
+//! Stages of a chore, each one command, run in order, timed and shown. What a stage prints, on either stream, goes
 //! to our standard output as it comes, so that a log of it alone has everything in its order.
 
 use std::{
@@ -18,18 +18,18 @@ use crate::tally::Tally;
 /// How long output is still read after a command has ended: a process that it left behind may hold the pipe for ever.
 const AFTER_THE_END: Duration = Duration::from_secs(2);
 
-/// One command to run.
-#[derive(Debug)]
+/// One thing to do.
 pub(crate) struct Stage {
     name: String,
     work: Work,
 }
 
 /// What a stage is.
-#[derive(Debug)]
 enum Work {
     /// A command to run.
     Run(Cargo),
+    /// Something that takes no time worth telling, needed by the stages after it.
+    Prepare(Box<dyn FnOnce() -> io::Result<()>>),
     /// Nothing, for this reason.
     Skip(String),
 }
@@ -39,6 +39,7 @@ enum Work {
 pub(crate) struct Cargo {
     args: Vec<String>,
     directory: PathBuf,
+    target: Option<PathBuf>,
 }
 
 impl Cargo {
@@ -47,7 +48,14 @@ impl Cargo {
         Cargo {
             args: args.iter().map(|&arg| arg.to_owned()).collect(),
             directory: directory.to_owned(),
+            target: None,
         }
+    }
+
+    /// With a target directory other than the one that the environment says.
+    pub(crate) fn target(mut self, target: Option<&Path>) -> Self {
+        self.target = target.map(Path::to_owned);
+        self
     }
 
     /// Whether the command ends well; what it prints is thrown away.
@@ -66,6 +74,9 @@ impl Cargo {
         // `cargo run` told us about our own package. Build scripts that watch these variables would run again each time.
         for (name, _) in env::vars_os().filter(|(name, _)| is_about_us(name)) {
             command.env_remove(name);
+        }
+        if let Some(target) = &self.target {
+            command.env("CARGO_TARGET_DIR", target);
         }
         if io::stdout().is_terminal() && env::var_os("CARGO_TERM_COLOR").is_none() {
             command.env("CARGO_TERM_COLOR", "always");
@@ -96,6 +107,14 @@ impl Stage {
         }
     }
 
+    /// A stage that prepares those after it; the summary tells of it only when it fails.
+    pub(crate) fn prepare(name: &str, work: impl FnOnce() -> io::Result<()> + 'static) -> Self {
+        Stage {
+            name: name.to_owned(),
+            work: Work::Prepare(Box::new(work)),
+        }
+    }
+
     /// A stage that is left out, and the reason and the way out.
     pub(crate) fn skip(name: &str, why: &str) -> Self {
         Stage {
@@ -106,35 +125,41 @@ impl Stage {
 }
 
 /// Runs the stages up to the first that fails, then prints what came of each. The error says which failed.
-pub(crate) fn run_all(stages: &[Stage]) -> Result<(), String> {
+pub(crate) fn run_all(stages: Vec<Stage>) -> Result<(), String> {
     let begun = Instant::now();
     let mut tally = Tally::default();
     let mut lines = Vec::new();
     let mut skipped = 0;
     let mut failed = None;
-    for stage in stages {
-        let line = match &stage.work {
-            _ if failed.is_some() => format!("  not run  {}", stage.name),
-            Work::Skip(why) => {
-                println!("\nxtask: {} skipped: {why}", stage.name);
-                skipped += 1;
-                format!("  skipped  {}: {why}", stage.name)
+    for Stage { name, work } in stages {
+        let at = Instant::now();
+        let outcome = match work {
+            Work::Prepare(_) if failed.is_some() => continue,
+            _ if failed.is_some() => {
+                lines.push(format!("  not run  {name}"));
+                continue;
             }
+            Work::Skip(why) => {
+                println!("\nxtask: {name} skipped: {why}");
+                lines.push(format!("  skipped  {name}: {why}"));
+                skipped += 1;
+                continue;
+            }
+            Work::Prepare(work) => match work() {
+                Ok(()) => continue,
+                Err(error) => Err(format!("failed: {error}")),
+            },
             Work::Run(cargo) => {
-                println!("\nxtask: {} (cargo {})", stage.name, cargo.args.join(" "));
-                let at = Instant::now();
-                let (counted, outcome) = run(cargo);
+                println!("\nxtask: {name} (cargo {})", cargo.args.join(" "));
+                let (counted, outcome) = run(&cargo);
                 tally += counted;
-                let seconds = at.elapsed().as_secs_f64();
-                let word = match &outcome {
-                    Ok(()) => "ok",
-                    Err(_) => "FAILED",
-                };
-                failed = outcome.err().map(|why| (&stage.name, why));
-                format!("  {word:<8} {:<44}{seconds:>8.1} s", stage.name)
+                outcome
             }
         };
-        lines.push(line);
+        let word = if outcome.is_ok() { "ok" } else { "FAILED" };
+        let seconds = at.elapsed().as_secs_f64();
+        lines.push(format!("  {word:<8} {name:<44}{seconds:>8.1} s"));
+        failed = outcome.err().map(|why| (name, why));
     }
     println!("\nxtask: summary\n{}", lines.join("\n"));
     let seconds = begun.elapsed().as_secs_f64();
@@ -177,7 +202,7 @@ fn run(cargo: &Cargo) -> (Tally, Result<(), String>) {
     // The command holds our ends of the pipe for writing; without this the reader would never see the end.
     drop(command);
     let (sender, done) = mpsc::channel();
-    thread::spawn(move || sender.send(pass_on(lines)));
+    thread::spawn(move || sender.send(pass_on(lines, io::stdout())));
     let status = child.wait();
     let tally = done.recv_timeout(AFTER_THE_END).unwrap_or_default();
     let outcome = match status {
@@ -195,12 +220,11 @@ fn capture(command: &mut Command) -> io::Result<PipeReader> {
     Ok(reader)
 }
 
-/// Copies lines to our standard output, and counts the tests that they tell of.
-fn pass_on(lines: PipeReader) -> Tally {
+/// Copies lines as they come, and counts the tests that they tell of.
+fn pass_on(lines: PipeReader, mut out: impl Write) -> Tally {
     let mut lines = BufReader::new(lines);
     let mut tally = Tally::default();
     let mut line = Vec::new();
-    let mut out = io::stdout();
     while lines.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
         // When nobody reads us any longer, the command still runs to its end.
         let _ = out.write_all(&line).and_then(|()| out.flush());
@@ -231,13 +255,15 @@ mod tests {
         let lines = capture(&mut command).unwrap();
         let status = command.spawn().unwrap().wait().unwrap();
         drop(command);
+        let mut passed_on = Vec::new();
         assert_eq!(
-            pass_on(lines),
+            pass_on(lines, &mut passed_on),
             Tally {
                 passed: 3,
                 failed: 1
             }
         );
+        assert!(passed_on.starts_with(b"test result: ok. 2 passed"));
         assert_eq!(told(status), "failed (exit status 3)");
     }
 

@@ -2,12 +2,12 @@
 //! in `stage`.
 
 use std::{
-    env,
+    env, io,
     path::{Path, PathBuf},
 };
 
 use crate::{
-    Failure, needs,
+    Failure, guestbook, needs,
     stage::{Cargo, Stage, run_all},
 };
 
@@ -26,17 +26,49 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     needs::ensure().map_err(Failure::Failed)?;
     let root = root();
     let tools = Tools::look(&root);
-    let mut stages = tools.stages(&root);
+    let workspace = Place {
+        label: String::new(),
+        directory: &root,
+        target: None,
+    };
+    let mut stages = tools.stages(&root, &workspace);
     if !fast {
-        stages.extend(tools.documentation(&root));
+        stages.extend(tools.documentation(&workspace));
+        stages.extend(tools.guestbook(&root).map_err(|error| {
+            Failure::Failed(format!("could not read examples/guestbook: {error}"))
+        })?);
     }
-    run_all(&stages).map_err(Failure::Failed)
+    run_all(stages).map_err(Failure::Failed)
 }
 
 /// The repository's root.
 fn root() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.parent().unwrap_or(own).to_owned()
+}
+
+/// A cargo workspace to check.
+struct Place<'a> {
+    /// What its stages' names begin with.
+    label: String,
+    /// Where it is.
+    directory: &'a Path,
+    /// Where it is built, if not where everything is.
+    target: Option<&'a Path>,
+}
+
+impl Place<'_> {
+    /// A stage that runs cargo here.
+    fn run(&self, name: &str, args: &[&str]) -> Stage {
+        let cargo = Cargo::new(self.directory, args).target(self.target);
+        Stage::run(&format!("{}{name}", self.label), cargo)
+    }
+
+    /// A stage that cannot be run for want of one of the toolchain's components.
+    fn without(&self, name: &str, component: &str) -> Stage {
+        let why = format!("{component} is not installed; run `rustup component add {component}`");
+        Stage::skip(&format!("{}{name}", self.label), &why)
+    }
 }
 
 /// Which of cargo's companions are installed.
@@ -57,56 +89,59 @@ impl Tools {
     }
 
     /// The stages that every workspace has.
-    fn stages(&self, directory: &Path) -> Vec<Stage> {
-        let formatting = if self.rustfmt {
-            Stage::run(
-                "formatting",
-                Cargo::new(directory, &["fmt", "--all", "--check"]),
-            )
-        } else {
-            Stage::skip("formatting", &remedy("rustfmt"))
+    fn stages(&self, root: &Path, place: &Place<'_>) -> Vec<Stage> {
+        let formatting = match self.rustfmt {
+            true => place.run("formatting", &["fmt", "--all", "--check"]),
+            false => place.without("formatting", "rustfmt"),
         };
-        let lints = if self.clippy {
-            let strict = "clippy --workspace --all-targets -- -D warnings";
-            let words: Vec<&str> = strict.split(' ').collect();
-            Stage::run("lints", Cargo::new(directory, &words))
-        } else {
-            Stage::skip("lints", &remedy("clippy"))
+        let lints = match self.clippy {
+            true => {
+                let strict = "clippy --workspace --all-targets -- -D warnings";
+                place.run("lints", &strict.split(' ').collect::<Vec<_>>())
+            }
+            false => place.without("lints", "clippy"),
         };
-        vec![
-            formatting,
-            lints,
-            Stage::run("tests", self.tests(directory)),
-        ]
+        vec![formatting, lints, self.tests(root, place)]
     }
 
-    /// The command that runs a workspace's tests.
-    fn tests(&self, directory: &Path) -> Cargo {
+    /// The stage that runs a workspace's tests, the documentation's left out where nextest does it.
+    fn tests(&self, root: &Path, place: &Place<'_>) -> Stage {
         if !self.nextest {
-            return Cargo::new(directory, &["test", "--workspace", "--no-fail-fast"]);
+            return place.run("tests", &["test", "--workspace", "--no-fail-fast"]);
         }
         let profile = match env::var_os("CI") {
             Some(_) => "ci",
             None => "default",
         };
-        Cargo::new(
-            directory,
-            &["nextest", "run", "--workspace", "--profile", profile],
-        )
+        let config = root.join(".config/nextest.toml").display().to_string();
+        let args = "nextest run --workspace --profile";
+        let mut args: Vec<&str> = args.split(' ').collect();
+        args.extend([profile, "--config-file", &config]);
+        place.run("tests", &args)
+    }
+
+    /// The stages of every release of the example.
+    fn guestbook(&self, root: &Path) -> io::Result<Vec<Stage>> {
+        let (work, target) = (guestbook::work(root), guestbook::target(root));
+        let mut stages = Vec::new();
+        for release in guestbook::releases(root)? {
+            let place = Place {
+                label: format!("{}: ", release.name),
+                directory: &work,
+                target: Some(&target),
+            };
+            let directory = work.clone();
+            let name = format!("{}laying out", place.label);
+            stages.push(Stage::prepare(&name, move || release.lay_out(&directory)));
+            stages.extend(self.stages(root, &place));
+        }
+        Ok(stages)
     }
 
     /// The documentation's tests, which nextest leaves to cargo.
-    fn documentation(&self, directory: &Path) -> Option<Stage> {
-        self.nextest.then(|| {
-            Stage::run(
-                "tests of the documentation",
-                Cargo::new(directory, &["test", "--workspace", "--doc"]),
-            )
-        })
+    fn documentation(&self, place: &Place<'_>) -> Option<Stage> {
+        let args = ["test", "--workspace", "--doc"];
+        self.nextest
+            .then(|| place.run("tests of the documentation", &args))
     }
-}
-
-/// Why a stage is left out that needs one of the toolchain's components, and what to do about it.
-fn remedy(component: &str) -> String {
-    format!("{component} is not installed; run `rustup component add {component}`")
 }
