@@ -54,6 +54,9 @@ pub trait Runner: Send + Sync {
     /// Ends the job and everything it started, and returns when it is verified gone.
     fn cancel<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), TargetError>>;
 
+    /// Removes what is kept of a job that has ended. A job of the same key could be started anew.
+    fn forget<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), TargetError>>;
+
     /// The file that holds its output.
     fn output(&self, key: &str) -> PathBuf;
 }

@@ -31,14 +31,14 @@ impl ProcessRunner {
         }
     }
 
-    /// Removes what is kept of a job that is over: its result and its output. `false` while it runs.
-    pub async fn forget(&self, key: &str) -> Result<bool, TargetError> {
+    /// Removes what is kept of a job that is over: its result and its output.
+    async fn remove(&self, key: &str) -> Result<(), TargetError> {
         let run = self.job(key)?;
         let what = format!("could not remove what is left of job {key}");
         blocking(move || match run.condition()? {
-            Condition::Running(_) => Ok(false),
-            Condition::Absent if !run.directory().exists() => Ok(true),
-            _ => fs::remove_dir_all(run.directory()).map(|()| true),
+            Condition::Running(_) => Err(io::Error::other("it still runs")),
+            Condition::Absent if !run.directory().exists() => Ok(()),
+            _ => fs::remove_dir_all(run.directory()),
         })
         .await
         .map_err(unavailable(what))
@@ -154,6 +154,10 @@ impl Runner for ProcessRunner {
 
     fn cancel<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), TargetError>> {
         Box::pin(self.end(key))
+    }
+
+    fn forget<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), TargetError>> {
+        Box::pin(self.remove(key))
     }
 
     fn output(&self, key: &str) -> PathBuf {

@@ -1,0 +1,259 @@
+//! Our own copy of the repository: what was released stays there, whatever happens to branches elsewhere.
+
+use std::path::{Path, PathBuf};
+
+use towpath_core::path::Commit;
+
+use super::command::{GitError, asks, git};
+
+/// A bare repository in the data directory.
+#[derive(Debug, Clone)]
+pub struct Mirror {
+    path: PathBuf,
+    upstream: String,
+}
+
+/// A branch and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tip {
+    /// The branch.
+    pub branch: String,
+    /// Its commit.
+    pub commit: Commit,
+}
+
+/// What a commit says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// The commit.
+    pub commit: Commit,
+    /// Its tree.
+    pub tree: String,
+    /// Its parents.
+    pub parents: Vec<Commit>,
+    /// `Name <address>`.
+    pub author: String,
+    /// The first line of its message.
+    pub subject: String,
+}
+
+impl Mirror {
+    /// Opens the copy at `path` of the repository `upstream`, and makes it when it is not there.
+    pub async fn open(path: &Path, upstream: &str) -> Result<Mirror, GitError> {
+        if !path.join("HEAD").exists() {
+            let parent = path.parent().unwrap_or(Path::new("."));
+            // An aborted first start leaves nothing that looks like a repository.
+            let fresh = path.with_extension("new");
+            let _ = std::fs::remove_dir_all(&fresh);
+            git(
+                parent,
+                ["init", "--quiet", "--bare", "--initial-branch=main"]
+                    .iter()
+                    .map(Path::new)
+                    .chain([fresh.as_path()]),
+            )
+            .await?;
+            if let Err(error) = std::fs::rename(&fresh, path)
+                && !path.join("HEAD").exists()
+            {
+                return Err(GitError::Failed {
+                    what: "init".into(),
+                    said: error.to_string(),
+                });
+            }
+        }
+        Ok(Mirror {
+            path: path.to_owned(),
+            upstream: upstream.to_owned(),
+        })
+    }
+
+    /// The copy's directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the project's repository is.
+    pub fn upstream(&self) -> &str {
+        &self.upstream
+    }
+
+    /// The upstream's branches as they are now.
+    pub async fn tips(&self) -> Result<Vec<Tip>, GitError> {
+        let listed = git(&self.path, ["ls-remote", "--heads", &self.upstream]).await?;
+        Ok(listed
+            .lines()
+            .filter_map(|line| {
+                let (commit, reference) = line.split_once('\t')?;
+                let branch = reference.strip_prefix("refs/heads/")?;
+                Some(Tip {
+                    branch: branch.to_owned(),
+                    commit: Commit(commit.to_owned()),
+                })
+            })
+            .collect())
+    }
+
+    /// Resolves a revision: in the user's repository when there is one, then among the upstream's branches, then here.
+    pub async fn resolve(&self, revision: &str, local: Option<&Path>) -> Result<Commit, GitError> {
+        let wanted = format!("{revision}^{{commit}}");
+        let parse = [
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            &wanted,
+        ];
+        if let Some(local) = local
+            && let Ok(commit) = git(local, parse).await
+        {
+            let commit = Commit(commit);
+            self.fetch(&commit, Some(local)).await?;
+            return Ok(commit);
+        }
+        if let Some(tip) = self
+            .tips()
+            .await?
+            .into_iter()
+            .find(|tip| tip.branch == revision)
+        {
+            self.fetch(&tip.commit, None).await?;
+            return Ok(tip.commit);
+        }
+        match git(&self.path, parse).await {
+            Ok(commit) => Ok(Commit(commit)),
+            Err(GitError::Failed { .. }) => Err(GitError::NoSuchRevision {
+                revision: revision.to_owned(),
+                repository: local.map_or(self.upstream.clone(), |l| l.display().to_string()),
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Brings a commit in, and keeps it.
+    pub async fn fetch(&self, commit: &Commit, from: Option<&Path>) -> Result<(), GitError> {
+        let kept = format!("refs/towpath/commits/{commit}");
+        if asks(
+            &self.path,
+            [
+                "rev-parse",
+                "--verify",
+                "--quiet",
+                &format!("{kept}^{{commit}}"),
+            ],
+        )
+        .await?
+        {
+            return Ok(());
+        }
+        let source = from.map_or(self.upstream.clone(), |path| path.display().to_string());
+        let refspec = format!("{commit}:{kept}");
+        git(
+            &self.path,
+            [
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                &source,
+                &refspec,
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// What a commit that is here says of itself.
+    pub async fn about(&self, commit: &Commit) -> Result<About, GitError> {
+        let shown = git(
+            &self.path,
+            [
+                "log",
+                "-1",
+                "--format=%H%x00%T%x00%P%x00%an <%ae>%x00%s",
+                &commit.0,
+            ],
+        )
+        .await?;
+        let mut fields = shown.split('\0').map(str::to_owned);
+        let mut field = || fields.next().unwrap_or_default();
+        Ok(About {
+            commit: Commit(field()),
+            tree: field(),
+            parents: field()
+                .split_whitespace()
+                .map(|p| Commit(p.to_owned()))
+                .collect(),
+            author: field(),
+            subject: field(),
+        })
+    }
+
+    /// A file of a commit; `None` when it has none of that name.
+    pub async fn file(&self, commit: &Commit, path: &str) -> Result<Option<Vec<u8>>, GitError> {
+        let object = format!("{commit}:{path}");
+        if !asks(&self.path, ["cat-file", "-e", &object]).await? {
+            return Ok(None);
+        }
+        let output = tokio::process::Command::new("git")
+            .arg("-C")
+            .arg(&self.path)
+            .args(["cat-file", "blob", &object])
+            .stdin(std::process::Stdio::null())
+            .output()
+            .await
+            .map_err(|error| GitError::Failed {
+                what: "cat-file".into(),
+                said: error.to_string(),
+            })?;
+        match output.status.success() {
+            true => Ok(Some(output.stdout)),
+            false => Err(GitError::Failed {
+                what: "cat-file".into(),
+                said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            }),
+        }
+    }
+
+    /// The names of the files right inside a directory of a commit.
+    pub async fn files(&self, commit: &Commit, directory: &str) -> Result<Vec<String>, GitError> {
+        let path = format!("{}/", directory.trim_end_matches('/'));
+        let listed = git(
+            &self.path,
+            ["ls-tree", "-z", "--name-only", &commit.0, "--", &path],
+        )
+        .await?;
+        Ok(listed
+            .split('\0')
+            .filter_map(|name| name.strip_prefix(&path))
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+            .collect())
+    }
+
+    /// Makes a clean work tree of a commit at `path`, in place of whatever is there.
+    pub async fn check_out(&self, commit: &Commit, path: &Path) -> Result<(), GitError> {
+        self.remove_tree(path).await?;
+        let path = path.as_os_str();
+        let arguments =
+            ["worktree", "add", "--quiet", "--force", "--detach"].map(std::ffi::OsStr::new);
+        let commit = std::ffi::OsStr::new(&commit.0);
+        git(&self.path, arguments.into_iter().chain([path, commit])).await?;
+        Ok(())
+    }
+
+    /// Removes a work tree.
+    pub async fn remove_tree(&self, path: &Path) -> Result<(), GitError> {
+        match tokio::fs::remove_dir_all(path).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(GitError::Failed {
+                    what: "worktree".into(),
+                    said: error.to_string(),
+                });
+            }
+            _ => {}
+        }
+        git(&self.path, ["worktree", "prune"]).await?;
+        Ok(())
+    }
+}

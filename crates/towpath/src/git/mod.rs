@@ -1,0 +1,9 @@
+//! Git, by its own binary: reading commits, work trees for builds, moving branches.
+
+mod command;
+mod mirror;
+mod promote;
+
+pub use command::{GitError, user_email};
+pub use mirror::{Mirror, Tip};
+pub use promote::Promoted;

@@ -1,0 +1,7 @@
+//! The application: one binary with several roles. The binary itself is `main`; this is what it is made of.
+
+pub mod clock;
+pub mod engine;
+pub mod git;
+pub mod home;
+pub mod store;

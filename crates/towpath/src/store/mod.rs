@@ -1,0 +1,82 @@
+//! The store: the journal and what is made from it. All of the application's SQL is here, a file a table.
+
+mod branches;
+mod deployments;
+mod environments;
+mod error;
+mod journal;
+mod leases;
+mod releases;
+mod replay;
+mod transact;
+
+use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
+
+use sqlx::{
+    Connection, SqliteConnection, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio::sync::{Mutex, broadcast};
+use towpath_core::{journal::Record, path::State};
+
+pub use self::{
+    error::StoreError,
+    journal::Page,
+    leases::Lease,
+    replay::{Replay, Verification},
+    transact::Written,
+};
+
+/// How long a writer waits for another process's transaction.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// The journal of one project, with its read models. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    writer: Arc<Mutex<Writer>>,
+    readers: SqlitePool,
+    written: broadcast::Sender<Arc<Record>>,
+}
+
+/// The one connection that writes, with the state as of the last record that it knows.
+struct Writer {
+    connection: SqliteConnection,
+    state: State,
+}
+
+impl Store {
+    /// Opens the journal at `path`, and makes it when it is not there.
+    pub async fn open(path: &Path) -> Result<Store, StoreError> {
+        let options = SqliteConnectOptions::from_str("sqlite://")
+            .map_err(StoreError::from)?
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A record that was reported as written survives a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY);
+        let opened = |error| StoreError::opening(path, error);
+        let mut connection = SqliteConnection::connect_with(&options)
+            .await
+            .map_err(opened)?;
+        sqlx::migrate!("../../migrations")
+            .run(&mut connection)
+            .await
+            .map_err(|error| StoreError::Schema(error.to_string()))?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(2)
+            .connect_lazy_with(options.read_only(true));
+        let state = replay::load(&mut connection).await?;
+        let (written, _) = broadcast::channel(1024);
+        Ok(Store {
+            writer: Arc::new(Mutex::new(Writer { connection, state })),
+            readers,
+            written,
+        })
+    }
+
+    /// Every record from now on, as it is written by this process.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Record>> {
+        self.written.subscribe()
+    }
+}

@@ -1,0 +1,237 @@
+//! One transaction: catch up with the journal, decide, append, renew the read models. All of it, or nothing.
+
+use std::sync::Arc;
+
+use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
+use towpath_core::{
+    Time,
+    journal::{Record, Stream},
+    names::{DeploymentNumber, ReleaseNumber},
+    path::{Actor, Command, Fact, State, Touched, decide, evolve},
+};
+
+use super::{
+    Lease, Store, StoreError, branches, deployments, environments, journal, leases, releases,
+    replay,
+};
+
+/// What a transaction wrote, and the state after it.
+pub struct Written {
+    /// The records, in order.
+    pub records: Vec<Arc<Record>>,
+    /// The state that they made.
+    pub state: State,
+}
+
+impl Written {
+    /// The deployment that was requested.
+    pub fn requested(&self) -> Option<DeploymentNumber> {
+        self.records
+            .iter()
+            .find_map(|record| match (&record.stream, record.kind.as_str()) {
+                (Stream::Deployment(number), "requested") => Some(*number),
+                _ => None,
+            })
+    }
+}
+
+/// Begins a transaction that excludes other writers from the start, so that it never has to be repeated.
+pub(super) async fn begin(
+    connection: &mut SqliteConnection,
+) -> Result<Transaction<'_, Sqlite>, StoreError> {
+    Ok(connection.begin_with("BEGIN IMMEDIATE").await?)
+}
+
+impl Store {
+    /// Decides commands, in order, against the state of this instant, and writes what follows.
+    ///
+    /// With a lease, only while it holds.
+    pub async fn transact(
+        &self,
+        actor: &Actor,
+        commands: &[Command],
+        lease: Option<&Lease>,
+        now: Time,
+    ) -> Result<Written, StoreError> {
+        let mut writer = self.writer.lock().await;
+        let super::Writer {
+            connection,
+            state: known,
+        } = &mut *writer;
+        let mut tx = begin(connection).await?;
+        let mut state = known.clone();
+        catch_up(&mut tx, &mut state).await?;
+        if let Some(lease) = lease {
+            leases::check(&mut tx, lease).await?;
+        }
+        let mut records = Vec::new();
+        let mut touched = Touched::default();
+        for command in commands {
+            let by = match command {
+                Command::Advance { .. } => &Actor::Towpath,
+                _ => actor,
+            };
+            hydrate_needs(&mut tx, &mut state, command).await?;
+            for (stream, event) in decide(&state, by, command, now)? {
+                let fact = Fact {
+                    stream: stream.clone(),
+                    at: now,
+                    actor: by.to_string(),
+                    event: event.clone(),
+                };
+                hydrate_stream(&mut tx, &mut state, &stream).await?;
+                let record =
+                    journal::append(&mut tx, state.seq + 1, event.draft(stream, by, now)).await?;
+                state.seq = record.seq;
+                merge(&mut touched, evolve(&mut state, &fact));
+                records.push(record);
+            }
+        }
+        put(&mut tx, &state, &touched).await?;
+        tx.commit().await?;
+        let after = state.clone();
+        state.prune();
+        *known = state;
+        drop(writer);
+        for record in &records {
+            // Nobody has to listen.
+            let _ = self.written.send(record.clone());
+        }
+        Ok(Written {
+            records,
+            state: after,
+        })
+    }
+
+    /// The state of this instant, with what a command would look at.
+    pub async fn state(&self) -> Result<State, StoreError> {
+        let mut writer = self.writer.lock().await;
+        let super::Writer { connection, state } = &mut *writer;
+        // In one transaction, so that the rows are all of one instant.
+        let mut tx = connection.begin().await?;
+        catch_up(&mut tx, state).await?;
+        tx.rollback().await?;
+        Ok(state.clone())
+    }
+
+    /// The state of this instant, with these releases in it.
+    pub async fn state_with(&self, numbers: &[ReleaseNumber]) -> Result<State, StoreError> {
+        let mut state = self.state().await?;
+        for number in numbers {
+            if !state.releases.contains_key(number)
+                && let Some(release) = self.release(*number).await?
+            {
+                state.releases.insert(*number, release);
+            }
+        }
+        Ok(state)
+    }
+}
+
+fn merge(all: &mut Touched, more: Touched) {
+    all.environments.extend(more.environments);
+    all.releases.extend(more.releases);
+    all.deployments.extend(more.deployments);
+    all.branches |= more.branches;
+}
+
+/// Takes in what other processes have written since: the rows are as new as the last record, always.
+async fn catch_up(connection: &mut SqliteConnection, state: &mut State) -> Result<(), StoreError> {
+    if journal::last(connection).await? != state.seq {
+        *state = replay::load(connection).await?;
+    }
+    Ok(())
+}
+
+async fn hydrate_needs(
+    connection: &mut SqliteConnection,
+    state: &mut State,
+    command: &Command,
+) -> Result<(), StoreError> {
+    let needs = command.needs();
+    for number in needs.releases {
+        hydrate_release(connection, state, number).await?;
+    }
+    for number in needs.deployments {
+        hydrate_deployment(connection, state, number).await?;
+    }
+    if let Some(commit) = needs.commit {
+        for release in releases::of_commit(connection, &commit).await? {
+            state.releases.entry(release.number).or_insert(release);
+        }
+    }
+    Ok(())
+}
+
+/// Brings in what a fact about this stream changes.
+pub(super) async fn hydrate_stream(
+    connection: &mut SqliteConnection,
+    state: &mut State,
+    stream: &Stream,
+) -> Result<(), StoreError> {
+    match stream {
+        Stream::Release(number) => hydrate_release(connection, state, *number).await,
+        Stream::Deployment(number) => hydrate_deployment(connection, state, *number).await,
+        Stream::Project | Stream::Environment(_) => Ok(()),
+    }
+}
+
+async fn hydrate_release(
+    connection: &mut SqliteConnection,
+    state: &mut State,
+    number: ReleaseNumber,
+) -> Result<(), StoreError> {
+    if !state.releases.contains_key(&number)
+        && let Some(release) = releases::get(connection, number).await?
+    {
+        state.releases.insert(number, release);
+    }
+    Ok(())
+}
+
+async fn hydrate_deployment(
+    connection: &mut SqliteConnection,
+    state: &mut State,
+    number: DeploymentNumber,
+) -> Result<(), StoreError> {
+    if !state.deployments.contains_key(&number)
+        && let Some(deployment) = deployments::get(connection, number).await?
+    {
+        state.deployments.insert(number, deployment);
+    }
+    match state
+        .deployments
+        .get(&number)
+        .map(|deployment| deployment.plan.release)
+    {
+        Some(release) => hydrate_release(connection, state, release).await,
+        None => Ok(()),
+    }
+}
+
+/// Renews the rows of what was touched.
+pub(super) async fn put(
+    connection: &mut SqliteConnection,
+    state: &State,
+    touched: &Touched,
+) -> Result<(), StoreError> {
+    for name in &touched.environments {
+        if let Some(environment) = state.environments.get(name) {
+            environments::put(connection, name, environment).await?;
+        }
+    }
+    for number in &touched.releases {
+        if let Some(release) = state.releases.get(number) {
+            releases::put(connection, release).await?;
+        }
+    }
+    for number in &touched.deployments {
+        if let Some(deployment) = state.deployments.get(number) {
+            deployments::put(connection, deployment).await?;
+        }
+    }
+    if touched.branches {
+        branches::put_all(connection, &state.branches).await?;
+    }
+    Ok(())
+}
