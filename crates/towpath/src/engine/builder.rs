@@ -1,0 +1,377 @@
+//! Builds: in a clean work tree of the release's commit, once; what they make is kept by its digest.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Read, Write},
+    os::unix::fs::symlink,
+    path::{Component, Path, PathBuf},
+};
+
+use nix::fcntl::{Flock, FlockArg};
+use sha2::{Digest as _, Sha256};
+use towpath_core::{
+    Digest,
+    manifest::{Manifest, Service},
+    names::ServiceName,
+    path::{BuiltArtifact, Outcome, Receipt, Release},
+    runner::{JobSpec, JobState},
+};
+
+use super::Engine;
+use crate::home::lock_file;
+
+/// How a build went, for steps and for `towpath release`.
+type Built = Result<BTreeMap<ServiceName, BuiltArtifact>, Outcome>;
+
+impl Engine {
+    /// Makes a release's artifacts, or checks those that were made before. `key` names the try.
+    pub async fn build(&self, release: &Release, manifest: &Manifest, key: &str) -> Outcome {
+        if let Some(artifacts) = &release.artifacts {
+            return match self.check_artifacts(artifacts).await {
+                Ok(()) => Outcome::Passed {
+                    detail: "built before; the same bytes".into(),
+                    receipt: Receipt::Built {
+                        artifacts: artifacts.clone(),
+                    },
+                },
+                Err(outcome) => outcome,
+            };
+        }
+        match self.build_all(release, manifest, key).await {
+            Ok(artifacts) => {
+                let bytes: u64 = artifacts.values().map(|artifact| artifact.bytes).sum();
+                Outcome::Passed {
+                    detail: format!("built {} ({})", plural(artifacts.len()), human_bytes(bytes)),
+                    receipt: Receipt::Built { artifacts },
+                }
+            }
+            Err(outcome) => outcome,
+        }
+    }
+
+    async fn build_all(&self, release: &Release, manifest: &Manifest, key: &str) -> Built {
+        // One build at a time in a data directory: they share the cache. A build whose engine was killed still runs under
+        // its shim; the key in the lock's file says which, and it is waited for.
+        let mut lock = self.lock_builds().await?;
+        let mut earlier = String::new();
+        lock.read_to_string(&mut earlier).map_err(errored)?;
+        if !earlier.is_empty() && !earlier.starts_with(key) {
+            self.runner.ended(&earlier).await.map_err(errored)?;
+        }
+        let tree = self.home.trees().join(release.number.to_string());
+        let mut artifacts = BTreeMap::new();
+        for name in &release.source.built_services {
+            let Some(service) = manifest.services.get(name) else {
+                continue;
+            };
+            let job = format!("{key}.{name}");
+            if self.runner.observe(&job).await.map_err(errored)? == JobState::Absent {
+                if artifacts.is_empty() {
+                    self.mirror
+                        .check_out(&release.source.commit, &tree)
+                        .await
+                        .map_err(errored)?;
+                    self.link_cache(manifest, &tree)?;
+                }
+                lock.set_len(0).map_err(errored)?;
+                io::Seek::rewind(&mut *lock).map_err(errored)?;
+                lock.write_all(job.as_bytes()).map_err(errored)?;
+                self.run_build(service, &job, &tree).await?;
+            }
+            self.await_build(&job).await?;
+            if let Some(artifact) = self.keep_artifact(name, service, &tree).await? {
+                artifacts.insert(name.clone(), artifact);
+            }
+        }
+        lock.set_len(0).map_err(errored)?;
+        self.mirror.remove_tree(&tree).await.map_err(errored)?;
+        Ok(artifacts)
+    }
+
+    async fn lock_builds(&self) -> Result<Flock<File>, Outcome> {
+        let path = self.home.build_lock();
+        let locked = tokio::task::spawn_blocking(move || {
+            let file = lock_file(&path)?;
+            Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| io::Error::from(errno))
+        });
+        locked.await.map_err(errored)?.map_err(errored)
+    }
+
+    /// Puts the cache's directories into a work tree.
+    pub(super) fn link_cache(&self, manifest: &Manifest, tree: &Path) -> Result<(), Outcome> {
+        for directory in &manifest.cache {
+            let (Some(kept), Some(link)) = (
+                inside(&self.home.cache(), directory),
+                inside(tree, directory),
+            ) else {
+                return Err(failed(format!(
+                    "the cache {directory:?} lies outside the repository"
+                )));
+            };
+            if link.exists() {
+                return Err(failed(format!(
+                    "the cache {directory:?} is also a file of the commit"
+                )));
+            }
+            fs::create_dir_all(&kept).map_err(errored)?;
+            if let Some(parent) = link.parent() {
+                fs::create_dir_all(parent).map_err(errored)?;
+            }
+            symlink(&kept, &link).map_err(errored)?;
+        }
+        Ok(())
+    }
+
+    async fn run_build(&self, service: &Service, job: &str, tree: &Path) -> Result<(), Outcome> {
+        // What an earlier build left in the cache is never taken for this one's.
+        if let (Some(_), Some(artifact)) = (&service.build, &service.artifact)
+            && let Some(path) = inside(tree, artifact)
+        {
+            let gone = match fs::symlink_metadata(&path) {
+                Ok(found) if found.is_dir() => fs::remove_dir_all(&path),
+                Ok(_) => fs::remove_file(&path),
+                Err(_) => Ok(()),
+            };
+            gone.map_err(errored)?;
+        }
+        let spec = JobSpec {
+            key: job.to_owned(),
+            command: service.build.clone().unwrap_or_else(|| "true".into()),
+            directory: tree.to_owned(),
+            variables: BTreeMap::new(),
+        };
+        self.runner.start(&spec).await.map_err(errored)
+    }
+
+    async fn await_build(&self, job: &str) -> Result<(), Outcome> {
+        match self.runner.ended(job).await.map_err(errored)? {
+            JobState::Exited { code: Some(0), .. } => Ok(()),
+            JobState::Exited { status, tail, .. } => Err(failed(format!(
+                "the build ended with {status}{}",
+                indented(&tail)
+            ))),
+            other => Err(Outcome::Errored {
+                cause: format!("the build was lost: {}", lost(&other)),
+                transient: true,
+            }),
+        }
+    }
+
+    async fn keep_artifact(
+        &self,
+        name: &ServiceName,
+        service: &Service,
+        tree: &Path,
+    ) -> Result<Option<BuiltArtifact>, Outcome> {
+        let Some(artifact) = &service.artifact else {
+            return Ok(None);
+        };
+        let path = inside(tree, artifact).ok_or_else(|| {
+            failed(format!(
+                "the artifact {artifact:?} lies outside the repository"
+            ))
+        })?;
+        if !path.exists() {
+            return Err(failed(format!("the build of {name} made no {artifact:?}")));
+        }
+        let store = self.home.artifacts();
+        let kept = tokio::task::spawn_blocking(move || keep(&store, &path));
+        kept.await.map_err(errored)?.map(Some).map_err(errored)
+    }
+
+    async fn check_artifacts(
+        &self,
+        artifacts: &BTreeMap<ServiceName, BuiltArtifact>,
+    ) -> Result<(), Outcome> {
+        for (service, artifact) in artifacts {
+            let path = self.artifact_path(&artifact.digest);
+            let digest = tokio::task::spawn_blocking(move || digest_of(&path))
+                .await
+                .map_err(errored)?;
+            match digest {
+                Ok(digest) if digest == artifact.digest => {}
+                Ok(_) => {
+                    return Err(failed(format!(
+                        "the stored artifact of {service} is not the one that was built; cut a new release"
+                    )));
+                }
+                Err(error) => {
+                    return Err(failed(format!(
+                        "the stored artifact of {service} cannot be read: {error}"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where an artifact is kept.
+    pub fn artifact_path(&self, digest: &Digest) -> PathBuf {
+        self.home.artifacts().join(digest.to_string())
+    }
+}
+
+/// A path below a directory; `None` when it leads out of it.
+pub(super) fn inside(directory: &Path, path: &str) -> Option<PathBuf> {
+    let path = Path::new(path);
+    path.components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+        .then(|| directory.join(path))
+}
+
+/// Keeps a file, or a directory as an archive, under the digest of its bytes.
+fn keep(store: &Path, path: &Path) -> io::Result<BuiltArtifact> {
+    let mut fresh = tempfile::NamedTempFile::new_in(store)?;
+    let directory = path.is_dir();
+    let mut out = Hashing {
+        to: fresh.as_file_mut(),
+        digest: Sha256::new(),
+        bytes: 0,
+    };
+    if directory {
+        archive(path, &mut out)?;
+    } else {
+        io::copy(&mut File::open(path)?, &mut out)?;
+    }
+    let (digest, bytes) = (Digest::from_raw(out.digest.finalize().into()), out.bytes);
+    let kept = store.join(digest.to_string());
+    fresh.as_file().sync_all()?;
+    fresh.persist(&kept).map_err(|error| error.error)?;
+    File::open(store)?.sync_all()?;
+    let file_name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    Ok(BuiltArtifact {
+        digest,
+        file_name,
+        directory,
+        bytes,
+    })
+}
+
+/// Archives a directory so that the same files are the same bytes: sorted, without owners and times.
+fn archive(path: &Path, out: impl Write) -> io::Result<()> {
+    let mut builder = tar::Builder::new(out);
+    builder.mode(tar::HeaderMode::Deterministic);
+    builder.follow_symlinks(false);
+    let mut pending = vec![PathBuf::new()];
+    while let Some(relative) = pending.pop() {
+        let mut entries: Vec<_> = fs::read_dir(path.join(&relative))?.collect::<io::Result<_>>()?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let name = relative.join(entry.file_name());
+            if entry.file_type()?.is_dir() {
+                builder.append_dir(&name, entry.path())?;
+                pending.push(name);
+            } else {
+                builder.append_path_with_name(entry.path(), &name)?;
+            }
+        }
+    }
+    builder.finish()
+}
+
+fn digest_of(path: &Path) -> io::Result<Digest> {
+    let mut out = Hashing {
+        to: io::sink(),
+        digest: Sha256::new(),
+        bytes: 0,
+    };
+    io::copy(&mut File::open(path)?, &mut out)?;
+    Ok(Digest::from_raw(out.digest.finalize().into()))
+}
+
+struct Hashing<W> {
+    to: W,
+    digest: Sha256,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(buffer)?;
+        self.digest.update(&buffer[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+fn failed(finding: String) -> Outcome {
+    Outcome::Failed { finding }
+}
+
+fn errored(cause: impl ToString) -> Outcome {
+    Outcome::Errored {
+        cause: cause.to_string(),
+        transient: true,
+    }
+}
+
+pub(super) fn lost(state: &JobState) -> String {
+    match state {
+        JobState::Lost { tail } => format!("nobody knows how it ended{}", indented(tail)),
+        _ => "it never ended".into(),
+    }
+}
+
+/// The end of an output, on lines of its own.
+pub(super) fn indented(tail: &str) -> String {
+    let lines: Vec<&str> = tail.lines().rev().take(20).collect();
+    lines
+        .iter()
+        .rev()
+        .map(|line| format!("\n    {line}"))
+        .collect()
+}
+
+fn plural(count: usize) -> String {
+    if count == 1 {
+        "1 artifact".into()
+    } else {
+        format!("{count} artifacts")
+    }
+}
+
+fn human_bytes(bytes: u64) -> String {
+    match bytes {
+        0..=1023 => format!("{bytes} B"),
+        1024..=1_048_575 => format!("{:.1} KiB", bytes as f64 / 1024.0),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_the_same_bytes_whenever_and_in_whatever_order_it_was_made() {
+        let store = tempfile::tempdir().unwrap();
+        let [one, two] = [["a", "b/c"], ["b/c", "a"]].map(|names| {
+            let tree = tempfile::tempdir().unwrap();
+            for name in names {
+                let path = tree.path().join("site").join(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, name).unwrap();
+            }
+            keep(store.path(), &tree.path().join("site")).unwrap()
+        });
+        assert_eq!(one, two);
+        assert!(one.directory);
+    }
+
+    #[test]
+    fn paths_stay_inside() {
+        assert!(inside(Path::new("/tree"), "target/release/web").is_some());
+        for bad in ["../secret", "/etc/passwd", "a/../../b"] {
+            assert_eq!(inside(Path::new("/tree"), bad), None, "{bad}");
+        }
+    }
+}

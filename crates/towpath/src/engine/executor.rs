@@ -1,0 +1,244 @@
+//! The executor: performs one deployment's attempts while it holds the lease, and journals how each ended.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::broadcast::error::RecvError, time::sleep};
+use towpath_core::{
+    journal::Stream,
+    names::DeploymentNumber,
+    path::{Actor, Command, Deployment, Next, Outcome, Release, State, Waiting, next},
+    time::human,
+};
+
+use super::{
+    Engine, EngineError, LEASE, failpoint,
+    steps::{self, Attempt, Cause},
+};
+use crate::{
+    clock::now,
+    home::Worker,
+    store::{Lease, StoreError, Written},
+};
+
+/// How often a running attempt's deadline and lease are looked at.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Where a deployment stands when there is nothing to do for it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rest {
+    /// It is over.
+    Ended,
+    /// It waits.
+    Waits(Waiting),
+    /// Another worker has it.
+    Elsewhere,
+}
+
+impl Engine {
+    /// Writes to the journal; tests end the process on either side of this.
+    pub(super) async fn write(
+        &self,
+        actor: &Actor,
+        commands: &[Command],
+        lease: Option<&Lease>,
+    ) -> Result<Written, StoreError> {
+        failpoint::pass();
+        let written = self.store.transact(actor, commands, lease, now()).await;
+        failpoint::pass();
+        written
+    }
+
+    /// Takes a deployment's lease and does everything there is to do for it just now.
+    pub(super) async fn drive(
+        self: &Arc<Engine>,
+        number: DeploymentNumber,
+    ) -> Result<Rest, EngineError> {
+        let is_gone = |name: &str| Worker::is_gone(&self.home, name);
+        let lease = self
+            .store
+            .lease(number, self.worker.name(), now(), LEASE, is_gone)
+            .await?;
+        let Some(lease) = lease else {
+            return Ok(Rest::Elsewhere);
+        };
+        let rest = self.drive_leased(&lease).await;
+        self.store.release_lease(&lease).await?;
+        match rest {
+            Err(EngineError::Store(StoreError::Fenced(_))) => Ok(Rest::Elsewhere),
+            rest => rest,
+        }
+    }
+
+    async fn drive_leased(self: &Arc<Engine>, lease: &Lease) -> Result<Rest, EngineError> {
+        let number = lease.deployment;
+        let mut state = self.store.state().await?;
+        loop {
+            let commands = match next(&state, number, now()) {
+                Next::Done => return Ok(Rest::Ended),
+                Next::Wait(waiting) => return Ok(Rest::Waits(waiting)),
+                Next::Advance => vec![Command::Advance { deployment: number }],
+                Next::Perform {
+                    step,
+                    key,
+                    deadline,
+                } => {
+                    let Some((deployment, release)) = with_release(&state, number) else {
+                        return Ok(Rest::Ended);
+                    };
+                    let outcome = self
+                        .perform(lease, deployment, release, step, &key, deadline)
+                        .await?;
+                    end(number, key, outcome)
+                }
+                Next::Abort { step, key, why } => {
+                    let Some((deployment, _)) = with_release(&state, number) else {
+                        return Ok(Rest::Ended);
+                    };
+                    let step = step.and_then(|step| deployment.plan.steps.get(step));
+                    let outcome = match steps::abort(self, deployment, step, &key).await {
+                        Ok(()) => Outcome::Inconclusive { why },
+                        Err(error) => Outcome::Errored {
+                            cause: format!("{why}; could not end it: {error}"),
+                            transient: false,
+                        },
+                    };
+                    end(number, key, outcome)
+                }
+            };
+            state = match self.write(&Actor::Towpath, &commands, Some(lease)).await {
+                Ok(written) => written.state,
+                // Somebody else's word about this attempt came first; look again.
+                Err(StoreError::Refused(towpath_core::path::Refusal::Stale { .. })) => {
+                    self.store.state().await?
+                }
+                Err(error) => return Err(error.into()),
+            };
+        }
+    }
+
+    /// Performs an attempt, until it has ended, its deadline has passed, or someone wants it to stop.
+    async fn perform(
+        self: &Arc<Engine>,
+        lease: &Lease,
+        deployment: &Deployment,
+        release: &Release,
+        step: Option<usize>,
+        key: &str,
+        deadline: towpath_core::Time,
+    ) -> Result<Outcome, EngineError> {
+        let step = step.and_then(|step| deployment.plan.steps.get(step));
+        let cause = Cause::default();
+        let started_at = deployment
+            .attempt()
+            .map_or_else(now, |attempt| attempt.started_at);
+        let attempt = Attempt {
+            engine: self,
+            lease,
+            deployment,
+            release,
+            key,
+            started_at,
+            cause: &cause,
+        };
+        let why = tokio::select! {
+            outcome = steps::perform(&attempt, step) => return Ok(outcome),
+            why = self.interruption(lease, step.is_some(), deadline) => why?,
+        };
+        if let Err(error) = steps::abort(self, deployment, step, key).await {
+            let cause = format!("could not end it: {error}");
+            return Ok(Outcome::Errored {
+                cause,
+                transient: false,
+            });
+        }
+        Ok(match why {
+            Interruption::Cancelled(why) => Outcome::Inconclusive { why },
+            Interruption::Deadline => {
+                let within = human(deadline.since(started_at));
+                let last = cause
+                    .last()
+                    .map_or(String::new(), |last| format!("; last: {last}"));
+                Outcome::Errored {
+                    cause: format!("not done within {within}{last}"),
+                    transient: false,
+                }
+            }
+        })
+    }
+
+    /// Returns when a running attempt should be ended from outside.
+    async fn interruption(
+        &self,
+        lease: &Lease,
+        can_be_cancelled: bool,
+        deadline: towpath_core::Time,
+    ) -> Result<Interruption, EngineError> {
+        let mut records = self.store.subscribe();
+        let stream = Stream::Deployment(lease.deployment);
+        let mut renewed = now();
+        loop {
+            if now() >= deadline {
+                return Ok(Interruption::Deadline);
+            }
+            if can_be_cancelled
+                && let Some(cancel) = self
+                    .store
+                    .state()
+                    .await?
+                    .deployments
+                    .get(&lease.deployment)
+                    .and_then(|d| d.cancel.clone())
+            {
+                let why = format!("cancelled by {}: {}", cancel.by, cancel.reason);
+                return Ok(Interruption::Cancelled(why));
+            }
+            if now().since(renewed) > LEASE / 4 {
+                renewed = now();
+                if !self.store.renew(lease, renewed, LEASE).await? {
+                    return Err(StoreError::Fenced(lease.deployment).into());
+                }
+            }
+            tokio::select! {
+                () = sleep(TICK.min(deadline.since(now())).max(Duration::from_millis(1))) => {}
+                () = until_about(&mut records, &stream) => {}
+            }
+        }
+    }
+}
+
+enum Interruption {
+    Cancelled(String),
+    Deadline,
+}
+
+fn end(deployment: DeploymentNumber, key: String, outcome: Outcome) -> Vec<Command> {
+    // One durable commit for the end of a step and the beginning of the next.
+    vec![
+        Command::EndAttempt {
+            deployment,
+            key,
+            outcome,
+        },
+        Command::Advance { deployment },
+    ]
+}
+
+fn with_release(state: &State, number: DeploymentNumber) -> Option<(&Deployment, &Release)> {
+    let deployment = state.deployments.get(&number)?;
+    Some((deployment, state.releases.get(&deployment.plan.release)?))
+}
+
+/// Returns when something was written about a stream, or may have been.
+async fn until_about(
+    records: &mut tokio::sync::broadcast::Receiver<Arc<towpath_core::journal::Record>>,
+    stream: &Stream,
+) {
+    loop {
+        match records.recv().await {
+            Ok(record) if record.stream == *stream => return,
+            Ok(_) => {}
+            Err(RecvError::Lagged(_)) => return,
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}

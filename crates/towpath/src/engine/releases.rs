@@ -1,0 +1,140 @@
+//! Cutting releases: everything about a commit that a release keeps is read here, once.
+
+use std::collections::BTreeMap;
+
+use towpath_core::{
+    manifest::{self, Manifest},
+    names::{DatabaseName, ReleaseNumber},
+    path::{Actor, Command, Commit, Contract, Migration, Release, Source},
+};
+use towpath_migrate::{ContractKind, MigrationSet, layout};
+
+use super::{Engine, EngineError};
+
+impl Engine {
+    /// The release of a commit, cut now unless it was before. The commit must be in our copy of the repository.
+    pub async fn cut(&self, actor: &Actor, commit: &Commit) -> Result<Release, EngineError> {
+        let source = self.source_of(commit).await?;
+        let command = Command::Cut {
+            source: Box::new(source.clone()),
+        };
+        let written = self.write(actor, &[command], None).await?;
+        let number = towpath_core::path::cut_before(&written.state, &source);
+        number
+            .and_then(|number| written.state.releases.get(&number).cloned())
+            .ok_or_else(|| EngineError::Manifest("the release was not kept".into()))
+    }
+
+    /// What a release of a commit would be made from. Its manifest is kept, so that nothing later needs the repository.
+    pub async fn source_of(&self, commit: &Commit) -> Result<Source, EngineError> {
+        let text = self
+            .mirror
+            .file(commit, "towpath.toml")
+            .await?
+            .ok_or_else(|| {
+                EngineError::Manifest(format!(
+                    "commit {} has no towpath.toml at its root",
+                    commit.short()
+                ))
+            })?;
+        let text = String::from_utf8(text)
+            .map_err(|_| EngineError::Manifest("towpath.toml is not UTF-8".into()))?;
+        let parsed = manifest::parse(&text, "towpath.toml").map_err(|problems| {
+            let lines: Vec<String> = problems.iter().map(|problem| problem.one_line()).collect();
+            EngineError::Manifest(format!(
+                "the manifest of commit {} is not valid:\n  {}",
+                commit.short(),
+                lines.join("\n  ")
+            ))
+        })?;
+        let path = self
+            .home
+            .manifests()
+            .join(format!("{}.toml", parsed.digest));
+        self.home.keep(&path, text.as_bytes())?;
+
+        let about = self.mirror.about(commit).await?;
+        Ok(Source {
+            commit: commit.clone(),
+            tree: about.tree,
+            author: about.author,
+            subject: about.subject,
+            parents: about.parents,
+            manifest: parsed.digest,
+            migrations: self.migrations_of(commit, &parsed.manifest).await?,
+            built_services: parsed
+                .manifest
+                .services
+                .iter()
+                .filter(|(_, service)| service.build.is_some() || service.artifact.is_some())
+                .map(|(name, _)| name.clone())
+                .collect(),
+        })
+    }
+
+    /// A release by its number.
+    pub async fn release(&self, number: ReleaseNumber) -> Result<Option<Release>, EngineError> {
+        Ok(self.store.release(number).await?)
+    }
+
+    async fn migrations_of(
+        &self,
+        commit: &Commit,
+        manifest: &Manifest,
+    ) -> Result<BTreeMap<DatabaseName, Vec<Migration>>, EngineError> {
+        let mut all = BTreeMap::new();
+        for (name, database) in &manifest.databases {
+            let Some(directory) = &database.migrations else {
+                continue;
+            };
+            let set = self.migration_set(commit, directory).await?;
+            all.insert(
+                name.clone(),
+                set.migrations().iter().map(reference).collect(),
+            );
+        }
+        Ok(all)
+    }
+
+    /// The migrations in a directory of a commit, read from git's objects.
+    pub async fn migration_set(
+        &self,
+        commit: &Commit,
+        directory: &str,
+    ) -> Result<MigrationSet, EngineError> {
+        let mut files = Vec::new();
+        for name in self.mirror.files(commit, directory).await? {
+            let path = format!("{}/{name}", directory.trim_end_matches('/'));
+            if let Some(bytes) = self.mirror.file(commit, &path).await? {
+                files.push((name, bytes));
+            }
+        }
+        layout::sqlx::parse(files).map_err(|error| {
+            EngineError::Manifest(format!(
+                "could not {error} (in {directory}): {}",
+                error.remedy()
+            ))
+        })
+    }
+}
+
+/// A migration as a release keeps it.
+pub fn reference(migration: &towpath_migrate::Migration) -> Migration {
+    Migration {
+        version: migration.version,
+        name: migration.name.clone(),
+        checksum: migration.checksum.clone(),
+        contract: contract(migration.contract.kind),
+    }
+}
+
+/// A migration's contract in the path's terms.
+pub fn contract(kind: ContractKind) -> Contract {
+    match kind {
+        ContractKind::Expand => Contract::Expand,
+        ContractKind::Contract => Contract::Contract,
+        ContractKind::Data => Contract::Data,
+        ContractKind::Irreversible => Contract::Irreversible,
+        _ => Contract::Unknown,
+    }
+}

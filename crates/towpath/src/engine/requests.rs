@@ -1,0 +1,854 @@
+//! What people ask of the path, in their words: environments by alias, releases or revisions. The same for the command line
+//! and for the server's clients.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use towpath_core::{
+    Digest,
+    manifest::{Environment, Manifest},
+    names::{DeploymentNumber, EnvironmentName, ReleaseNumber},
+    path::{
+        Actor, Candidate, Command, Commit, GateReport, Outcome, Plan, Policy, Receipt, Refusal,
+        Release, State, Trigger, ask_gates, plan_deploy, plan_return, rollback_standing,
+    },
+};
+
+use super::{Engine, EngineError};
+use crate::{
+    clock::now,
+    git::{GitError, Promoted},
+    store::StoreError,
+};
+
+/// Something that a person asks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Ask {
+    /// Number a commit's release, and build it.
+    Release {
+        /// A revision that git understands.
+        revision: String,
+    },
+    /// Put a release into an environment.
+    Deploy {
+        /// Its name or alias.
+        environment: String,
+        /// A release (`v42`) or a revision; the tip of the environment's branch when not said.
+        what: Option<String>,
+    },
+    /// Move what is verified in an environment on to those that come after it.
+    Promote {
+        /// Its name or alias.
+        from: String,
+        /// The release; the last verified one when not said.
+        release: Option<ReleaseNumber>,
+        /// Where to; the one environment that comes after it when not said.
+        to: Option<String>,
+    },
+    /// Take a release back.
+    Rollback {
+        /// The environment's name or alias.
+        environment: String,
+        /// To which release; the last verified one when not said.
+        to: Option<ReleaseNumber>,
+    },
+    /// Sign what an environment's deployment waits for.
+    SignOff {
+        /// Its name or alias, or the deployment (`d7`).
+        deployment: String,
+        /// Which signature.
+        name: Option<String>,
+        /// What was seen.
+        evidence: Option<Digest>,
+        /// What to say.
+        comment: Option<String>,
+    },
+    /// Refuse to sign.
+    Reject {
+        /// The environment's name or alias, or the deployment (`d7`).
+        deployment: String,
+        /// Which signature.
+        name: Option<String>,
+        /// Why.
+        reason: String,
+    },
+    /// Stop a deployment.
+    Cancel {
+        /// The environment's name or alias, or the deployment (`d7`).
+        deployment: String,
+        /// Why.
+        reason: String,
+    },
+    /// Go on with a deployment that failed.
+    Retry {
+        /// The environment's name or alias, or the deployment (`d7`).
+        deployment: String,
+        /// From which step.
+        from: Option<String>,
+    },
+    /// Reserve an environment.
+    Lock {
+        /// Its name or alias.
+        environment: String,
+        /// Why.
+        reason: String,
+        /// For how long, in milliseconds.
+        #[serde(with = "towpath_core::time::as_millis")]
+        lasting: Duration,
+    },
+    /// Give a reservation up.
+    Unlock {
+        /// The environment's name or alias.
+        environment: String,
+    },
+    /// Stop everything automatic.
+    Hold {
+        /// The environment's name or alias.
+        environment: String,
+        /// Why.
+        reason: String,
+    },
+    /// Let it go on.
+    ReleaseHold {
+        /// The environment's name or alias.
+        environment: String,
+    },
+    /// Never deploy a release again.
+    Veto {
+        /// The release.
+        release: ReleaseNumber,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum Reply {
+    /// A release, built.
+    Release {
+        /// The release.
+        release: Box<Release>,
+    },
+    /// A deployment that was requested, or that goes on.
+    Deployment {
+        /// Its number.
+        deployment: DeploymentNumber,
+        /// What git did, for a promotion.
+        branch: Option<String>,
+    },
+    /// It is done.
+    Done {
+        /// What, in a line for people.
+        said: String,
+    },
+}
+
+/// What would be done, and what stands in its way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Preview {
+    /// The plan.
+    pub plan: Plan,
+    /// The release.
+    pub release: Release,
+    /// What each gate says now.
+    pub gates: Vec<GateReport>,
+    /// Migrations that the environment's databases do not have yet, as `database: version name`.
+    pub pending: Vec<String>,
+    /// Where a failure would return to.
+    pub returns_to: Option<ReleaseNumber>,
+}
+
+/// Why a request came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The decision was no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// There is no such environment.
+    #[error("there is no environment {typed:?}")]
+    NoSuchEnvironment {
+        /// What was typed.
+        typed: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// What was asked for makes no sense as it stands.
+    #[error("{what}")]
+    Unclear {
+        /// Why.
+        what: String,
+        /// What to do.
+        help: String,
+    },
+    /// The build did not pass.
+    #[error("the build of {release} {verdict}: {why}")]
+    Build {
+        /// The release.
+        release: ReleaseNumber,
+        /// `failed` or `errored`.
+        verdict: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl From<StoreError> for RequestError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Refused(refusal) => RequestError::Refused(refusal),
+            error => RequestError::Engine(error.into()),
+        }
+    }
+}
+
+impl From<GitError> for RequestError {
+    fn from(error: GitError) -> Self {
+        RequestError::Engine(error.into())
+    }
+}
+
+impl RequestError {
+    /// The way out.
+    pub fn help(&self) -> String {
+        match self {
+            RequestError::Refused(refusal) => refusal.help(),
+            RequestError::Engine(error) => error.help(),
+            RequestError::NoSuchEnvironment { known, .. } => {
+                format!("there are {}", known.join(", "))
+            }
+            RequestError::Unclear { help, .. } => help.clone(),
+            RequestError::Build { .. } => "mend the build, commit, and release that".into(),
+        }
+    }
+
+    /// A stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            RequestError::Refused(refusal) => refusal.code(),
+            RequestError::Engine(EngineError::Store(error)) => error.code(),
+            RequestError::Engine(EngineError::Home(_)) => "home::unusable",
+            RequestError::Engine(EngineError::Git(_)) => "git::failed",
+            RequestError::Engine(EngineError::Manifest(_)) => "manifest::invalid",
+            RequestError::NoSuchEnvironment { .. } => "ask::no-such-environment",
+            RequestError::Unclear { .. } => "ask::unclear",
+            RequestError::Build { .. } => "build::failed",
+        }
+    }
+}
+
+/// Where a request comes from: the project as it is there.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The manifest that gives environments their names.
+    pub manifest: Manifest,
+    /// The work tree in which revisions are looked up first.
+    pub work_tree: Option<PathBuf>,
+}
+
+impl Place {
+    /// An environment by name or alias.
+    pub fn environment(&self, typed: &str) -> Result<&Environment, RequestError> {
+        self.manifest
+            .environment(typed)
+            .ok_or_else(|| RequestError::NoSuchEnvironment {
+                typed: typed.to_owned(),
+                known: self
+                    .manifest
+                    .environments
+                    .iter()
+                    .map(|e| e.name.to_string())
+                    .collect(),
+            })
+    }
+
+    fn policy(&self, typed: &str) -> Result<Box<Policy>, RequestError> {
+        Ok(Box::new(Policy::of(
+            &self.manifest,
+            self.environment(typed)?,
+        )))
+    }
+}
+
+impl Engine {
+    /// Does what is asked, as far as it is done at once; what follows is the dispatcher's.
+    pub async fn ask(
+        &self,
+        actor: &Actor,
+        place: &Place,
+        ask: &Ask,
+    ) -> Result<Reply, RequestError> {
+        let done = |said: String| Ok(Reply::Done { said });
+        match ask {
+            Ask::Release { revision } => {
+                let commit = self
+                    .mirror
+                    .resolve(revision, place.work_tree.as_deref())
+                    .await?;
+                let release = self.cut(actor, &commit).await?;
+                let release = Box::new(self.build_release(actor, release).await?);
+                Ok(Reply::Release { release })
+            }
+            Ask::Deploy { environment, what } => {
+                let environment = place.environment(environment)?;
+                let release = self
+                    .release_for(actor, place, environment, what.as_deref())
+                    .await?;
+                self.request(actor, &environment.name, &release, Trigger::Person)
+                    .await
+            }
+            Ask::Promote { from, release, to } => {
+                self.promote(actor, place, from, *release, to.as_deref())
+                    .await
+            }
+            Ask::Rollback { environment, to } => {
+                let plan = self.rollback_plan(place, environment, *to).await?;
+                let command = Command::Request {
+                    plan: Box::new(plan),
+                    trigger: Trigger::Person,
+                };
+                self.requested(actor, command).await
+            }
+            Ask::SignOff {
+                deployment,
+                name,
+                evidence,
+                comment,
+            } => {
+                let number = self.deployment_of(place, deployment).await?;
+                self.goes_on(
+                    actor,
+                    number,
+                    Command::Sign {
+                        deployment: number,
+                        name: name.clone(),
+                        evidence: *evidence,
+                        comment: comment.clone(),
+                    },
+                )
+                .await
+            }
+            Ask::Reject {
+                deployment,
+                name,
+                reason,
+            } => {
+                let number = self.deployment_of(place, deployment).await?;
+                let (name, reason) = (name.clone(), reason.clone());
+                self.goes_on(
+                    actor,
+                    number,
+                    Command::Reject {
+                        deployment: number,
+                        name,
+                        reason,
+                    },
+                )
+                .await
+            }
+            Ask::Cancel { deployment, reason } => {
+                let number = self.deployment_of(place, deployment).await?;
+                let reason = reason.clone();
+                self.goes_on(
+                    actor,
+                    number,
+                    Command::Cancel {
+                        deployment: number,
+                        reason,
+                    },
+                )
+                .await
+            }
+            Ask::Retry { deployment, from } => {
+                let number = self.deployment_of(place, deployment).await?;
+                let from = from.clone();
+                self.goes_on(
+                    actor,
+                    number,
+                    Command::Retry {
+                        deployment: number,
+                        from,
+                    },
+                )
+                .await
+            }
+            Ask::Lock {
+                environment,
+                reason,
+                lasting,
+            } => {
+                let policy = place.policy(environment)?;
+                let name = policy.environment.clone();
+                let reason = reason.clone();
+                self.command(
+                    actor,
+                    Command::Lock {
+                        policy,
+                        reason,
+                        lasting: *lasting,
+                    },
+                )
+                .await?;
+                done(format!(
+                    "{name} is locked for {}",
+                    towpath_core::time::human(*lasting)
+                ))
+            }
+            Ask::Unlock { environment } => {
+                let policy = place.policy(environment)?;
+                let name = policy.environment.clone();
+                self.command(actor, Command::Unlock { policy }).await?;
+                done(format!("{name} is not locked any more"))
+            }
+            Ask::Hold {
+                environment,
+                reason,
+            } => {
+                let policy = place.policy(environment)?;
+                let name = policy.environment.clone();
+                self.command(
+                    actor,
+                    Command::Hold {
+                        policy,
+                        reason: reason.clone(),
+                    },
+                )
+                .await?;
+                done(format!(
+                    "{name} is held: nothing is deployed to it automatically"
+                ))
+            }
+            Ask::ReleaseHold { environment } => {
+                let policy = place.policy(environment)?;
+                let name = policy.environment.clone();
+                self.command(actor, Command::ReleaseHold { policy }).await?;
+                done(format!("{name} is not held any more"))
+            }
+            Ask::Veto { release, reason } => {
+                let policies = place
+                    .manifest
+                    .environments
+                    .iter()
+                    .map(|environment| Policy::of(&place.manifest, environment))
+                    .collect();
+                let reason = reason.clone();
+                self.command(
+                    actor,
+                    Command::Veto {
+                        release: *release,
+                        reason,
+                        policies,
+                    },
+                )
+                .await?;
+                done(format!("{release} will not be deployed again"))
+            }
+        }
+    }
+
+    /// What a deployment would do, without doing any of it. A revision is cut as a release only in memory.
+    pub async fn preview(
+        &self,
+        actor: &Actor,
+        place: &Place,
+        typed: &str,
+        what: Option<&str>,
+    ) -> Result<Preview, RequestError> {
+        let environment = place.environment(typed)?;
+        let release = self.release_in_mind(place, environment, what).await?;
+        let mut state = self.store.state_with(&[release.number]).await?;
+        state
+            .releases
+            .entry(release.number)
+            .or_insert_with(|| release.clone());
+        let (manifest, environment) = self.own_manifest(&release, &environment.name)?;
+        let plan = plan_deploy(&state, &manifest, &environment, &release);
+        let candidate = Candidate {
+            kind: plan.kind,
+            trigger: &Trigger::Person,
+            requested_by: &actor.to_string(),
+            policy: &plan.policy,
+            release: &release,
+            launch: &plan.launch,
+        };
+        let gates = ask_gates(&state, &candidate, now());
+        let pending = pending(&state, &plan, &release);
+        let returns_to =
+            towpath_core::path::return_target(&state, &plan.environment, Some(release.number))
+                .ok()
+                .map(|standing| standing.release);
+        Ok(Preview {
+            gates,
+            pending,
+            returns_to,
+            release,
+            plan,
+        })
+    }
+
+    async fn command(&self, actor: &Actor, command: Command) -> Result<(), RequestError> {
+        self.write(actor, &[command], None).await?;
+        Ok(())
+    }
+
+    async fn requested(&self, actor: &Actor, command: Command) -> Result<Reply, RequestError> {
+        let written = self.write(actor, &[command], None).await?;
+        let deployment = written.requested().ok_or_else(|| RequestError::Unclear {
+            what: "nothing was requested".into(),
+            help: "`towpath status` shows what is under way".into(),
+        })?;
+        Ok(Reply::Deployment {
+            deployment,
+            branch: None,
+        })
+    }
+
+    async fn goes_on(
+        &self,
+        actor: &Actor,
+        deployment: DeploymentNumber,
+        command: Command,
+    ) -> Result<Reply, RequestError> {
+        self.command(actor, command).await?;
+        Ok(Reply::Deployment {
+            deployment,
+            branch: None,
+        })
+    }
+
+    /// Requests that a release be put into an environment, by the release's own manifest.
+    pub(super) async fn request(
+        &self,
+        actor: &Actor,
+        environment: &EnvironmentName,
+        release: &Release,
+        trigger: Trigger,
+    ) -> Result<Reply, RequestError> {
+        let (manifest, environment) = self.own_manifest(release, environment)?;
+        let state = self.store.state().await?;
+        let plan = Box::new(plan_deploy(&state, &manifest, &environment, release));
+        self.requested(actor, Command::Request { plan, trigger })
+            .await
+    }
+
+    fn own_manifest(
+        &self,
+        release: &Release,
+        name: &EnvironmentName,
+    ) -> Result<(Manifest, Environment), RequestError> {
+        let manifest = self.manifest_of(release)?;
+        let environment = manifest
+            .environments
+            .iter()
+            .find(|e| e.name == *name)
+            .cloned();
+        let environment = environment.ok_or_else(|| RequestError::Unclear {
+            what: format!(
+                "the manifest of {} has no environment {name}",
+                release.number
+            ),
+            help: "deploy a release whose towpath.toml has it".into(),
+        })?;
+        Ok((manifest, environment))
+    }
+
+    /// Builds a release outside any deployment.
+    async fn build_release(
+        &self,
+        actor: &Actor,
+        release: Release,
+    ) -> Result<Release, RequestError> {
+        let manifest = self.manifest_of(&release)?;
+        let key = format!("{}.build.{}", release.number, now().0);
+        let number = release.number;
+        let outcome = self.build(&release, &manifest, &key).await;
+        let (made, failure) = match &outcome {
+            Outcome::Passed {
+                receipt: Receipt::Built { artifacts },
+                ..
+            } => (Ok(artifacts.clone()), None),
+            other => {
+                let why = other.text().to_owned();
+                let verdict = other.verdict().to_string();
+                (
+                    Err(why.clone()),
+                    Some(RequestError::Build {
+                        release: number,
+                        verdict,
+                        why,
+                    }),
+                )
+            }
+        };
+        self.command(
+            actor,
+            Command::RecordBuild {
+                release: number,
+                made,
+            },
+        )
+        .await?;
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(self.release(number).await?.unwrap_or(release)),
+        }
+    }
+
+    async fn commit_for(
+        &self,
+        place: &Place,
+        environment: &Environment,
+        what: Option<&str>,
+    ) -> Result<Commit, RequestError> {
+        let branch = environment
+            .branch
+            .as_ref()
+            .and_then(|pattern| pattern.exact());
+        let local = place.work_tree.as_deref();
+        Ok(match (what, branch) {
+            (Some(revision), _) => self.mirror.resolve(revision, local).await?,
+            // The branch as others see it, not as it is in somebody's work tree.
+            (None, Some(branch)) => self.mirror.resolve(branch, None).await?,
+            (None, None) => self.mirror.resolve("HEAD", local).await?,
+        })
+    }
+
+    async fn release_for(
+        &self,
+        actor: &Actor,
+        place: &Place,
+        environment: &Environment,
+        what: Option<&str>,
+    ) -> Result<Release, RequestError> {
+        if let Some(number) = what.and_then(|what| what.parse::<ReleaseNumber>().ok()) {
+            return self.existing(number).await;
+        }
+        let commit = self.commit_for(place, environment, what).await?;
+        Ok(self.cut(actor, &commit).await?)
+    }
+
+    async fn existing(&self, number: ReleaseNumber) -> Result<Release, RequestError> {
+        Ok(self
+            .release(number)
+            .await?
+            .ok_or(Refusal::NoSuchRelease(number))?)
+    }
+
+    /// The release that a deployment would be of; one that was never cut is described with the number it would get.
+    async fn release_in_mind(
+        &self,
+        place: &Place,
+        environment: &Environment,
+        what: Option<&str>,
+    ) -> Result<Release, RequestError> {
+        if let Some(number) = what.and_then(|what| what.parse::<ReleaseNumber>().ok()) {
+            return self.existing(number).await;
+        }
+        let commit = self.commit_for(place, environment, what).await?;
+        let source = self.source_of(&commit).await?;
+        let state = self.store.state().await?;
+        let cut = self.store.releases_of(&commit).await?;
+        Ok(
+            match cut
+                .into_iter()
+                .find(|release| release.source.manifest == source.manifest)
+            {
+                Some(release) => release,
+                None => Release {
+                    number: ReleaseNumber(state.last_release + 1),
+                    source,
+                    cut_at: now(),
+                    cut_by: String::new(),
+                    artifacts: None,
+                    vetoed: None,
+                    verified: Default::default(),
+                },
+            },
+        )
+    }
+
+    async fn rollback_plan(
+        &self,
+        place: &Place,
+        typed: &str,
+        to: Option<ReleaseNumber>,
+    ) -> Result<Plan, RequestError> {
+        let environment = place.environment(typed)?;
+        let state = self.store.state().await?;
+        let Some(number) = to else {
+            return Ok(plan_return(rollback_standing(&state, &environment.name)?));
+        };
+        // Warm instances are known by the state; what is older is in the store.
+        let known = state.environments.get(&environment.name).and_then(|known| {
+            known
+                .verified
+                .iter()
+                .rev()
+                .find(|standing| standing.release == number)
+                .cloned()
+        });
+        let standing = match known {
+            Some(standing) => Some(standing),
+            None => self.store.standing(&environment.name, number).await?,
+        };
+        let standing = standing.ok_or_else(|| RequestError::Unclear {
+            what: format!("{number} was never verified in {}", environment.name),
+            help: format!("`towpath history {}` shows what was; `towpath deploy` takes a release anywhere its gates allow", environment.name),
+        })?;
+        Ok(plan_return(&standing))
+    }
+
+    async fn promote(
+        &self,
+        actor: &Actor,
+        place: &Place,
+        from: &str,
+        release: Option<ReleaseNumber>,
+        to: Option<&str>,
+    ) -> Result<Reply, RequestError> {
+        let from = place.environment(from)?;
+        let to = match to {
+            Some(typed) => place.environment(typed)?,
+            None => only_after(&place.manifest, from)?,
+        };
+        let state = self.store.state().await?;
+        let number = match release {
+            Some(number) => number,
+            None => verified_in(&state, from)?,
+        };
+        let release = self.existing(number).await?;
+        if !release.verified.contains_key(&from.name) {
+            return Err(RequestError::Unclear {
+                what: format!("{number} is not verified in {}", from.name),
+                help: format!("`towpath status {}` shows what it still needs", from.name),
+            });
+        }
+        // Before anything moves: whoever may not deploy there may not move its branch either.
+        let policy = Policy::of(&place.manifest, to);
+        policy.check(actor, towpath_core::path::Right::Deploy)?;
+        let branch = match to.branch.as_ref().and_then(|pattern| pattern.exact()) {
+            None => None,
+            Some(branch) => {
+                let commit = &release.source.commit;
+                let short = commit.short();
+                Some(match self.mirror.promote(commit, branch).await? {
+                    Promoted::Already => format!("{branch} holds {short} already"),
+                    Promoted::FastForward => format!("{branch} was moved forward to {short}"),
+                    Promoted::Merge(merge) => {
+                        format!("{short} was merged into {branch} as {}", merge.short())
+                    }
+                })
+            }
+        };
+        let trigger = Trigger::Promotion {
+            from: from.name.clone(),
+        };
+        match self.request(actor, &to.name, &release, trigger).await? {
+            Reply::Deployment { deployment, .. } => Ok(Reply::Deployment { deployment, branch }),
+            other => Ok(other),
+        }
+    }
+
+    /// The deployment that somebody means: by its number, or an environment's that is under way, or its last.
+    pub async fn deployment_of(
+        &self,
+        place: &Place,
+        typed: &str,
+    ) -> Result<DeploymentNumber, RequestError> {
+        if let Ok(number) = typed.parse::<DeploymentNumber>() {
+            return Ok(number);
+        }
+        let environment = place.environment(typed)?;
+        let state = self.store.state().await?;
+        let known = state.environment(&environment.name);
+        known
+            .active
+            .or(known.queue.first().copied())
+            .or(known.last)
+            .ok_or_else(|| RequestError::Unclear {
+                what: format!("nothing was ever deployed to {}", environment.name),
+                help: format!("`towpath deploy {}` does", environment.name),
+            })
+    }
+}
+
+/// Migrations of a release that the databases do not have yet, as far as the journal knows.
+fn pending(state: &State, plan: &Plan, release: &Release) -> Vec<String> {
+    let mut pending = Vec::new();
+    for (database, home) in &plan.launch.databases {
+        let applied = state
+            .environments
+            .get(home)
+            .and_then(|e| e.schema.get(database));
+        for migration in release
+            .source
+            .migrations
+            .get(database)
+            .into_iter()
+            .flatten()
+        {
+            let known = applied
+                .into_iter()
+                .flatten()
+                .any(|a| a.version == migration.version);
+            if !known {
+                pending.push(format!(
+                    "{database}: {} {}",
+                    migration.version, migration.name
+                ));
+            }
+        }
+    }
+    pending
+}
+
+fn only_after<'a>(
+    manifest: &'a Manifest,
+    from: &Environment,
+) -> Result<&'a Environment, RequestError> {
+    let after: Vec<&Environment> = manifest
+        .environments
+        .iter()
+        .filter(|e| e.after.contains(&from.name))
+        .collect();
+    match after.as_slice() {
+        [only] => Ok(only),
+        [] => Err(RequestError::Unclear {
+            what: format!("no environment comes after {}", from.name),
+            help: format!(
+                "an environment that does says `after = [\"{}\"]`",
+                from.name
+            ),
+        }),
+        many => Err(RequestError::Unclear {
+            what: format!("{} environments come after {}", many.len(), from.name),
+            help: format!(
+                "say which: --to {}",
+                many.iter()
+                    .map(|e| e.name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(" or --to ")
+            ),
+        }),
+    }
+}
+
+fn verified_in(state: &State, from: &Environment) -> Result<ReleaseNumber, RequestError> {
+    let known = state.environment(&from.name);
+    known
+        .verified
+        .last()
+        .map(|standing| standing.release)
+        .ok_or_else(|| RequestError::Unclear {
+            what: format!("no release is verified in {}", from.name),
+            help: format!(
+                "`towpath status {}` shows what is under way there",
+                from.name
+            ),
+        })
+}
