@@ -68,8 +68,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 fn look_after(directory: &Path) -> io::Result<()> {
     detach(directory)?;
     let here = Path::new(".");
-    let ends = presence::Ends::open(here)?;
-    let Some(_hold) = presence::hold(here)? else {
+    let Some((_hold, ends)) = presence::take_over(here)? else {
         say(answer::HELD);
         return Ok(());
     };

@@ -3,12 +3,17 @@
 //! `shim.lock` is locked for the shim's life (an open file description lock: unlike `flock` it can be queried without
 //! taking it, so that looking never gets in the way of a shim that starts). `alive` is a FIFO that the shim holds open:
 //! its readers see the end of file when the shim is gone, however it went. `control` is a FIFO that it reads.
+//!
+//! The lock alone does not tell of a shim. Others take it for a moment too, to clear a run away; and a thread of theirs
+//! that starts some other program at that moment passes it on until that program executes. A shim has the FIFO as well.
 
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
     os::{fd::AsFd, unix::fs::OpenOptionsExt},
     path::Path,
+    thread,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -25,6 +30,9 @@ const LOCK: &str = "shim.lock";
 /// The FIFO whose writers are the shim.
 pub(super) const ALIVE: &str = "alive";
 const CONTROL: &str = "control";
+
+/// How long a lock that no shim has is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The message that asks a shim to stop.
 pub(super) const STOP: u8 = b's';
@@ -47,7 +55,7 @@ pub(super) fn prepare(directory: &Path) -> io::Result<()> {
 }
 
 /// Takes the lock; `None` when another process has it.
-pub(super) fn hold(directory: &Path) -> io::Result<Option<Hold>> {
+fn hold(directory: &Path) -> io::Result<Option<Hold>> {
     let file = private(
         &directory.join(LOCK),
         OpenOptions::new().create(true).truncate(false),
@@ -59,8 +67,37 @@ pub(super) fn hold(directory: &Path) -> io::Result<Option<Hold>> {
     }
 }
 
-/// Whether some process has the lock.
-pub(super) fn is_held(directory: &Path) -> io::Result<bool> {
+/// Takes the lock unless a shim has it; those who have it for a moment only are waited for.
+pub(super) fn hold_idle(directory: &Path) -> io::Result<Option<Hold>> {
+    let patience = Instant::now() + PATIENCE;
+    loop {
+        match hold(directory)? {
+            Some(hold) => return Ok(Some(hold)),
+            None if has_shim(directory)? || Instant::now() >= patience => return Ok(None),
+            None => thread::sleep(Duration::from_millis(1)),
+        }
+    }
+}
+
+/// Whether a shim looks after the run.
+pub(super) fn has_shim(directory: &Path) -> io::Result<bool> {
+    Ok(is_held(directory)? && is_announced(directory)?)
+}
+
+/// Whether a shim has opened its ends.
+pub(super) fn is_announced(directory: &Path) -> io::Result<bool> {
+    let reader = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(directory.join(ALIVE));
+    match reader {
+        Ok(reader) => has_writer(reader),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(cause) => Err(cause),
+    }
+}
+
+fn is_held(directory: &Path) -> io::Result<bool> {
     let file = match File::open(directory.join(LOCK)) {
         Ok(file) => file,
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -85,7 +122,25 @@ fn whole_file() -> libc::flock {
     }
 }
 
-/// The shim's ends of its FIFOs. Opened before the lock is taken: who sees the lock held finds them open.
+/// Takes the lock for a shim, with its ends open; `None` when another shim has it or is about to. Those who have it for
+/// a moment only are waited for.
+pub(super) fn take_over(directory: &Path) -> io::Result<Option<(Hold, Ends)>> {
+    let patience = Instant::now() + PATIENCE;
+    loop {
+        let ends = Ends::open(directory)?;
+        if let Some(hold) = hold(directory)? {
+            return Ok(Some((hold, ends)));
+        }
+        // Of several shims that get here at once, the last to close its ends sees none, and goes on.
+        drop(ends);
+        if is_announced(directory)? || Instant::now() >= patience {
+            return Ok(None);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The shim's ends of its FIFOs. Opened before the lock is taken: who sees the lock held by a shim finds them open.
 #[derive(Debug)]
 pub(super) struct Ends {
     _alive: File,
@@ -94,7 +149,7 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    pub(super) fn open(directory: &Path) -> io::Result<Ends> {
+    fn open(directory: &Path) -> io::Result<Ends> {
         // Reading and writing: neither the opening waits for a peer, nor does `control` end when one leaves.
         let open = |name| {
             OpenOptions::new()
@@ -155,6 +210,25 @@ mod tests {
         drop(held);
         assert!(!is_held(directory.path()).unwrap());
         assert!(hold(directory.path()).unwrap().is_some());
+    }
+
+    #[test]
+    fn only_a_shim_looks_like_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        prepare(path).unwrap();
+        let clearing = hold(path).unwrap();
+        assert!(is_held(path).unwrap() && !has_shim(path).unwrap());
+        let waiting = {
+            let path = path.to_owned();
+            thread::spawn(move || take_over(&path).unwrap())
+        };
+        drop(clearing);
+        let shim = waiting.join().unwrap();
+        assert!(shim.is_some() && has_shim(path).unwrap());
+        assert!(take_over(path).unwrap().is_none());
+        drop(shim);
+        assert!(!has_shim(path).unwrap());
     }
 
     #[test]

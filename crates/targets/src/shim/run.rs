@@ -87,7 +87,7 @@ impl Run {
         // The order matters: a run whose state is seen here and whose lock is then free has ended in between, and a
         // shim that was not killed has written the result before it let go of the lock.
         let started = self.may_have_started()?;
-        if presence::is_held(&self.directory)? {
+        if presence::has_shim(&self.directory)? {
             return Ok(Condition::Running(self.state()?));
         }
         if let Some(exit) = files::read(&self.directory.join(EXIT))? {
@@ -117,15 +117,11 @@ impl Run {
                 Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
                 Err(cause) => return Err(cause),
             };
-            if presence::has_writer(&reader)? {
-                // Nobody ever writes: what wakes us is that the last writer is gone.
-                reader.readable().await?;
-            }
-            if !presence::is_held(&self.directory)? {
+            if !presence::has_writer(&reader)? || !presence::has_shim(&self.directory)? {
                 return Ok(());
             }
-            // A shim that is being taken apart by the kernel, or someone who clears the run away: a moment.
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            // Nobody ever writes: what wakes us is that the last writer is gone.
+            reader.readable().await?;
         }
     }
 
@@ -218,9 +214,9 @@ impl Run {
         }
     }
 
-    /// Takes the run for oneself while no shim has it.
+    /// Takes the run for oneself while no shim has it. May wait, so it belongs on a thread of its own.
     pub(crate) fn hold(&self) -> io::Result<Option<Hold>> {
-        presence::hold(&self.directory)
+        presence::hold_idle(&self.directory)
     }
 
     /// The end of its output, as text.

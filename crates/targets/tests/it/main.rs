@@ -1,4 +1,5 @@
 //! Everything that needs real processes, files and sockets.
 
 mod process;
+mod rig;
 mod shim;

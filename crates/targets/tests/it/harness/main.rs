@@ -21,8 +21,10 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        (Some("greet"), []) => service::greet(),
         (Some("serve"), []) => service::serve(),
         (Some("start-jobs"), [root, commands @ ..]) => service::start_jobs(root, commands),
+        (Some("time-jobs"), [root]) => service::time_jobs(root),
         _ => ExitCode::from(64),
     }
 }

@@ -8,6 +8,7 @@ use std::{
     path::Path,
     process::{self, ExitCode},
     thread,
+    time::{Duration, Instant},
 };
 
 use towpath_core::runner::{JobSpec, Runner};
@@ -52,6 +53,13 @@ pub fn serve() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Says hello and stays.
+pub fn greet() -> ExitCode {
+    println!("hello");
+    thread::sleep(Duration::from_secs(3600));
+    ExitCode::SUCCESS
+}
+
 /// Starts a job per command, with the keys 0, 1 and so on, says so, and waits to be killed.
 pub fn start_jobs(root: &OsString, commands: &[OsString]) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -72,5 +80,39 @@ pub fn start_jobs(root: &OsString, commands: &[OsString]) -> ExitCode {
         println!("started");
         std::future::pending::<()>().await;
     });
+    ExitCode::SUCCESS
+}
+
+/// Runs `true` as a job again and again, and prints how long it takes from the start to the known end.
+pub fn time_jobs(root: &OsString) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let mut times: Vec<(Duration, Duration)> = runtime.block_on(async {
+        let runner = ProcessRunner::new(Path::new(root), Launcher::this());
+        let mut times = Vec::new();
+        for key in 0..200 {
+            let job = JobSpec {
+                key: key.to_string(),
+                command: "true".into(),
+                directory: root.into(),
+                variables: [].into(),
+            };
+            let begun = Instant::now();
+            runner.start(&job).await.expect("the job starts");
+            let started = begun.elapsed();
+            runner.ended(&job.key).await.expect("the job ends");
+            times.push((begun.elapsed(), started));
+        }
+        times
+    });
+    times.sort();
+    let at = |share: usize| times[times.len() * share / 100];
+    println!(
+        "start to end (of it, the start): median {:?}, p90 {:?}",
+        at(50),
+        at(90)
+    );
     ExitCode::SUCCESS
 }

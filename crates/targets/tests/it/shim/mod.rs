@@ -1,1 +1,6 @@
 //! The shim by itself.
+
+mod ending;
+mod output;
+mod restarting;
+mod starting;
