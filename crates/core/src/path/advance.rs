@@ -64,6 +64,15 @@ fn admit(state: &State, deployment: &Deployment, now: Time) -> Events {
     if !has_its_turn(state, deployment) {
         return Events::new();
     }
+    let environment = state.environment(&deployment.plan.environment);
+    // Between a retry and its turn something else was put there: the steps that passed are true of nothing any more.
+    if deployment.is_displaced(&environment) {
+        let why = match &environment.live {
+            Some(live) => format!("{} ({}) has taken its place", live.release, live.deployment),
+            None => "nothing of it is live any more".into(),
+        };
+        return end(state, deployment, End::Superseded, why);
+    }
     let Some(release) = state.releases.get(&deployment.plan.release) else {
         return Events::new();
     };
@@ -77,10 +86,9 @@ fn admit(state: &State, deployment: &Deployment, now: Time) -> Events {
         }
         Answer::Pass { .. } => {
             let mut events = vec![own(deployment, Event::Admitted { gates })];
-            let environment = state.environment(&deployment.plan.environment);
             // A person who deploys to a held environment has looked; that is what the hold was for.
             if environment.hold.is_some()
-                && !deployment.trigger.is_automatic()
+                && !deployment.is_automatic()
                 && deployment.plan.kind != Kind::Rollback
             {
                 let stream = Stream::Environment(deployment.plan.environment.clone());
@@ -349,7 +357,7 @@ fn undo(state: &State, deployment: &Deployment, now: Time) -> Events {
             }
         }
         Some(Undo::Discard) | None => {
-            let last = deployment.discard.last();
+            let last = deployment.removal().last();
             match last.map(|attempt| (attempt.outcome.as_ref(), attempt.retry_at)) {
                 Some((None, _)) => Events::new(),
                 Some((Some(Outcome::Passed { .. }), _)) => end(
@@ -366,7 +374,7 @@ fn undo(state: &State, deployment: &Deployment, now: Time) -> Events {
                     );
                     end(state, deployment, End::UndoFailed, why)
                 }
-                _ if deployment.discard.len() >= DISCARD_TRIES => {
+                _ if deployment.removal().len() >= DISCARD_TRIES => {
                     end(state, deployment, End::UndoFailed, why)
                 }
                 _ => {

@@ -950,10 +950,13 @@ fn retry(
     if environment.last != Some(number) {
         return not_now("is not the latest of its environment".into(), help);
     }
+    if deployment.is_displaced(&environment) {
+        return not_now("is no longer live".into(), help);
+    }
     let steps = &deployment.plan.steps;
     let failed = deployment.cursor();
     // Instances that were removed have to be started again.
-    let first = match deployment.discard.is_empty() {
+    let first = match deployment.removal().is_empty() {
         true => failed,
         false => steps
             .iter()
@@ -1015,14 +1018,17 @@ fn end_attempt(
 ) -> Result<Events, Refusal> {
     let deployment = find(state, number)?;
     let attempt = running_attempt(deployment, key)?;
-    let tried = match deployment.status {
-        Status::Undoing => deployment.discard.len(),
-        _ => deployment.current().map_or(1, |(_, run)| counted(run)),
+    let is_removal = deployment.status == Status::Undoing;
+    let tried = match is_removal {
+        true => deployment.removal().len(),
+        false => deployment.current().map_or(1, |(_, run)| counted(run)),
     };
+    // What is cancelled is not tried again; what it left behind has to go all the same.
+    let is_wanted = is_removal || deployment.cancel.is_none();
     let retry_at = match outcome {
         Outcome::Errored {
             transient: true, ..
-        } if tried < TRIES && deployment.cancel.is_none() => {
+        } if tried < TRIES && is_wanted => {
             let pause = Duration::from_secs(1 << (tried.max(1) - 1));
             Some(now + pause).filter(|at| *at < attempt.deadline)
         }

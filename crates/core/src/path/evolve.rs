@@ -160,7 +160,7 @@ fn evolve_deployment(
             state
                 .deployments
                 .get(n)
-                .is_some_and(|d| d.trigger.is_automatic())
+                .is_some_and(Deployment::is_automatic)
         };
         // A rollback goes first; what a person asks for goes before what only follows a branch.
         let place = match plan.kind {
@@ -180,6 +180,7 @@ fn evolve_deployment(
             trigger: trigger.clone(),
             requested_by: fact.actor.clone(),
             requested_at: fact.at,
+            retried_by: None,
             status: Status::Queued,
             admitted: None,
             asked: None,
@@ -189,6 +190,7 @@ fn evolve_deployment(
             failure: None,
             undo: None,
             discard: Vec::new(),
+            discard_spent: 0,
             ended: None,
         };
         state.deployments.insert(number, deployment);
@@ -328,6 +330,8 @@ fn apply(state: &mut State, deployment: &mut Deployment, fact: &Fact, touched: &
             for run in &mut deployment.steps[from..] {
                 run.spent = run.attempts.len();
             }
+            deployment.discard_spent = deployment.discard.len();
+            deployment.retried_by = Some(fact.actor.clone());
             deployment.status = Status::Queued;
             deployment.failure = None;
             deployment.undo = None;
@@ -399,12 +403,16 @@ fn apply_receipt(
             let before = environment.live.replace(deployment.standing(at));
             // What is taken back because it failed is of no use warm; what a person left may be.
             let failed = matches!(deployment.trigger, Trigger::Undo { .. });
-            environment.previous = before
-                .filter(|before| !failed && before.deployment != deployment.number)
-                .map(|standing| Warm {
+            // A retry that moves the traffic once more takes it from itself; what was there before is still that.
+            let is_again = before
+                .as_ref()
+                .is_some_and(|before| before.deployment == deployment.number);
+            if !is_again {
+                environment.previous = before.filter(|_| !failed).map(|standing| Warm {
                     standing,
                     until: at + deployment.plan.launch.keep_warm,
                 });
+            }
             // Returning to a release forgets those that came after it: nobody rolls back to them by default.
             if deployment.plan.kind == Kind::Rollback {
                 forget_after(&mut environment.verified, deployment.plan.release);

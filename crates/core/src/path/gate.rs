@@ -94,12 +94,16 @@ pub struct Candidate<'a> {
 }
 
 impl<'a> Candidate<'a> {
-    /// A deployment that waits.
+    /// A deployment that waits. Who retried it asked for it last.
     pub fn of(deployment: &'a Deployment, release: &'a Release) -> Self {
+        let retried_by = deployment.retried_by.as_ref();
         Candidate {
             kind: deployment.plan.kind,
-            trigger: &deployment.trigger,
-            requested_by: &deployment.requested_by,
+            trigger: match retried_by {
+                Some(_) if !deployment.is_automatic() => &Trigger::Person,
+                _ => &deployment.trigger,
+            },
+            requested_by: retried_by.unwrap_or(&deployment.requested_by),
             policy: &deployment.plan.policy,
             release,
             launch: &deployment.plan.launch,

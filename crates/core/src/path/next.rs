@@ -116,10 +116,11 @@ pub fn waiting(state: &State, deployment: &Deployment, now: Time) -> Waiting {
             None => format!("{} to be free", deployment.plan.environment),
         });
     }
-    let retry_at = deployment
-        .current()
-        .and_then(|(_, run)| run.last())
-        .or(deployment.discard.last())
+    let last = match deployment.status {
+        Status::Undoing => deployment.removal().last(),
+        _ => deployment.current().and_then(|(_, run)| run.last()),
+    };
+    let retry_at = last
         .and_then(|attempt| attempt.retry_at)
         .filter(|at| *at > now);
     if let Some(at) = retry_at {

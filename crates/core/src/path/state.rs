@@ -123,6 +123,8 @@ pub struct Deployment {
     pub requested_by: String,
     /// When.
     pub requested_at: Time,
+    /// Who asked for it to go on after it had ended, last.
+    pub retried_by: Option<String>,
     /// Where it is.
     pub status: Status,
     /// When the gates let it in, and what they said.
@@ -143,6 +145,8 @@ pub struct Deployment {
     pub undo: Option<Undo>,
     /// The tries to remove its instances again.
     pub discard: Vec<Attempt>,
+    /// How many of those were made before a person asked for a retry.
+    pub discard_spent: usize,
     /// How it ended.
     pub ended: Option<Ended>,
 }
@@ -306,6 +310,25 @@ impl Deployment {
             .iter()
             .zip(&self.steps)
             .any(|(step, run)| step.action.is_effect() && run.last().is_some())
+    }
+
+    /// The tries to remove its instances that count: those since the last retry.
+    pub fn removal(&self) -> &[Attempt] {
+        self.discard.get(self.discard_spent..).unwrap_or_default()
+    }
+
+    /// Whether no person asked for it, or for its retry, just now.
+    pub fn is_automatic(&self) -> bool {
+        match self.trigger {
+            Trigger::Push { .. } => self.retried_by.is_none(),
+            _ => self.trigger.is_automatic(),
+        }
+    }
+
+    /// Whether it had the traffic and has lost it to another deployment.
+    pub fn is_displaced(&self, environment: &EnvironmentState) -> bool {
+        let live = environment.live.as_ref();
+        self.switched && live.is_none_or(|live| live.deployment != self.number)
     }
 
     /// The receipts of the steps that passed, with the steps.

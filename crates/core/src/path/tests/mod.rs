@@ -6,4 +6,5 @@ mod sim;
 mod world;
 
 mod pains;
+mod retries;
 mod rollbacks;
