@@ -26,8 +26,6 @@ use super::{
     worker::Open,
 };
 
-/// How long a client may take for the head of a request, or keep a connection without one.
-const HEAD_WITHIN: Duration = Duration::from_secs(60);
 /// How large the head of a request may be.
 const MOST_HEAD: usize = 64 * 1024;
 /// How many requests a client may have in flight on one HTTP/2 connection.
@@ -103,11 +101,13 @@ pub(super) async fn serve(
     listener: SocketAddr,
 ) {
     let worker = open.worker();
-    let deadline = Arc::new(Deadline::after(&worker.clock, HEAD_WITHIN));
-    let builder = protocols(HeadTimer {
+    let head_within = worker.shared.head_within;
+    let deadline = Arc::new(Deadline::after(&worker.clock, head_within));
+    let timer = HeadTimer {
         clock: worker.clock.clone(),
         deadline: deadline.clone(),
-    });
+    };
+    let builder = protocols(timer, head_within);
     let client = Rc::new(Client::new(client.ip(), listener));
     let service = service_fn(|request| {
         deadline.lift();
@@ -137,12 +137,12 @@ pub(super) async fn serve(
     }
 }
 
-fn protocols(head: HeadTimer) -> auto::Builder<Local> {
+fn protocols(timer: HeadTimer, head_within: Duration) -> auto::Builder<Local> {
     let mut builder = auto::Builder::new(Local);
     builder
         .http1()
-        .timer(head)
-        .header_read_timeout(HEAD_WITHIN)
+        .timer(timer)
+        .header_read_timeout(head_within)
         .max_buf_size(MOST_HEAD);
     builder
         .http2()

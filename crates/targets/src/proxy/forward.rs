@@ -3,8 +3,8 @@
 use std::{convert::Infallible, rc::Rc};
 
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER},
+    HeaderValue, Method, Request, Response, StatusCode, Version,
+    header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER},
 };
 use hyper::{body::Incoming, upgrade};
 
@@ -25,11 +25,20 @@ pub(super) async fn forward(
     request: Request<Incoming>,
 ) -> Result<Response<Download>, Infallible> {
     let (mut parts, incoming) = request.into_parts();
+    let multiplexed = parts.version == Version::HTTP_2;
     let body = Upload::new(incoming);
     let has_body = matches!(body, Upload::Streaming(_));
     let upgrades = match headers::to_instance(&mut parts, has_body, &client) {
         Ok(upgrades) => upgrades,
-        Err(Refused(status, text)) => return Ok(own(status, text)),
+        Err(Refused(status, text)) => {
+            let mut refusal = own(status, text);
+            if !multiplexed {
+                // Where this request ends and the next begins is not to be relied on.
+                let close = HeaderValue::from_static("close");
+                refusal.headers_mut().insert(CONNECTION, close);
+            }
+            return Ok(refusal);
+        }
     };
     let mut request = Request::from_parts(parts, body);
     let switch = upgrades.then(|| upgrade::on(&mut request));

@@ -48,10 +48,27 @@ use self::{
     worker::{Handle, Shared},
 };
 
-/// How long requests in flight have when the proxy is told to end.
-const END_WITHIN: Duration = Duration::from_secs(10);
 /// How often an address that another program has is tried again.
 const REBIND_EVERY: Duration = Duration::from_secs(1);
+
+/// How long things may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The head of a request, counted from the end of the one before: this also ends idle connections. Kept to the
+    /// second.
+    pub head_within: Duration,
+    /// The requests in flight when the proxy is told to end.
+    pub end_within: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_within: Duration::from_secs(60),
+            end_within: Duration::from_secs(10),
+        }
+    }
+}
 
 /// Why the proxy did not start.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +112,7 @@ impl ProxyError {
 /// Runs the proxy of a directory until SIGTERM or SIGINT, and then until requests in flight are answered, or a second
 /// signal comes.
 pub fn run(directory: &Path) -> Result<(), ProxyError> {
-    let proxy = Proxy::open(directory)?;
+    let proxy = Proxy::open(directory, Limits::default())?;
     proxy.serve_until(async {
         let signals = || -> io::Result<_> {
             Ok((
@@ -126,11 +143,12 @@ pub struct Proxy {
     switch: Switch,
     socket: UnixListener,
     ended: Arc<Notify>,
+    end_within: Duration,
 }
 
 impl Proxy {
     /// Takes the directory, starts the workers, listens everywhere where the routes say, and opens the control socket.
-    pub fn open(path: &Path) -> Result<Self, ProxyError> {
+    pub fn open(path: &Path, limits: Limits) -> Result<Self, ProxyError> {
         let directory = Directory::take(path)?;
         let state = directory.load()?;
         let runtime = Builder::new_current_thread()
@@ -143,6 +161,7 @@ impl Proxy {
             drained: Arc::new(Notify::new()),
             loads: (0..count).map(|_| AtomicUsize::new(0)).collect(),
             most: most_connections() / count,
+            head_within: limits.head_within,
         };
         let workers = worker::start(count, &shared).map_err(ProxyError::Threads)?;
         let socket = directory.socket()?;
@@ -155,6 +174,7 @@ impl Proxy {
             switch,
             socket,
             ended,
+            end_within: limits.end_within,
         })
     }
 
@@ -165,6 +185,7 @@ impl Proxy {
             switch,
             socket,
             ended,
+            end_within,
         } = self;
         let switch = Rc::new(Mutex::new(switch));
         runtime.block_on(async {
@@ -182,15 +203,15 @@ impl Proxy {
         if let Some(switch) = Rc::into_inner(switch) {
             let (directory, workers) = switch.into_inner().into_workers();
             directory.close_socket();
-            end(workers);
+            end(workers, end_within);
         }
     }
 }
 
 /// Ends the workers, all at the same time.
-fn end(workers: Vec<Handle>) {
+fn end(workers: Vec<Handle>, within: Duration) {
     for worker in &workers {
-        worker.stop(END_WITHIN);
+        worker.stop(within);
     }
     for worker in workers {
         worker.join();

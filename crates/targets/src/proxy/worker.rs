@@ -44,6 +44,8 @@ pub(super) struct Shared {
     pub(super) loads: Arc<[AtomicUsize]>,
     /// How many connections a worker may have open.
     pub(super) most: usize,
+    /// How long a client may take for the head of a request, or keep a connection without one.
+    pub(super) head_within: Duration,
 }
 
 /// What a worker is told.
@@ -197,7 +199,8 @@ pub(super) struct Worker {
     pub(super) clock: Arc<Clock>,
     /// Those that are open.
     pub(super) connections: Connections,
-    shared: Shared,
+    /// What it shares with the others.
+    pub(super) shared: Shared,
     everyone: Vec<mpsc::UnboundedSender<Command>>,
     table: RefCell<Cache<Arc<ArcSwap<Table>>, Arc<Table>>>,
     view: RefCell<View>,
