@@ -2,10 +2,9 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf, absolute},
-    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -36,11 +35,16 @@ impl Sqlite {
         };
         let page_size = self.refuse_unfit(&source).await?;
         self.prepare_folder()?;
-        let _lock = Lock::take(&self.path, key, self.patience, |_| {}).await?;
+        let lock = Lock::take(&self.path, key, self.patience, |_| {}).await?;
         self.create(page_size).await?;
         self.refuse_other_pages(&source, page_size).await?;
         let (from, to, patience) = (source.path, self.path.clone(), self.patience);
-        blocking(&self.path, move || Ok(copy(&from, &to, patience)?)).await
+        blocking(&self.path, move || {
+            // Held to the copy's end, even when nobody waits for that any more.
+            let _lock = lock;
+            Ok(copy(&from, &to, patience)?)
+        })
+        .await
     }
 
     /// Looks at a snapshot before anything is touched; answers with the size of its pages.
@@ -155,23 +159,35 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// A file that is not whole yet; removed when dropped, with those SQLite may have put beside it.
+///
+/// Its name follows from the snapshot's, so that the one a killed process left is used and removed by the next try.
 struct Partial {
     path: PathBuf,
+    /// Locked while in use: two that take the same snapshot at once would write into one file.
+    _lock: File,
 }
 
 impl Partial {
     fn create(to: &Path) -> io::Result<Partial> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let mut name = OsString::from(".");
-        name.push(to.file_name().unwrap_or_default());
-        let next = NEXT.fetch_add(1, Ordering::Relaxed);
-        name.push(format!(".{}-{next}.partial", std::process::id()));
+        name.push(to.file_name().ok_or(io::ErrorKind::InvalidInput)?);
+        name.push(".partial");
         let path = to.with_file_name(name);
-        OpenOptions::new()
+        let lock = OpenOptions::new()
             .write(true)
-            .create_new(true)
+            .create(true)
+            .truncate(false)
             .open(&path)?;
-        Ok(Partial { path })
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => {
+                io::Error::new(io::ErrorKind::ResourceBusy, "somebody else is writing it")
+            }
+            TryLockError::Error(error) => error,
+        })?;
+        // A journal that was left would be played back into the new file.
+        remove_beside(&path);
+        lock.set_len(0)?;
+        Ok(Partial { path, _lock: lock })
     }
 
     /// A link and not a rename, because a rename replaces what has come into its place.
@@ -190,11 +206,17 @@ impl Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        for suffix in ["", "-journal", "-wal", "-shm"] {
-            let mut path = self.path.clone().into_os_string();
-            path.push(suffix);
-            // Nothing can be done about one that stays; after a rename there is none.
-            let _ = fs::remove_file(path);
-        }
+        remove_beside(&self.path);
+        // Nothing can be done about one that stays; after a rename there is none.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Removes what SQLite keeps beside a database.
+fn remove_beside(path: &Path) {
+    for suffix in ["-journal", "-wal", "-shm"] {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(suffix);
+        let _ = fs::remove_file(PathBuf::from(beside));
     }
 }
