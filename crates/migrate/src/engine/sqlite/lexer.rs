@@ -47,7 +47,10 @@ fn next(rest: &str) -> (Kind, usize) {
     match first {
         _ if is_space(first) => (Kind::Space, length_while(rest, is_space)),
         '-' if rest.starts_with("--") => (Kind::Comment, through(rest, 2, "\n")),
-        '/' if rest.starts_with("/*") => (Kind::Comment, through(rest, 2, "*/")),
+        // At the very end it is a division and a multiplication.
+        '/' if rest.starts_with("/*") && rest.trim_end() != "/*" => {
+            (Kind::Comment, through(rest, 2, "*/"))
+        }
         '\'' | '"' | '`' => (Kind::Quoted, quoted(rest, first)),
         '[' => (Kind::Quoted, through(rest, 1, "]")),
         ';' => (Kind::Semicolon, 1),
@@ -116,6 +119,7 @@ mod tests {
         );
         assert_eq!(kinds("'open;"), [(Quoted, "'open;")]);
         assert_eq!(kinds("/* open;"), [(Comment, "/* open;")]);
+        assert_eq!(kinds("/*"), [(Other, "/"), (Other, "*")]);
         assert_eq!(
             kinds("\u{feff}é-"),
             [(Space, "\u{feff}"), (Word, "é"), (Other, "-")]

@@ -134,7 +134,7 @@ impl Sqlite {
         if !self.exists()? {
             return Ok(None);
         }
-        // Not opened read-only: such a connection cannot read a WAL that nobody has open, and leaves files behind.
+        // Not opened read-only: such a connection to a database in WAL mode leaves its -wal and -shm behind.
         let options = self.options().pragma("query_only", "ON");
         let connection = options
             .connect()
@@ -237,7 +237,7 @@ async fn execute(connection: &mut SqliteConnection, sql: &str) -> Result<(), sql
 
 /// Sorts SQLite's result codes (<https://www.sqlite.org/rescode.html>) by what a person would do about them.
 fn classify(path: &Path, code: i32, message: &str) -> DatabaseError {
-    let (path, message) = (path.to_owned(), message.to_owned());
+    let (path, message) = (path.to_owned(), shortened(message));
     // The low byte is the primary code, the rest extends it.
     match code & 0xff {
         libsqlite3_sys::SQLITE_BUSY | libsqlite3_sys::SQLITE_LOCKED => {
@@ -253,5 +253,14 @@ fn classify(path: &Path, code: i32, message: &str) -> DatabaseError {
             DatabaseError::NotADatabase { path, message }
         }
         _ => DatabaseError::Refused { message },
+    }
+}
+
+/// SQLite quotes what it does not understand, which may be megabytes of a file.
+fn shortened(message: &str) -> String {
+    const LONGEST: usize = 400;
+    match message.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
     }
 }
