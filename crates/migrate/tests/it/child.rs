@@ -18,6 +18,9 @@ const KEY: &str = "TOWPATH_TEST_KEY";
 const PATIENCE_MS: &str = "TOWPATH_TEST_PATIENCE_MS";
 const PAUSE_AT: &str = "TOWPATH_TEST_PAUSE_AT";
 
+const RESTORE: &str = "TOWPATH_TEST_RESTORE";
+const SNAPSHOT: &str = "TOWPATH_TEST_SNAPSHOT";
+
 /// How its lines begin, among those of the test harness.
 const MARK: &str = "applier: ";
 
@@ -39,6 +42,16 @@ fn process() {
         .enable_all()
         .build()
         .unwrap();
+    if let Ok(snapshot) = env::var(RESTORE) {
+        say("planned");
+        runtime.block_on(database.restore(snapshot, "key")).unwrap();
+        return;
+    }
+    if let Ok(snapshot) = env::var(SNAPSHOT) {
+        say("planned");
+        runtime.block_on(database.snapshot(snapshot)).unwrap();
+        return;
+    }
     let applied = runtime.block_on(async {
         let plan = database.plan(&set).await?;
         say("planned");
@@ -97,6 +110,20 @@ pub struct Orders<'a> {
 
 impl Orders<'_> {
     pub fn start(&self) -> Applier {
+        self.start_with(&[])
+    }
+
+    /// Lets it restore a snapshot instead.
+    pub fn restore(&self, snapshot: &Path) -> Applier {
+        self.start_with(&[(RESTORE, snapshot)])
+    }
+
+    /// Lets it take a snapshot instead.
+    pub fn snapshot(&self, snapshot: &Path) -> Applier {
+        self.start_with(&[(SNAPSHOT, snapshot)])
+    }
+
+    fn start_with(&self, more: &[(&str, &Path)]) -> Applier {
         let mut child = Command::new(env::current_exe().unwrap())
             .args([
                 "--exact",
@@ -114,6 +141,7 @@ impl Orders<'_> {
                     .map(|version| version.to_string())
                     .unwrap_or_default(),
             )
+            .envs(more.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

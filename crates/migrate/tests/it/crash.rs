@@ -8,11 +8,14 @@ use std::{
 use towpath_migrate::{PlanError, Settlement, layout};
 
 use crate::{
-    child::Orders,
+    child::{Applier, Orders},
     kit::{Place, apply, database_at, execute, texts},
 };
 
-const ROUNDS: u64 = 60;
+/// How often an applier is killed; more with TOWPATH_TEST_ROUNDS.
+fn rounds() -> u64 {
+    std::env::var("TOWPATH_TEST_ROUNDS").map_or(60, |rounds| rounds.parse().unwrap())
+}
 
 const FILES: &[(&str, &str)] = &[
     (
@@ -76,8 +79,7 @@ fn usual(migrations: &Path) -> Duration {
 }
 
 /// Lets an applier run for some time after its plan, then kills it.
-fn killed_after(orders: &Orders<'_>, delay: Duration) {
-    let mut applier = orders.start();
+fn killed_after(mut applier: Applier, delay: Duration) {
     applier.wait_for("planned");
     // The moment is the input of the test, and waiting for it its only use.
     std::thread::sleep(delay);
@@ -96,11 +98,12 @@ async fn killed_at_any_moment_each_migration_is_applied_exactly_once() {
     let usual = usual(&folder);
 
     let mut cut_short = 0;
-    for round in 0..ROUNDS {
+    let rounds = rounds();
+    for round in 0..rounds {
         let place = Place::new();
         let (file, database) = (place.file(), place.database());
         let delay = scatter(round, u64::try_from(usual.as_micros()).unwrap() * 5 / 4);
-        killed_after(&orders(&file, &folder), Duration::from_micros(delay));
+        killed_after(orders(&file, &folder).start(), Duration::from_micros(delay));
 
         let plan = database.plan(&set).await.unwrap();
         cut_short += usize::from(!plan.pending.is_empty());
@@ -150,7 +153,7 @@ async fn killed_at_any_moment_each_migration_is_applied_exactly_once() {
     }
     assert!(
         cut_short > 5,
-        "only {cut_short} of {ROUNDS} rounds killed it in time to matter"
+        "only {cut_short} of {rounds} rounds killed it in time to matter"
     );
 }
 
@@ -167,7 +170,7 @@ async fn killed_outside_a_transaction_it_is_noticed() {
         let place = Place::new();
         let (file, database) = (place.file(), place.database());
         let delay = scatter(round, u64::try_from(usual.as_micros()).unwrap() * 5 / 4);
-        killed_after(&orders(&file, &folder), Duration::from_micros(delay));
+        killed_after(orders(&file, &folder).start(), Duration::from_micros(delay));
         match database.plan(&set).await {
             Ok(plan) => {
                 // Not begun: nothing is there; ended: all of it.
@@ -208,4 +211,88 @@ async fn a_future_that_is_dropped_is_as_a_process_that_died() {
     let log = texts(&place.file(), "SELECT CAST(version AS TEXT) FROM log").await;
     assert_eq!(log, ["1", "2", "3", "4", "5", "6", "7", "8"]);
     assert!(database.plan(&set).await.unwrap().is_empty());
+}
+
+/// A database whose content a count tells from another's, and a snapshot of each.
+async fn two_contents(place: &Place) -> [std::path::PathBuf; 2] {
+    execute(
+        &place.file(),
+        "PRAGMA journal_mode = WAL; CREATE TABLE t (x); CREATE INDEX i ON t (x);
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+         INSERT INTO t SELECT randomblob(100) FROM n;",
+    )
+    .await;
+    place.database().snapshot(place.path("full")).await.unwrap();
+    execute(
+        &place.file(),
+        "DELETE FROM t; INSERT INTO t VALUES (1); CREATE TABLE later (x);",
+    )
+    .await;
+    place
+        .database()
+        .snapshot(place.path("empty"))
+        .await
+        .unwrap();
+    [place.path("full"), place.path("empty")]
+}
+
+#[tokio::test]
+async fn killed_while_restoring_it_is_the_one_or_the_other() {
+    let place = Place::new();
+    let (snapshots, folder) = (two_contents(&place).await, place.migrations(&[]));
+    let mut before = "1 2".to_owned();
+    let (mut changed, mut kept) = (0, 0);
+    for round in 0..40 {
+        let snapshot = &snapshots[usize::from(round % 2 == 1)];
+        let file = place.file();
+        let child = orders(&file, &folder).restore(snapshot);
+        killed_after(child, Duration::from_micros(scatter(round, 40_000)));
+        let count = "SELECT (SELECT count(*) FROM t) || ' ' || (SELECT count(*) FROM sqlite_schema WHERE type = 'table')";
+        let found = texts(&file, count).await.remove(0);
+        let expected = if round % 2 == 1 { "1 2" } else { "10000 1" };
+        assert!(
+            found == expected || found == before,
+            "round {round}: {found}, not {expected} or {before}"
+        );
+        changed += usize::from(found != before);
+        kept += usize::from(found == before);
+        before = found;
+        assert_eq!(
+            texts(&file, "PRAGMA integrity_check").await,
+            ["ok"],
+            "round {round}"
+        );
+    }
+    assert!(changed > 0 && kept > 0, "{changed} changed, {kept} kept");
+}
+
+#[tokio::test]
+async fn killed_while_taking_a_snapshot_there_is_none_or_a_whole_one() {
+    let place = Place::new();
+    let ([full, _], folder) = (two_contents(&place).await, place.migrations(&[]));
+    place.database().restore(&full, "key").await.unwrap();
+    for round in 0..20 {
+        let (file, to) = (place.file(), place.path("taken"));
+        let child = orders(&file, &folder).snapshot(&to);
+        killed_after(child, Duration::from_micros(scatter(round, 25_000)));
+        if !to.exists() {
+            // Whatever was left behind is in nobody's way.
+            place.database().snapshot(&to).await.unwrap();
+            assert!(
+                !place.listing().iter().any(|name| name.contains("partial")),
+                "round {round}"
+            );
+        }
+        assert_eq!(
+            texts(&to, "SELECT CAST(count(*) AS TEXT) FROM t").await,
+            ["10000"],
+            "round {round}"
+        );
+        assert_eq!(
+            texts(&to, "PRAGMA integrity_check").await,
+            ["ok"],
+            "round {round}"
+        );
+        std::fs::remove_file(to).unwrap();
+    }
 }

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use proptest::{collection::hash_map, prelude::*};
 use sqlx::{
     Connection as _,
     migrate::{MigrateError, Migrator},
 };
-use towpath_migrate::{ADOPTED, Database, Event, PlanError, Settlement, layout};
+use towpath_migrate::{ADOPTED, Database, Event, LayoutError, PlanError, Settlement, layout};
 
 use crate::kit::{Place, apply, clock, connect, execute, set, tables, texts};
 
@@ -229,6 +230,39 @@ async fn a_service_that_migrates_itself_meanwhile_is_taken_for_an_applier() {
     assert!(database.plan(&set).await.unwrap().is_empty());
 }
 
+/// Version, name, SQL, and whether it goes without a transaction.
+type Read = (i64, String, String, bool);
+
+/// What sqlx makes of a folder, in its order; `None` is an error.
+fn by_sqlx(folder: &Path) -> Option<Vec<Read>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let migrator = runtime.block_on(Migrator::new(folder)).ok()?;
+    let ups = migrator
+        .iter()
+        .filter(|migration| migration.migration_type.is_up_migration());
+    Some(
+        ups.map(|m| {
+            (
+                m.version,
+                m.description.to_string(),
+                m.sql.as_str().to_owned(),
+                m.no_tx,
+            )
+        })
+        .collect(),
+    )
+}
+
+fn by_us(folder: &Path) -> Result<Vec<Read>, LayoutError> {
+    let set = layout::sqlx::load(folder)?;
+    let migrations = set.migrations().iter();
+    Ok(migrations
+        .map(|m| (m.version, m.name.clone(), m.up.clone(), !m.transactional))
+        .collect())
+}
+
 #[test]
 fn sqlx_reads_the_same_set_from_a_folder() {
     let place = Place::new();
@@ -243,27 +277,27 @@ fn sqlx_reads_the_same_set_from_a_folder() {
     ];
     let folder = place.migrations(&odd.concat());
     std::fs::create_dir(folder.join("7_folder.sql")).unwrap();
-    let ours = layout::sqlx::load(&folder).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    let theirs = runtime.block_on(Migrator::new(folder.as_path())).unwrap();
-    let theirs: Vec<_> = theirs
-        .iter()
-        .filter(|migration| migration.migration_type.is_up_migration())
-        .map(|m| {
-            (
-                m.version,
-                m.description.to_string(),
-                m.sql.as_str().to_owned(),
-                m.no_tx,
-            )
-        })
-        .collect();
-    let ours: Vec<_> = ours
-        .migrations()
-        .iter()
-        .map(|m| (m.version, m.name.clone(), m.up.clone(), !m.transactional))
-        .collect();
-    assert_eq!(ours, theirs);
+    assert_eq!(by_us(&folder).unwrap(), by_sqlx(&folder).unwrap());
+}
+
+proptest! {
+    #[test]
+    fn any_folder_is_read_as_sqlx_reads_it_or_refused(
+        files in hash_map(
+            "[+-]?[0-9a]{0,2}_?[a._]{0,3}(|\\.up|\\.down)(\\.sql|\\.sql|\\.md)",
+            "(-- no-transaction\n)?( |\u{feff})?SELECT [0-9];",
+            0..6,
+        ),
+    ) {
+        let place = Place::new();
+        let files: Vec<_> = files.iter().map(|(name, sql)| (name.as_str(), sql.as_str())).collect();
+        let folder = place.migrations(&files);
+        match (by_us(&folder), by_sqlx(&folder)) {
+            (Ok(ours), theirs) => prop_assert_eq!(Some(ours), theirs),
+            (Err(LayoutError::NotNumeric { .. }), theirs) => prop_assert!(theirs.is_none()),
+            // What sqlx finds out only when it applies or reverts.
+            (Err(LayoutError::Duplicate { .. } | LayoutError::DownWithoutUp { .. }), _) => {}
+            (Err(error), _) => prop_assert!(false, "{}", error),
+        }
+    }
 }
