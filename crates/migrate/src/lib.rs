@@ -29,6 +29,17 @@
 //! # }
 //! ```
 //!
+//! # Limits
+//!
+//! * SQLite only, and sqlx's layout only; a `sqlx.toml` that renames sqlx's table or leaves characters out of checksums
+//!   is not read. Down-migrations are kept in receipts and not yet run.
+//! * While a migration runs, foreign keys neither refuse nor cascade; they are checked once before its commit, which
+//!   reads every table that has some.
+//! * A migration holds SQLite's one right to write for as long as it takes: services read on, and their writes wait.
+//! * Restoring loses what was written since the snapshot. A process killed while it takes a snapshot leaves a hidden
+//!   `.NAME.partial` beside its place, which the next try under that name replaces.
+//! * Beside a database lies its `.towpath-lock`, for good: it is empty of meaning when nobody applies.
+//!
 //! Every error completes "could not …" and has a `remedy()`: what a person does about it.
 
 mod apply;
