@@ -386,6 +386,7 @@ pub fn decide(
             name.as_deref(),
             *evidence,
             comment.clone(),
+            now,
         ),
         Command::Reject {
             deployment,
@@ -398,7 +399,7 @@ pub fn decide(
             deployment,
             key,
             outcome,
-        } => end_attempt(state, *deployment, key, outcome, now),
+        } => end_attempt(state, actor, *deployment, key, outcome, now),
         Command::RecordProbe {
             deployment,
             key,
@@ -632,10 +633,7 @@ fn request(
     } else {
         Right::Deploy
     };
-    plan.policy.check(actor, right)?;
-    if let Some(in_force) = &environment.in_force {
-        in_force.check(actor, right)?;
-    }
+    check(state, actor, plan, right)?;
     if let Some(veto) = &release.vetoed {
         return Err(Refusal::Vetoed {
             release: plan.release,
@@ -718,6 +716,35 @@ fn request(
     Ok(events)
 }
 
+/// Checks a right by the rules that a release brings and by those in force: it cannot let anybody in for itself.
+///
+/// A return is judged by those in force alone; the rules of then may not know who works here now.
+fn check(state: &State, actor: &Actor, plan: &Plan, right: Right) -> Result<(), Refusal> {
+    let in_force = in_force(state, &plan.environment);
+    if plan.kind != Kind::Rollback || in_force.is_none() {
+        plan.policy.check(actor, right)?;
+    }
+    in_force.map_or(Ok(()), |policy| policy.check(actor, right))
+}
+
+fn in_force<'a>(state: &'a State, environment: &EnvironmentName) -> Option<&'a Policy> {
+    state.environments.get(environment)?.in_force.as_ref()
+}
+
+/// Checks that the actor may sign, likewise; a role that is new has no other rules than the release's.
+fn check_signer(
+    state: &State,
+    actor: &Actor,
+    deployment: &Deployment,
+    rule: &crate::manifest::SignOffRule,
+) -> Result<(), Refusal> {
+    deployment.plan.policy.check_signer(actor, rule)?;
+    match in_force(state, &deployment.plan.environment) {
+        Some(policy) if policy.roles.contains_key(&rule.role) => policy.check_signer(actor, rule),
+        _ => Ok(()),
+    }
+}
+
 /// Why a deployment that waits is not wanted any more when `number` is requested.
 fn supersedes(plan: &Plan, number: DeploymentNumber, queued: &Deployment) -> Option<String> {
     match (plan.kind, queued.plan.kind) {
@@ -797,15 +824,23 @@ fn sign(
     name: Option<&str>,
     seen: Option<Digest>,
     comment: Option<String>,
+    now: Time,
 ) -> Result<Events, Refusal> {
     let deployment = find(state, number)?;
     let (asked, rule, key) = asked(deployment, name)?;
-    deployment.plan.policy.check_signer(actor, rule)?;
+    check_signer(state, actor, deployment, rule)?;
+    if now >= asked.until {
+        return Err(Refusal::NotNow {
+            deployment: number,
+            what: format!("waited for {:?} until {}", asked.name, asked.until),
+            help: format!("`towpath retry {number}` asks for it again"),
+        });
+    }
     let who = actor.to_string();
     if let Some(earlier) = deployment
         .signatures
         .iter()
-        .find(|s| s.by == who && s.name != asked.name)
+        .find(|s| s.by.eq_ignore_ascii_case(&who) && s.name != asked.name)
     {
         return Err(Refusal::SamePerson {
             who,
@@ -866,7 +901,7 @@ fn reject(
 ) -> Result<Events, Refusal> {
     let deployment = find(state, number)?;
     let (asked, rule, key) = asked(deployment, name)?;
-    deployment.plan.policy.check_signer(actor, rule)?;
+    check_signer(state, actor, deployment, rule)?;
     let reason = said(reason)?;
     let finding = format!("{:?} rejected by {actor}: {reason}", asked.name);
     let stream = Stream::Deployment(number);
@@ -896,7 +931,7 @@ fn cancel(
     reason: &str,
 ) -> Result<Events, Refusal> {
     let deployment = find(state, number)?;
-    deployment.plan.policy.check(actor, Right::Deploy)?;
+    check(state, actor, &deployment.plan, Right::Deploy)?;
     let not_now = |what: &str, help: &str| {
         Err(Refusal::NotNow {
             deployment: number,
@@ -927,7 +962,7 @@ fn retry(
     from: Option<&str>,
 ) -> Result<Events, Refusal> {
     let deployment = find(state, number)?;
-    deployment.plan.policy.check(actor, Right::Deploy)?;
+    check(state, actor, &deployment.plan, Right::Deploy)?;
     let environment = state.environment(&deployment.plan.environment);
     let not_now = |what: String, help: String| {
         Err(Refusal::NotNow {
@@ -1011,6 +1046,7 @@ const TRIES: usize = 4;
 
 fn end_attempt(
     state: &State,
+    actor: &Actor,
     number: DeploymentNumber,
     key: &str,
     outcome: &Outcome,
@@ -1018,6 +1054,13 @@ fn end_attempt(
 ) -> Result<Events, Refusal> {
     let deployment = find(state, number)?;
     let attempt = running_attempt(deployment, key)?;
+    if let Some(asked) = &deployment.asked {
+        return Err(Refusal::NotAllowed {
+            who: actor.to_string(),
+            what: format!("end the wait for the signature {:?}", asked.name),
+            help: "a signature is a person's; `towpath sign` and `towpath reject` give it".into(),
+        });
+    }
     let is_removal = deployment.status == Status::Undoing;
     let tried = match is_removal {
         true => deployment.removal().len(),

@@ -5,6 +5,11 @@ mod play;
 mod sim;
 mod world;
 
+mod holds;
 mod pains;
+mod queue;
 mod retries;
+mod rights;
 mod rollbacks;
+mod signatures;
+mod stops;
