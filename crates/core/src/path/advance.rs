@@ -61,7 +61,7 @@ fn admit(state: &State, deployment: &Deployment, now: Time) -> Events {
         let why = format!("cancelled by {}: {}", cancel.by, cancel.reason);
         return end(state, deployment, End::Cancelled, why);
     }
-    if !has_its_turn(state, deployment) {
+    if ahead(state, deployment, now).is_some() {
         return Events::new();
     }
     let environment = state.environment(&deployment.plan.environment);
@@ -99,19 +99,33 @@ fn admit(state: &State, deployment: &Deployment, now: Time) -> Events {
     }
 }
 
-/// Whether the environment is free for this deployment: the one that undoes another takes its place.
-pub(super) fn has_its_turn(state: &State, deployment: &Deployment) -> bool {
-    let environment = state.environment(&deployment.plan.environment);
-    match deployment.trigger {
-        Trigger::Undo { of } => environment.active.is_none_or(|active| active == of),
-        _ => {
-            environment.active.is_none()
-                && environment
-                    .queue
-                    .first()
-                    .is_none_or(|first| *first == deployment.number)
-        }
+/// Which deployment gets the environment before this one, if any: the one that undoes another takes its place.
+///
+/// Those that wait at a gate are passed over: a lock keeps others out, and they must not keep out its owner.
+pub(super) fn ahead(state: &State, deployment: &Deployment, now: Time) -> Option<DeploymentNumber> {
+    let environment = state.environments.get(&deployment.plan.environment)?;
+    if let Trigger::Undo { of } = deployment.trigger {
+        return environment.active.filter(|active| *active != of);
     }
+    let mut before = environment
+        .queue
+        .iter()
+        .copied()
+        .take_while(|queued| *queued != deployment.number);
+    let first = || before.find(|queued| !waits_at_a_gate(state, *queued, now));
+    environment.active.or_else(first)
+}
+
+fn waits_at_a_gate(state: &State, number: DeploymentNumber, now: Time) -> bool {
+    let deployment = state.deployments.get(&number);
+    let candidate = deployment.and_then(|deployment| {
+        let release = state.releases.get(&deployment.plan.release)?;
+        Some(Candidate::of(deployment, release))
+    });
+    candidate.is_some_and(|candidate| {
+        let gates = ask_gates(state, &candidate, now);
+        matches!(verdict_of_gates(&gates), Answer::Wait { .. })
+    })
 }
 
 fn run(state: &State, deployment: &Deployment, now: Time) -> Events {

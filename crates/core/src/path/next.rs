@@ -1,7 +1,7 @@
 //! What is to be done in the world now, or what is waited for. Every wait is named.
 
 use super::{
-    Action, Answer, Candidate, Deployment, State, Status, Undo, advance, ask_gates, has_its_turn,
+    Action, Answer, Candidate, Deployment, State, Status, Undo, advance, ahead, ask_gates,
     verdict_of_gates,
 };
 use crate::{Time, names::DeploymentNumber};
@@ -106,15 +106,13 @@ pub fn waiting(state: &State, deployment: &Deployment, now: Time) -> Waiting {
     {
         return plain(format!("{rollback} to return to {to}"));
     }
-    if deployment.status == Status::Queued && !has_its_turn(state, deployment) {
-        let environment = state.environment(&deployment.plan.environment);
-        let ahead = environment
-            .active
-            .or_else(|| environment.queue.first().copied());
-        return plain(match ahead {
-            Some(ahead) => format!("{ahead}, which has {}", deployment.plan.environment),
-            None => format!("{} to be free", deployment.plan.environment),
-        });
+    if deployment.status == Status::Queued
+        && let Some(ahead) = ahead(state, deployment, now)
+    {
+        return plain(format!(
+            "{ahead}, which has {}",
+            deployment.plan.environment
+        ));
     }
     let last = match deployment.status {
         Status::Undoing => deployment.removal().last(),
