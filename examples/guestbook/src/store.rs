@@ -166,10 +166,13 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        // SQLite has one code for every statement that makes no sense; here they all are about the schema.
-        match error.sqlite_error_code() {
-            Some(ErrorCode::Unknown) => StoreError::Schema(error.to_string()),
-            _ => StoreError::Sqlite(error),
+        // Our statements make sense, so one that SQLite cannot understand is about the schema.
+        match error {
+            rusqlite::Error::SqlInputError { msg, .. } => StoreError::Schema(msg),
+            error if error.sqlite_error_code() == Some(ErrorCode::Unknown) => {
+                StoreError::Schema(error.to_string())
+            }
+            error => StoreError::Sqlite(error),
         }
     }
 }
@@ -237,10 +240,17 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_table_or_file_is_told_clearly() {
+    fn a_missing_table_column_or_file_is_told_clearly() {
         let scratch = Scratch::empty("unmigrated");
         let why = Store::open(scratch.path()).err().unwrap();
         assert!(why.contains("no such table: entries"), "{why}");
+        assert!(why.contains("migrations/"), "{why}");
+        let connection = Connection::open(scratch.path()).unwrap();
+        connection
+            .execute_batch("CREATE TABLE entries (id INTEGER PRIMARY KEY)")
+            .unwrap();
+        let why = Store::open(scratch.path()).err().unwrap();
+        assert!(why.contains("(no such column: name)"), "{why}");
         assert!(why.contains("migrations/"), "{why}");
         let why = Store::open(Path::new("/nowhere/book.sqlite"))
             .err()

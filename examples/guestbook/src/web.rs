@@ -3,12 +3,13 @@
 use std::{error::Error, sync::Arc};
 
 use axum::{
-    Form, Json, Router,
-    extract::{DefaultBodyLimit, State, rejection::FormRejection},
+    Extension, Form, Json, Router,
+    extract::{DefaultBodyLimit, Request, State, rejection::FormRejection},
     http::{
         HeaderName, StatusCode,
         header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
     },
+    middleware::{Next, from_fn},
     response::{Html, IntoResponse, Redirect, Response},
     routing::{get, post},
 };
@@ -57,6 +58,7 @@ pub fn routes(settings: Settings, store: Store) -> Router {
         .route("/style.css", get(style))
         .route("/healthz", get(health))
         .fallback(missing)
+        .layer(from_fn(log_failure))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
         .with_state(Arc::new(parts))
 }
@@ -134,7 +136,7 @@ async fn missing(State(book): Guestbook) -> Response {
     (StatusCode::NOT_FOUND, PAGE_HEADERS, Html(html)).into_response()
 }
 
-/// Something that is not the visitor's fault. The log says what; they are told only that it happened.
+/// Something that is not the visitor's fault. The log says what; they are only told that it happened.
 struct Failure(Box<dyn Error>);
 
 impl<E: Error + 'static> From<E> for Failure {
@@ -145,8 +147,22 @@ impl<E: Error + 'static> From<E> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        eprintln!("guestbook: {}", self.0);
         let text = "The guestbook cannot be read at the moment. Please come back in a minute.\n";
-        (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+        let cause = Extension(Cause(self.0.to_string().into()));
+        (StatusCode::INTERNAL_SERVER_ERROR, cause, text).into_response()
     }
+}
+
+/// Why a request failed, on its way to the log.
+#[derive(Clone)]
+struct Cause(Arc<str>);
+
+/// Writes requests that failed to the log.
+async fn log_failure(request: Request, next: Next) -> Response {
+    let asked = format!("{} {}", request.method(), request.uri().path());
+    let response = next.run(request).await;
+    if let Some(Cause(why)) = response.extensions().get() {
+        eprintln!("guestbook: {asked}: {why}");
+    }
+    response
 }

@@ -13,7 +13,8 @@ pub struct Instance {
     pub url: String,
     child: Child,
     log: BufReader<ChildStdout>,
-    _database: Scratch,
+    /// Its database.
+    pub database: Scratch,
 }
 
 impl Instance {
@@ -33,7 +34,7 @@ impl Instance {
             url: String::new(),
             log: BufReader::new(child.stdout.take().unwrap()),
             child,
-            _database: database,
+            database,
         };
         let line = instance.logged("http://");
         let at = line.find("http://").unwrap();

@@ -1,10 +1,11 @@
 //! Tests over HTTP. `deployed` asks the instance that `TOWPATH_URL` names, or where there is none one of its own;
-//! `stopping` always has its own, since it ends it.
+//! `failing` and `stopping` always have their own, since they break and end it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client;
 mod deployed;
+mod failing;
 mod instance;
 #[path = "../../src/scratch.rs"]
 mod scratch;
