@@ -52,8 +52,9 @@ fn help() -> String {
         "\
 usage: cargo xtask <chore>
 
-  test [--fast]     formatting, lints and every test, and those of examples/guestbook;
-                    --fast leaves the example and the documentation's tests out
+  test              formatting, lints and every test, and those of examples/guestbook
+  test --fast       without the example and the documentation's tests
+  test <part>       only the stages whose names contain this, such as `guestbook` or `lints`
   bench <name> ...  a benchmark, one command each: {}
   help              this text",
         bench::names()

@@ -115,6 +115,16 @@ impl Stage {
         }
     }
 
+    /// Whether a person who types this means the stage; what others need is meant along with them.
+    pub(crate) fn is_about(&self, part: &str) -> bool {
+        self.name.contains(part) || self.is_preparation()
+    }
+
+    /// Whether it only prepares others.
+    pub(crate) fn is_preparation(&self) -> bool {
+        matches!(self.work, Work::Prepare(_))
+    }
+
     /// A stage that is left out, and the reason and the way out.
     pub(crate) fn skip(name: &str, why: &str) -> Self {
         Stage {

@@ -11,16 +11,16 @@ use crate::{
     stage::{Cargo, Stage, run_all},
 };
 
-/// Runs every check, or with `--fast` those that a change is likeliest to break.
+/// Runs every check, with `--fast` those that a change is likeliest to break, with a text those whose stages' names
+/// contain it.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
-    let fast = match args {
-        [] => false,
-        [flag] if flag == "--fast" => true,
+    let (fast, part) = match args {
+        [] => (false, None),
+        [flag] if flag == "--fast" => (true, None),
+        [part] if !part.starts_with('-') => (false, Some(part)),
         _ => {
-            return Err(Failure::Usage(format!(
-                "`test` knows only --fast, not `{}`",
-                args.join(" ")
-            )));
+            let given = args.join(" ");
+            return Err(Failure::Usage(format!("`test` does not know `{given}`")));
         }
     };
     needs::ensure().map_err(Failure::Failed)?;
@@ -37,6 +37,12 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         stages.extend(tools.guestbook(&root).map_err(|error| {
             Failure::Failed(format!("could not read examples/guestbook: {error}"))
         })?);
+    }
+    if let Some(part) = part {
+        stages.retain(|stage| stage.is_about(part));
+        if stages.iter().all(Stage::is_preparation) {
+            return Err(Failure::Usage(format!("no stage is about `{part}`")));
+        }
     }
     run_all(stages).map_err(Failure::Failed)
 }
