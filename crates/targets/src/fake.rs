@@ -1,1 +1,0 @@
-//! A scripted target in memory, with faults.
