@@ -1,10 +1,8 @@
 //! One instance's place on disk: its run directory, its files, its port.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
-    process,
-    sync::atomic::{AtomicU64, Ordering},
 };
 
 use serde::{Deserialize, Serialize};
@@ -21,8 +19,6 @@ use crate::shim::{
 const RECORD: &str = "instance.json";
 /// The directory in which it runs, with its artifact.
 const FILES: &str = "files";
-/// What the names of directories that are being removed begin with.
-const LEAVING: &str = ".gone-";
 
 /// Where instances are kept.
 #[derive(Debug, Clone)]
@@ -173,47 +169,20 @@ impl Instance {
 
     /// Removes everything but the output; `false` when a shim has it after all.
     pub(super) fn clear_away(&self) -> Result<bool, TargetError> {
-        let directory = self.run.directory();
-        if !directory.exists() {
-            return Ok(true);
-        }
         let port = self.port()?;
-        let Some(_hold) = self.run.hold().map_err(self.trouble())? else {
+        let Some(aside) = self.run.put_aside().map_err(self.trouble())? else {
             return Ok(false);
         };
-        let leaving = self.leave().map_err(self.trouble())?;
         history::keep(
             &self.places.old,
             self.key.as_str(),
-            &leaving.join(files::OUTPUT),
+            &aside.join(files::OUTPUT),
         )
         .map_err(self.trouble())?;
         if let Some(port) = port {
             ports::release(&self.places.ports, port, self.key.as_str());
         }
-        self.remove_leaving().map_err(self.trouble())?;
+        Run::remove_put_aside(&aside).map_err(self.trouble())?;
         Ok(true)
-    }
-
-    /// Takes the instance out of sight at once, so that nobody finds half of it.
-    fn leave(&self) -> io::Result<PathBuf> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{LEAVING}{}-{}-{count}", self.key, process::id());
-        let leaving = self.places.instances.join(name);
-        fs::rename(self.run.directory(), &leaving)?;
-        Ok(leaving)
-    }
-
-    /// Removes what this key has left, in an earlier life of ours too.
-    fn remove_leaving(&self) -> io::Result<()> {
-        let prefix = format!("{LEAVING}{}-", self.key);
-        for entry in fs::read_dir(&self.places.instances)? {
-            let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with(&prefix) {
-                fs::remove_dir_all(entry.path())?;
-            }
-        }
-        Ok(())
     }
 }

@@ -84,8 +84,9 @@ fn ephemeral_ports() -> RangeInclusive<u16> {
 }
 
 fn lasting_ports(ephemeral: &RangeInclusive<u16>) -> RangeInclusive<u16> {
-    const LOWEST: u16 = 20_000;
-    const ENOUGH: u16 = 2_000;
+    // Below are those that the proxy gives to services: an instance must not take one while the proxy restarts.
+    const LOWEST: u16 = 31_000;
+    const ENOUGH: u16 = 1_000;
     let (low, high) = (*ephemeral.start(), *ephemeral.end());
     if low.saturating_sub(LOWEST) >= ENOUGH {
         LOWEST..=low - 1
@@ -194,7 +195,7 @@ mod tests {
 
     #[test]
     fn lasting_ports_lie_outside_of_the_kernels_own() {
-        assert_eq!(lasting_ports(&(32768..=60999)), 20_000..=32767);
+        assert_eq!(lasting_ports(&(32768..=60999)), 31_000..=32767);
         assert_eq!(lasting_ports(&(15000..=60999)), 61000..=65535);
         assert_eq!(lasting_ports(&(1024..=65535)), 1024..=65535);
     }

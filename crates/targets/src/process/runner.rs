@@ -1,6 +1,6 @@
 //! Commands that run once and outlive us: the `Runner` on this machine.
 
-use std::{collections::BTreeMap, fs, io, path::PathBuf};
+use std::{collections::BTreeMap, io, path::PathBuf};
 
 use towpath_core::{
     runner::{JobSpec, JobState, Runner},
@@ -35,10 +35,9 @@ impl ProcessRunner {
     async fn remove(&self, key: &str) -> Result<(), TargetError> {
         let run = self.job(key)?;
         let what = format!("could not remove what is left of job {key}");
-        blocking(move || match run.condition()? {
-            Condition::Running(_) => Err(io::Error::other("it still runs")),
-            Condition::Absent if !run.directory().exists() => Ok(()),
-            _ => fs::remove_dir_all(run.directory()),
+        blocking(move || match run.put_aside()? {
+            Some(aside) => Run::remove_put_aside(&aside),
+            None => Err(io::Error::other("it still runs")),
         })
         .await
         .map_err(unavailable(what))

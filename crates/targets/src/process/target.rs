@@ -178,9 +178,18 @@ impl ProcessTarget {
             return unhealthy(held_by(port, pid, &name));
         }
         let health = health::ask(at(port), check.path.as_deref()).await?;
-        if !known && health == Health::Healthy {
-            instance.has_answered()?;
-            self.recognised().insert(key.clone(), child);
+        match health {
+            Health::Healthy if !known => {
+                instance.has_answered()?;
+                self.recognised().insert(key.clone(), child);
+            }
+            // It may have ended this very moment, and somebody else have been quick.
+            Health::Unhealthy(_) if known => {
+                if let Listener::Other(pid, name) = self.listener(port, state.shim).await? {
+                    return unhealthy(held_by(port, pid, &name));
+                }
+            }
+            Health::Healthy | Health::Unhealthy(_) => {}
         }
         Ok(health)
     }

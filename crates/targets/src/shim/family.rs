@@ -18,7 +18,7 @@ pub const MARKER: &str = "TOWPATH_RUN";
 /// Every process on the machine that descends from `ancestor`, itself not included.
 pub fn descendants(ancestor: i32) -> Vec<i32> {
     let mut parents: Vec<(i32, i32)> = processes()
-        .filter_map(|pid| parent(pid).map(|parent| (pid, parent)))
+        .filter_map(|pid| Some((pid, Stat::read(pid)?.parent)))
         .collect();
     let mut found = vec![ancestor];
     let mut next = 0;
@@ -49,15 +49,40 @@ pub(super) fn sweep(directory: &Path) -> io::Result<Vec<i32>> {
     let directory = directory.canonicalize()?;
     let patience = Instant::now() + Duration::from_secs(10);
     let mut pause = Duration::from_millis(1);
+    let mut left: Vec<Process> = Vec::new();
     loop {
-        let left = marked(&directory);
-        if left.is_empty() || Instant::now() >= patience {
-            return Ok(left);
+        // A process loses its environment before it lets go of its sockets: those once found are waited for.
+        left.retain(Process::is_there);
+        left.extend(marked(&directory).into_iter().filter_map(Process::find));
+        left.sort();
+        left.dedup();
+        let pids: Vec<i32> = left.iter().map(|process| process.pid).collect();
+        if pids.is_empty() || Instant::now() >= patience {
+            return Ok(pids);
         }
-        signal(&left, Signal::SIGKILL);
+        signal(&pids, Signal::SIGKILL);
         // They are not our children: nothing tells us when they are gone.
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(50));
+    }
+}
+
+/// A process, told apart from a later one with the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Process {
+    pid: i32,
+    started: u64,
+}
+
+impl Process {
+    fn find(pid: i32) -> Option<Process> {
+        let stat = Stat::read(pid)?;
+        let started = stat.started;
+        stat.is_alive().then_some(Process { pid, started })
+    }
+
+    fn is_there(&self) -> bool {
+        Process::find(self.pid) == Some(*self)
     }
 }
 
@@ -84,11 +109,32 @@ pub fn processes() -> impl Iterator<Item = i32> {
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
-fn parent(pid: i32) -> Option<i32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may itself contain spaces and parentheses: see proc_pid_stat(5).
-    let after_name = stat.rsplit_once(')')?.1;
-    after_name.split_whitespace().nth(1)?.parse().ok()
+/// What `/proc/PID/stat` says, see proc_pid_stat(5).
+struct Stat {
+    state: char,
+    parent: i32,
+    threads: u32,
+    started: u64,
+}
+
+impl Stat {
+    fn read(pid: i32) -> Option<Stat> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name in parentheses may itself contain spaces and parentheses.
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+        // From here on the numbers in the manual are three higher.
+        Some(Stat {
+            state: fields.next()?.chars().next()?,
+            parent: fields.next()?.parse().ok()?,
+            threads: fields.nth(15)?.parse().ok()?,
+            started: fields.nth(1)?.parse().ok()?,
+        })
+    }
+
+    /// Whether any of its threads may still do something, or still has something.
+    fn is_alive(&self) -> bool {
+        !matches!(self.state, 'Z' | 'X') || self.threads > 1
+    }
 }
 
 #[cfg(test)]
@@ -114,6 +160,16 @@ mod tests {
         assert!(descendants(own).contains(&pid) && descendants(own).contains(&below[0]));
         signal(&below, Signal::SIGKILL);
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_process_is_read_as_the_kernel_writes_it() {
+        let own = Stat::read(i32::try_from(std::process::id()).unwrap()).unwrap();
+        assert!(own.is_alive());
+        assert!(own.threads > 1, "tests run on threads");
+        assert_eq!(own.parent, nix::unistd::getppid().as_raw());
+        let init = Stat::read(1).unwrap();
+        assert!(init.started < own.started);
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) struct Log {
 impl Log {
     /// The log in `directory`, continued where an earlier run left it.
     pub(super) fn open(directory: &Path, bound: u64) -> Log {
-        Log {
+        let mut log = Log {
             path: directory.join(OUTPUT),
             older: directory.join(OLDER_OUTPUT),
             file: None,
@@ -31,7 +31,17 @@ impl Log {
             bound,
             dropped: 0,
             cause: String::new(),
-        }
+        };
+        // Those who follow it find it from the start; what goes wrong here goes wrong again when there is output.
+        let _ = log.reopen();
+        log
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        let file = private(&self.path, OpenOptions::new().create(true).append(true))?;
+        self.size = file.metadata()?.len();
+        self.file = Some(file);
+        Ok(())
     }
 
     /// Appends some output.
@@ -82,16 +92,14 @@ impl Log {
             self.file = None;
             fs::rename(&self.path, &self.older)?;
         }
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => {
-                let file = private(&self.path, OpenOptions::new().create(true).append(true))?;
-                self.size = file.metadata()?.len();
-                self.file.insert(file)
-            }
-        };
+        if self.file.is_none() {
+            self.reopen()?;
+        }
         let room = usize::try_from(self.bound.saturating_sub(self.size).max(1))
             .map_or(bytes.len(), |room| room.min(bytes.len()));
+        let Some(file) = &mut self.file else {
+            return Ok(0);
+        };
         let written = file.write(&bytes[..room])?;
         self.size += written as u64;
         Ok(written)

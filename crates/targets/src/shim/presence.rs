@@ -39,7 +39,7 @@ pub(super) const STOP: u8 = b's';
 
 /// The right to start, end or clear away what a run directory names. At most one process has it.
 #[derive(Debug)]
-pub(crate) struct Hold {
+pub(super) struct Hold {
     _lock: File,
 }
 

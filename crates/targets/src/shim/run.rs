@@ -5,6 +5,8 @@ use std::{
     io::{self, Read, Seek, SeekFrom},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -20,6 +22,9 @@ use super::{
 const TAIL: u64 = 4096;
 /// How long a shim may take to end beyond the time that its child has.
 const SHIM_PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the names of directories that are being removed begin with; the process that removes them follows.
+const ASIDE: &str = ".gone-";
 
 /// A run's directory, whether it exists or not.
 #[derive(Debug, Clone)]
@@ -214,8 +219,44 @@ impl Run {
         }
     }
 
+    /// Takes a run that is over, or was never started, out of sight at once, so that nobody ever finds half of it; returns
+    /// where its directory is now. `None` when a shim looks after it. May wait, so it belongs on a thread of its own.
+    pub fn put_aside(&self) -> io::Result<Option<PathBuf>> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = self.directory.file_name().unwrap_or_default();
+        let aside = self.directory.with_file_name(format!(
+            "{ASIDE}{}-{count}~{}",
+            process::id(),
+            name.to_string_lossy()
+        ));
+        if !self.directory.exists() {
+            return Ok(Some(aside));
+        }
+        let Some(_hold) = self.hold()? else {
+            return Ok(None);
+        };
+        fs::rename(&self.directory, &aside)?;
+        Ok(Some(aside))
+    }
+
+    /// Removes what was put aside, and what processes that have died since have put aside and left.
+    pub fn remove_put_aside(aside: &Path) -> io::Result<()> {
+        remove(aside)?;
+        let Some(parent) = aside.parent() else {
+            return Ok(());
+        };
+        for entry in fs::read_dir(parent).into_iter().flatten() {
+            let entry = entry?;
+            if is_orphan(&entry.file_name().to_string_lossy()) {
+                remove(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
     /// Takes the run for oneself while no shim has it. May wait, so it belongs on a thread of its own.
-    pub(crate) fn hold(&self) -> io::Result<Option<Hold>> {
+    fn hold(&self) -> io::Result<Option<Hold>> {
         presence::hold_idle(&self.directory)
     }
 
@@ -236,6 +277,20 @@ impl Run {
             .count();
         String::from_utf8_lossy(&bytes[whole..]).into_owned()
     }
+}
+
+fn remove(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Whether a directory was put aside by a process that is gone.
+fn is_orphan(name: &str) -> bool {
+    name.strip_prefix(ASIDE)
+        .and_then(|rest| rest.split_once('-'))
+        .is_some_and(|(pid, _)| !Path::new("/proc").join(pid).exists())
 }
 
 fn none_left(exit: Exit, survivors: &[i32]) -> io::Result<Exit> {

@@ -36,7 +36,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 const VANISH: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// A child that lasted this long was well: the next pause is the first one again.
+/// A child that lasted this long was well: it is back at once, and pauses begin anew.
 const WELL: Duration = Duration::from_secs(60);
 
 /// The directory that the shim works in: it has changed to it, so that it stays its own when it is renamed.
@@ -379,17 +379,15 @@ impl Supervisor {
         if self.stop.is_some() || self.spec.restart == Restart::Never {
             return self.over(ended, at, survivors);
         }
-        if lasted >= WELL {
-            self.pause = FIRST_PAUSE;
-        }
+        let pause;
+        (pause, self.pause) = pauses(lasted, self.pause);
         self.log.note(&format!("{ended}; it is started again"));
         self.state.group = None;
         self.state.last = Some(ended);
         self.stored = false;
         self.phase = Phase::Pausing {
-            until: Instant::now() + self.pause,
+            until: Instant::now() + pause,
         };
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 
     fn over(&mut self, ended: Ended, at: i64, survivors: Vec<i32>) {
@@ -409,10 +407,39 @@ impl Supervisor {
     }
 }
 
+/// How long to wait before a child is started again, and how long the next time.
+fn pauses(lasted: Duration, planned: Duration) -> (Duration, Duration) {
+    match lasted >= WELL {
+        true => (Duration::ZERO, FIRST_PAUSE),
+        false => (planned, (planned * 2).min(LONGEST_PAUSE)),
+    }
+}
+
 fn how_it_ended(status: ExitStatus) -> Ended {
     match (status.code(), status.signal()) {
         (Some(code), _) => Ended::Code(code),
         (None, Some(signal)) => Ended::Signal(signal),
         (None, None) => Ended::Lost,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_until_a_child_lasts() {
+        let mut planned = FIRST_PAUSE;
+        let mut waited = Vec::new();
+        for _ in 0..9 {
+            let pause;
+            (pause, planned) = pauses(Duration::from_secs(59), planned);
+            waited.push(pause.as_millis());
+        }
+        assert_eq!(
+            waited,
+            [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]
+        );
+        assert_eq!(pauses(WELL, planned), (Duration::ZERO, FIRST_PAUSE));
     }
 }

@@ -1,5 +1,10 @@
 //! What the tests of processes share: a place, the harness as executable, and waiting with a deadline.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what goes wrong in a test should fail it where it happens"
+)]
+
 use std::{
     collections::BTreeMap,
     fs,

@@ -1,5 +1,10 @@
 //! The shim by itself.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what goes wrong in a test should fail it where it happens"
+)]
+
 mod ending;
 mod output;
 mod restarting;
