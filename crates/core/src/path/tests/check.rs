@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::sim::Sim;
 use crate::{
+    Time,
     names::{DeploymentNumber, EnvironmentName},
     path::{
-        Action, Deployment, End, EnvironmentState, Evidence, Kind, Next, Release, State, Status,
-        Undo, advance, evolve, next,
+        Action, Answer, Candidate, Deployment, End, EnvironmentState, Evidence, Kind, Next,
+        Release, State, Status, Undo, advance, ask_gates, evolve, next, verdict_of_gates,
     },
 };
 
@@ -111,6 +112,38 @@ pub fn settled(deployment: &Deployment, release: &Release) {
             let signature = deployment.signatures.iter().find(by_name).unwrap();
             assert_eq!(signature.evidence, evidence, "{}", deployment.number);
         }
+    }
+}
+
+/// The first effect since the admission begins only while every gate is open at that instant.
+pub fn gates_are_open(state: &State, deployment: &Deployment, release: &Release, now: Time) {
+    let steps = deployment.plan.steps.iter().zip(&deployment.steps);
+    let effects: usize = steps
+        .filter(|(step, _)| step.action.is_effect())
+        .map(|(_, run)| run.attempts.len() - run.spent)
+        .sum();
+    if effects == 1 && deployment.status == Status::Running {
+        let gates = ask_gates(state, &Candidate::of(deployment, release), now);
+        let answer = verdict_of_gates(&gates);
+        assert!(
+            matches!(answer, Answer::Pass { .. }),
+            "{}: {answer:?}",
+            deployment.number
+        );
+    }
+}
+
+/// Whatever ends without having had the traffic has removed, or tried to remove, what it started.
+pub fn leaves_nothing(deployment: &Deployment) {
+    let mut steps = deployment.plan.steps.iter().zip(&deployment.steps);
+    let is_started = steps
+        .any(|(step, run)| matches!(step.action, Action::Start { .. }) && run.last().is_some());
+    if is_started && !deployment.switched {
+        assert!(
+            !deployment.removal().is_empty(),
+            "{} leaves something",
+            deployment.number
+        );
     }
 }
 

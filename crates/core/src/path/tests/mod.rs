@@ -5,11 +5,14 @@ mod play;
 mod sim;
 mod world;
 
+mod events;
 mod holds;
 mod pains;
 mod queue;
+mod random;
 mod retries;
 mod rights;
 mod rollbacks;
+mod schema;
 mod signatures;
 mod stops;

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::{check, settled};
+use super::check::{check, gates_are_open, leaves_nothing, settled};
 use crate::{
     Time,
     journal::{Head, Record, Stream},
@@ -122,6 +122,7 @@ impl Sim {
         for state in [&mut self.state, &mut self.twin, &mut self.replayed] {
             state.seq = seq;
         }
+        assert_eq!(Event::of(&read).as_ref(), Ok(event));
         assert_eq!(
             self.state, self.replayed,
             "{} reads back otherwise",
@@ -156,6 +157,7 @@ impl Sim {
                     discards || release.vetoed.is_none(),
                     "{key} of a vetoed release"
                 );
+                gates_are_open(&self.state, deployment, release, self.now);
             }
             Event::Ended { end, .. } => {
                 let place = (release.number, deployment.plan.environment.clone());
@@ -165,6 +167,7 @@ impl Sim {
                     }
                     End::Errored | End::Cancelled | End::Superseded | End::Refused => {}
                 }
+                leaves_nothing(deployment);
                 if *end == End::Settled {
                     settled(deployment, release);
                 }
