@@ -21,6 +21,9 @@ use towpath_core::{
 use super::Engine;
 use crate::home::lock_file;
 
+/// The cache that builds share. No environment is named so.
+const BUILDS: &str = ".builds";
+
 /// How a build went, for steps and for `towpath release`.
 type Built = Result<BTreeMap<ServiceName, BuiltArtifact>, Outcome>;
 
@@ -72,7 +75,7 @@ impl Engine {
                         .check_out(&release.source.commit, &tree)
                         .await
                         .map_err(errored)?;
-                    self.link_cache(manifest, &tree)?;
+                    self.link_cache(manifest, BUILDS, &tree)?;
                 }
                 lock.set_len(0).map_err(errored)?;
                 io::Seek::rewind(&mut *lock).map_err(errored)?;
@@ -85,7 +88,7 @@ impl Engine {
             }
         }
         lock.set_len(0).map_err(errored)?;
-        self.mirror.remove_tree(&tree).await.map_err(errored)?;
+        // The tree stays until the journal says that the release is built: a process that ends before that finds it again.
         Ok(artifacts)
     }
 
@@ -98,13 +101,18 @@ impl Engine {
         locked.await.map_err(errored)?.map_err(errored)
     }
 
-    /// Puts the cache's directories into a work tree.
-    pub(super) fn link_cache(&self, manifest: &Manifest, tree: &Path) -> Result<(), Outcome> {
+    /// Puts the cache's directories into a work tree. Builds share one, and the tests of each environment another: build
+    /// tools go by the times of files, and two trees that use one cache at the same time would get each other's results.
+    pub(super) fn link_cache(
+        &self,
+        manifest: &Manifest,
+        user: &str,
+        tree: &Path,
+    ) -> Result<(), Outcome> {
+        let cache = self.home.cache().join(user);
         for directory in &manifest.cache {
-            let (Some(kept), Some(link)) = (
-                inside(&self.home.cache(), directory),
-                inside(tree, directory),
-            ) else {
+            let (Some(kept), Some(link)) = (inside(&cache, directory), inside(tree, directory))
+            else {
                 return Err(failed(format!(
                     "the cache {directory:?} lies outside the repository"
                 )));
@@ -121,6 +129,32 @@ impl Engine {
             symlink(&kept, &link).map_err(errored)?;
         }
         Ok(())
+    }
+
+    /// Gives an environment's tests a copy of what builds have made so far, the first time: most of it is the same.
+    pub(super) async fn seed_cache(&self, manifest: &Manifest, user: &str) -> Result<(), Outcome> {
+        let (builds, own) = (self.home.cache().join(BUILDS), self.home.cache().join(user));
+        if manifest.cache.is_empty() || own.exists() || !builds.exists() {
+            return Ok(());
+        }
+        let _no_build_meanwhile = self.lock_builds().await?;
+        let fresh = own.with_extension("new");
+        let _ = fs::remove_dir_all(&fresh);
+        // `cp -a` keeps the times that build tools go by, and knows how to copy cheaply where the file system can.
+        let copied = tokio::process::Command::new("cp")
+            .arg("-a")
+            .args([&builds, &fresh])
+            .output()
+            .await;
+        let copied = copied.map_err(errored)?;
+        if !copied.status.success() {
+            let _ = fs::remove_dir_all(&fresh);
+            return Err(errored(format!(
+                "could not copy the cache: {}",
+                String::from_utf8_lossy(&copied.stderr).trim()
+            )));
+        }
+        fs::rename(&fresh, &own).map_err(errored)
     }
 
     async fn run_build(&self, service: &Service, job: &str, tree: &Path) -> Result<(), Outcome> {
@@ -172,6 +206,9 @@ impl Engine {
                 "the artifact {artifact:?} lies outside the repository"
             ))
         })?;
+        if !tree.exists() {
+            return Err(errored(format!("the work tree of {name}'s build is gone")));
+        }
         if !path.exists() {
             return Err(failed(format!("the build of {name} made no {artifact:?}")));
         }

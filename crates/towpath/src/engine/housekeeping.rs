@@ -7,7 +7,7 @@ use std::{
 
 use towpath_core::{
     Time,
-    names::{DeploymentNumber, EnvironmentName},
+    names::{DeploymentNumber, EnvironmentName, ReleaseNumber},
     path::{Action, State},
     target::{InstanceKey, TargetError},
 };
@@ -40,6 +40,9 @@ impl Housekeeper {
             .into_keys()
             .collect();
         let mut draining = false;
+        if let Err(error) = tidy_trees(engine).await {
+            tracing::warn!(%error, "could not remove a work tree");
+        }
         for name in &names {
             match self.tidy_environment(engine, name).await {
                 Ok(still) => draining |= still,
@@ -80,6 +83,36 @@ impl Housekeeper {
         }
         Ok(draining)
     }
+}
+
+/// Removes the work trees of releases that are built and of deployments that have ended.
+async fn tidy_trees(engine: &Engine) -> Result<(), EngineError> {
+    let Ok(entries) = std::fs::read_dir(engine.home.trees()) else {
+        return Ok(());
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_over = if let Ok(number) = name.parse::<ReleaseNumber>() {
+            engine
+                .store
+                .release(number)
+                .await?
+                .is_some_and(|release| release.artifacts.is_some())
+        } else if let Ok(number) = name.parse::<DeploymentNumber>() {
+            // Asked of the store last: a retry makes it go on.
+            engine
+                .store
+                .deployment(number)
+                .await?
+                .is_some_and(|deployment| deployment.ended.is_some())
+        } else {
+            false
+        };
+        if is_over {
+            engine.mirror.remove_tree(&entry.path()).await?;
+        }
+    }
+    Ok(())
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -366,6 +366,14 @@ impl Engine {
             }
             Ask::Retry { deployment, from } => {
                 let number = self.deployment_of(place, deployment).await?;
+                // What is still under way needs no new try, only someone to go on with it.
+                let state = self.store.state().await?;
+                if state.open().any(|open| open.number == number) {
+                    return Ok(Reply::Deployment {
+                        deployment: number,
+                        branch: None,
+                    });
+                }
                 let from = from.clone();
                 self.goes_on(
                     actor,

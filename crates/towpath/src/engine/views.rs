@@ -10,7 +10,8 @@ use towpath_core::{
     names::{DeploymentNumber, EnvironmentName, GroupName, ReleaseNumber, ServiceName},
     path::{
         Attempt, Deployment, EnvironmentState, Hold, Kind, Lock, Next, Outcome, Phase, Release,
-        Signature, State, Status, Verdict, Waiting, frozen_until, next, return_target, waiting,
+        Signature, State, Status, Undo, Verdict, Waiting, frozen_until, next, return_target,
+        waiting,
     },
 };
 
@@ -106,6 +107,8 @@ pub struct DeploymentView {
     pub why: Option<String>,
     /// When it ended.
     pub ended_at: Option<Time>,
+    /// The rollback that takes it back.
+    pub undone_by: Option<DeploymentNumber>,
     /// What it waits for.
     pub waiting: Option<Waiting>,
     /// What a signature would be bound to now.
@@ -187,6 +190,10 @@ impl DeploymentView {
                 .map(|ended| ended.why.clone())
                 .or_else(|| deployment.failure.as_ref().map(|f| f.why.clone())),
             ended_at: ended.map(|ended| ended.at),
+            undone_by: match &deployment.undo {
+                Some(Undo::Rollback { deployment, .. }) => Some(*deployment),
+                _ => None,
+            },
             waiting,
             evidence: deployment
                 .asked

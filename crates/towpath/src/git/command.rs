@@ -135,3 +135,17 @@ pub async fn user_email(directory: &Path) -> Option<String> {
         .ok()
         .filter(|email| !email.is_empty())
 }
+
+/// The repository that everybody pushes to, as a work tree knows it: its remote `origin`, or else itself.
+pub async fn upstream_of(work_tree: &Path) -> String {
+    let own = || work_tree.display().to_string();
+    match git(work_tree, ["remote", "get-url", "origin"]).await {
+        // A relative path is one from the work tree.
+        Ok(url) if !url.contains(':') => match std::fs::canonicalize(work_tree.join(&url)) {
+            Ok(path) => path.display().to_string(),
+            Err(_) => url,
+        },
+        Ok(url) => url,
+        Err(_) => own(),
+    }
+}

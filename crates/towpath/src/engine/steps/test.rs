@@ -86,7 +86,9 @@ async fn tree(attempt: &Attempt<'_>) -> Result<PathBuf, Outcome> {
             .check_out(&attempt.release.source.commit, &tree)
             .await
             .map_err(errored)?;
-        engine.link_cache(&manifest, &tree)?;
+        let user = attempt.deployment.plan.environment.as_str();
+        engine.seed_cache(&manifest, user).await?;
+        engine.link_cache(&manifest, user, &tree)?;
     }
     Ok(tree)
 }
