@@ -1,6 +1,7 @@
 //! The path, tested as a whole: `world` is a project to play in, `sim` plays and checks after every event.
 
 mod check;
+mod moves;
 mod play;
 mod sim;
 mod world;

@@ -389,23 +389,3 @@ fn a_rollback_is_refused_where_the_release_is_live() {
         .unwrap_err();
     assert_eq!(refusal.code(), "path::already-there");
 }
-
-#[test]
-fn a_freeze_or_a_lock_does_not_stop_a_rollback() {
-    let mut sim = Sim::new();
-    sim.manifest.freezes = vec![freeze()];
-    for _ in 0..2 {
-        let release = sim.cut(&[]);
-        sim.ship(release);
-    }
-    sim.now = at("2026-11-21T00:00:00Z");
-    let policy = sim.policy(PRODUCTION);
-    let command = Command::Lock {
-        policy,
-        reason: "an audit".into(),
-        lasting: seconds(3600),
-    };
-    sim.command(&olga(), command).unwrap();
-    let rollback = sim.rollback(&olga(), PRODUCTION).unwrap();
-    assert_eq!(sim.complete(rollback), End::Settled);
-}
