@@ -362,12 +362,12 @@ pub fn decide(
         } => lock(state, actor, policy, reason, *lasting, now),
         Command::Unlock { policy } => unlock(state, actor, policy, now),
         Command::Hold { policy, reason } => {
-            policy.check(actor, Right::Lock)?;
+            check_place(state, actor, policy, Right::Lock)?;
             let reason = said(reason)?;
             Ok(on_environment(policy, Event::Held { reason }))
         }
         Command::ReleaseHold { policy } => {
-            policy.check(actor, Right::Lock)?;
+            check_place(state, actor, policy, Right::Lock)?;
             match state.environment(&policy.environment).hold {
                 Some(_) => Ok(on_environment(policy, Event::HoldReleased)),
                 None => Err(nothing(policy, "held")),
@@ -497,7 +497,7 @@ fn veto(
         .ok_or(Refusal::NoSuchRelease(number))?;
     let mut refusal = None;
     if !policies.iter().any(|p| {
-        p.check(actor, Right::Rollback)
+        check_place(state, actor, p, Right::Rollback)
             .map_err(|r| refusal = Some(r))
             .is_ok()
     }) {
@@ -551,7 +551,7 @@ fn lock(
     lasting: Duration,
     now: Time,
 ) -> Result<Events, Refusal> {
-    policy.check(actor, Right::Lock)?;
+    check_place(state, actor, policy, Right::Lock)?;
     let reason = said(reason)?;
     if lasting < Duration::from_secs(1) || lasting > LONGEST_LOCK {
         return Err(Refusal::BadLock);
@@ -584,7 +584,7 @@ fn unlock(state: &State, actor: &Actor, policy: &Policy, now: Time) -> Result<Ev
     let lock = lock.ok_or_else(|| nothing(policy, "locked"))?;
     // A lock must not outlive its owner's attention: whoever may lock may also take it away, and the journal says who did.
     if lock.owner != actor.to_string() {
-        policy.check(actor, Right::Lock)?;
+        check_place(state, actor, policy, Right::Lock)?;
     }
     Ok(on_environment(policy, Event::Unlocked))
 }
@@ -725,6 +725,12 @@ fn check(state: &State, actor: &Actor, plan: &Plan, right: Right) -> Result<(), 
         plan.policy.check(actor, right)?;
     }
     in_force.map_or(Ok(()), |policy| policy.check(actor, right))
+}
+
+/// Checks a right by the rules that are given, which may be of anybody's work tree, and by those in force.
+fn check_place(state: &State, actor: &Actor, given: &Policy, right: Right) -> Result<(), Refusal> {
+    given.check(actor, right)?;
+    in_force(state, &given.environment).map_or(Ok(()), |policy| policy.check(actor, right))
 }
 
 fn in_force<'a>(state: &'a State, environment: &EnvironmentName) -> Option<&'a Policy> {

@@ -452,7 +452,10 @@ fn apply_end(
             if deployment.plan.launch.services.is_empty() {
                 environment.live = Some(standing.clone());
             }
-            environment.in_force = Some(deployment.plan.policy.clone());
+            // A rollback brings back code, not the rights of people who have left since.
+            if deployment.plan.kind != Kind::Rollback || environment.in_force.is_none() {
+                environment.in_force = Some(deployment.plan.policy.clone());
+            }
             if deployment.plan.kind == Kind::Rollback {
                 forget_after(&mut environment.verified, number);
             }

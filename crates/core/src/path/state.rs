@@ -54,7 +54,8 @@ pub struct EnvironmentState {
     pub last: Option<DeploymentNumber>,
     /// The migrations applied to the databases that it keeps.
     pub schema: BTreeMap<DatabaseName, Vec<Migration>>,
-    /// The rules of the release that settled here last; a release cannot loosen the rules that it is judged by.
+    /// The rules of the release that settled here last, rollbacks aside; a release cannot loosen the rules that it is
+    /// judged by.
     pub in_force: Option<Policy>,
 }
 

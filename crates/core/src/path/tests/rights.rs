@@ -235,6 +235,78 @@ fn whoever_may_roll_back_today_may_return_to_a_release_that_did_not_know_them() 
 }
 
 #[test]
+fn a_work_tree_that_names_somebody_lets_nobody_in() {
+    let (mut sim, _) = loosened();
+    let second = crate::names::ReleaseNumber(2);
+    // The manifest beside whoever asks says that mallory is an operator; what settled there last does not.
+    let policy = || Sim::new().policy(PRODUCTION);
+    let reason = || "because".to_owned();
+    let command = Command::Hold {
+        policy: policy(),
+        reason: reason(),
+    };
+    sim.command(&olga(), command).unwrap();
+    for command in [
+        Command::Lock {
+            policy: sim.policy(PRODUCTION),
+            reason: reason(),
+            lasting: seconds(60),
+        },
+        Command::Hold {
+            policy: sim.policy(PRODUCTION),
+            reason: reason(),
+        },
+        Command::ReleaseHold {
+            policy: sim.policy(PRODUCTION),
+        },
+    ] {
+        is_refused(sim.command(&mallory(), command));
+    }
+    let lock = Command::Lock {
+        policy: policy(),
+        reason: reason(),
+        lasting: seconds(60),
+    };
+    sim.command(&olga(), lock).unwrap();
+    let policy = sim.policy(PRODUCTION);
+    is_refused(sim.command(&mallory(), Command::Unlock { policy }));
+    // Nothing has settled in development yet: there only the manifest says who may.
+    environment(&mut sim.manifest, DEVELOPMENT).used_by.clear();
+    is_refused(sim.veto(&mallory(), second));
+}
+
+#[test]
+fn a_rollback_brings_back_code_and_not_former_rights() {
+    let mut sim = Sim::new();
+    let first = sim.cut(&[]);
+    sim.ship(first);
+    let operator = sim.manifest.roles.get_mut(&role("operator")).unwrap();
+    operator.members.push("otto@acme.test".into());
+    let second = sim.cut(&[]);
+    sim.ship(second);
+    let operator = sim.manifest.roles.get_mut(&role("operator")).unwrap();
+    operator.members.retain(|member| member == "otto@acme.test");
+    let third = sim.cut(&[]);
+    let staging = sim.deploy(&quinn(), STAGING, third).unwrap();
+    sim.complete(staging);
+    let otto = Actor::person("otto@acme.test");
+    let number = sim.deploy(&otto, PRODUCTION, third).unwrap();
+    assert_eq!(sim.complete(number), End::Settled);
+    let rollback = sim.rollback(&otto, PRODUCTION).unwrap();
+    assert_eq!(sim.complete(rollback), End::Settled);
+
+    let policy = sim.policy(PRODUCTION);
+    is_refused(sim.command(
+        &olga(),
+        Command::ReleaseHold {
+            policy: policy.clone(),
+        },
+    ));
+    is_refused(sim.deploy(&olga(), PRODUCTION, second));
+    sim.command(&otto, Command::ReleaseHold { policy }).unwrap();
+}
+
+#[test]
 fn whoever_may_no_longer_roll_back_may_not_return_to_a_release_that_knew_them() {
     let mut sim = Sim::new();
     let first = sim.cut(&[]);
