@@ -123,3 +123,43 @@ impl Faults {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gone() -> TargetError {
+        TargetError::Unavailable("gone".into())
+    }
+
+    #[tokio::test]
+    async fn only_the_nth_call_fails() {
+        let faults = Faults::default();
+        assert_eq!(faults.meet(Call::Route).await, Ok(None));
+        faults.fail(Call::Route, 2, gone());
+        faults.fail_after_effect(Call::Route, 3, gone());
+        assert_eq!(faults.meet(Call::Start).await, Ok(None));
+        assert_eq!(faults.meet(Call::Route).await, Ok(None));
+        assert_eq!(faults.meet(Call::Route).await, Err(gone()));
+        assert_eq!(faults.meet(Call::Route).await, Ok(Some(gone())));
+        assert_eq!(faults.meet(Call::Route).await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn a_call_waits_at_its_gate_and_then_takes_its_time() {
+        let faults = Arc::new(Faults::default());
+        faults.delay(Call::Stop, Duration::from_millis(20));
+        let gate = faults.gate(Call::Stop);
+        let call = tokio::spawn({
+            let faults = faults.clone();
+            async move { faults.meet(Call::Stop).await }
+        });
+        gate.reached().await;
+        assert!(!call.is_finished());
+        gate.open();
+        let begun = tokio::time::Instant::now();
+        assert_eq!(call.await.unwrap(), Ok(None));
+        assert!(begun.elapsed() >= Duration::from_millis(20));
+        assert_eq!(faults.meet(Call::Stop).await, Ok(None));
+    }
+}

@@ -15,17 +15,14 @@ use towpath_core::{
 };
 
 use super::unavailable;
-use crate::shim::make_directory;
+use crate::shim::{make_directory, remove};
 
 /// Makes `directory` with nothing but the artifact in it; whatever was there before is gone.
 pub(super) fn place(artifact: Option<&Artifact>, directory: &Path) -> Result<(), TargetError> {
     let cannot = || format!("could not make {}", directory.display());
-    match fs::remove_dir_all(directory) {
-        Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
-            return Err(unavailable(cannot())(cause));
-        }
-        _ => make_directory(directory).map_err(unavailable(cannot()))?,
-    }
+    remove(directory)
+        .and_then(|()| make_directory(directory))
+        .map_err(unavailable(cannot()))?;
     match artifact {
         Some(artifact) => copy(artifact, directory),
         None => Ok(()),

@@ -80,7 +80,7 @@ impl Instance {
     }
 
     fn write(&self, record: &Record) -> Result<(), TargetError> {
-        files::replace(&self.run.directory().join(RECORD), record).map_err(self.trouble())
+        files::replace_durably(&self.run.directory().join(RECORD), record).map_err(self.trouble())
     }
 
     /// Writes down that it was seen to answer.

@@ -22,9 +22,25 @@ use std::{fmt::Display, io};
 use serde_json::Value;
 use towpath_core::target::{InstanceKey, TargetError};
 
+use crate::shim::LaunchError;
+
 /// A failure of this machine, which may pass.
 fn unavailable(what: impl Display) -> impl FnOnce(io::Error) -> TargetError {
     move |cause| TargetError::Unavailable(format!("{what}: {cause}"))
+}
+
+/// Why a shim did not start what it was to start.
+fn not_launched(what: impl Display) -> impl FnOnce(LaunchError) -> TargetError {
+    move |cause| {
+        let text = format!("{what}: {cause}");
+        match cause {
+            // A variable with a name or a value that no variable can have.
+            LaunchError::Spawn(cause) if cause.kind() == io::ErrorKind::InvalidInput => {
+                TargetError::Invalid(text)
+            }
+            _ => TargetError::Unavailable(text),
+        }
+    }
 }
 
 /// Whether a key may be the name of a directory.

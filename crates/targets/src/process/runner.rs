@@ -7,7 +7,7 @@ use towpath_core::{
     target::{BoxFuture, TargetError},
 };
 
-use super::{environment, safe, unavailable};
+use super::{environment, not_launched, safe, unavailable};
 use crate::shim::{
     Condition, Launcher, Run, blocking,
     files::{Ended, Exit, Program, Spec, Stopped},
@@ -71,7 +71,7 @@ impl ProcessRunner {
             .launch(&run, &variables)
             .await
             .map(|_| ())
-            .map_err(|cause| TargetError::Unavailable(format!("job {}: {cause}", job.key)))
+            .map_err(not_launched(format!("job {}", job.key)))
     }
 
     async fn look(&self, key: &str) -> Result<JobState, TargetError> {

@@ -22,7 +22,7 @@ use towpath_core::{
 use super::{
     environment, health, history,
     instance::{Instance, Places},
-    instance_key,
+    instance_key, not_launched,
     ports::Listener,
     safe,
     traffic::{self, Proxy},
@@ -113,13 +113,11 @@ impl ProcessTarget {
         let mut variables = self.base.clone();
         variables.extend(spec.variables.clone());
         variables.insert("PORT".into(), port.to_string());
-        match self.launcher.launch(&instance.run, &variables).await {
-            Ok(_) => Ok(()),
-            Err(cause) => Err(TargetError::Unavailable(format!(
-                "instance {}: {cause}",
-                spec.key
-            ))),
-        }
+        self.launcher
+            .launch(&instance.run, &variables)
+            .await
+            .map(|_| ())
+            .map_err(not_launched(format!("instance {}", spec.key)))
     }
 
     fn look(&self, key: &InstanceKey) -> Result<Observed, TargetError> {

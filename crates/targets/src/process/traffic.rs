@@ -12,7 +12,7 @@ use towpath_core::{
     target::{InstanceKey, TargetError, Traffic},
 };
 
-use super::{environment, instance_key, unavailable};
+use super::{environment, instance_key, not_launched, unavailable};
 use crate::{
     proxy::control::{Client, ControlError, SOCKET, ServiceStatus, Status, Update},
     shim::{
@@ -129,9 +129,7 @@ impl Proxy {
             .launch(&run, &self.base)
             .await
             .map(|_| ())
-            .map_err(|cause| {
-                TargetError::Unavailable(format!("could not start the proxy: {cause}"))
-            })
+            .map_err(not_launched("could not start the proxy"))
     }
 }
 

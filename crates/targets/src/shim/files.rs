@@ -181,15 +181,11 @@ pub fn now() -> i64 {
         .unwrap_or_default()
 }
 
-/// Reads a record; `None` when there is none.
+/// Reads a record; `None` when there is none. One that cannot be read as such is none either: a power failure leaves
+/// files empty whose names had reached the disk before their contents.
 pub fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
     match fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|cause| {
-            io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("{}: {cause}", path.display()),
-            )
-        }),
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(cause),
     }
@@ -205,19 +201,36 @@ pub fn replace<T: Serialize>(path: &Path, record: &T) -> io::Result<()> {
     written
 }
 
-/// Writes a record unless there is one, and makes it durable; returns whether it was written.
-pub fn create<T: Serialize>(path: &Path, record: &T) -> io::Result<bool> {
+/// Writes a record unless a readable one is there, and makes it durable; returns whether it was written.
+pub fn create<T: Serialize + DeserializeOwned>(path: &Path, record: &T) -> io::Result<bool> {
     let part = part_of(path);
     let linked = write_part(&part, record).and_then(|file| {
         // A link, unlike a rename, never replaces what is there.
         match fs::hard_link(&part, path) {
-            Ok(()) => file.sync_all().map(|()| true),
-            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(cause) => Err(cause),
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
+                if read::<T>(path)?.is_some() {
+                    return Ok(false);
+                }
+                fs::rename(&part, path)?;
+            }
+            linked => linked?,
         }
+        file.sync_all().map(|()| true)
     });
     let _ = fs::remove_file(&part);
     linked
+}
+
+/// Writes a record in place of an older one, and makes it durable before it is one.
+pub fn replace_durably<T: Serialize>(path: &Path, record: &T) -> io::Result<()> {
+    let part = part_of(path);
+    let written = write_part(&part, record)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| fs::rename(&part, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    written
 }
 
 /// Makes the names in a directory durable.
@@ -285,7 +298,20 @@ mod tests {
         assert_eq!(read::<u32>(&path).unwrap(), Some(1));
         replace(&path, &3).unwrap();
         assert_eq!(read::<u32>(&path).unwrap(), Some(3));
+        replace_durably(&path, &4).unwrap();
+        assert_eq!(read::<u32>(&path).unwrap(), Some(4));
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_power_failure_left_empty_is_no_record() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(SPEC);
+        fs::write(&path, "").unwrap();
+        assert_eq!(read::<u32>(&path).unwrap(), None);
+        assert!(create(&path, &1).unwrap());
+        assert!(!create(&path, &2).unwrap());
+        assert_eq!(read::<u32>(&path).unwrap(), Some(1));
     }
 
     #[test]

@@ -36,7 +36,7 @@ use nix::{
 
 pub use launch::{LaunchError, Launched, Launcher};
 pub use run::{Condition, Run};
-pub(crate) use run::{blocking, make_directory};
+pub(crate) use run::{blocking, make_directory, remove};
 
 use files::{EXIT, Restart, SPEC, STATE, Spec, State};
 use supervise::Supervisor;
@@ -109,11 +109,13 @@ fn admit(here: &Path) -> io::Result<Option<(Spec, u32)>> {
     if here.join(EXIT).exists() {
         return Ok(None);
     }
-    let before = files::read::<State>(&here.join(STATE))?;
-    Ok(match (spec.restart, before) {
-        (Restart::Never, Some(_)) => None,
-        (Restart::Never, None) => (spec.boot == files::boot()).then_some((spec, 0)),
-        (Restart::OnEnd, before) => {
+    let state = here.join(STATE);
+    Ok(match spec.restart {
+        // Readable or not, the file was written.
+        Restart::Never if state.try_exists()? => None,
+        Restart::Never => (spec.boot == files::boot()).then_some((spec, 0)),
+        Restart::OnEnd => {
+            let before = files::read::<State>(&state)?;
             let restarts = before.map_or(0, |state| state.restarts.saturating_add(1));
             Some((spec, restarts))
         }

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, DirBuilder, File},
     io::{self, Read, Seek, SeekFrom},
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     process,
     sync::atomic::{AtomicU64, Ordering},
@@ -106,7 +106,9 @@ impl Run {
 
     /// Whether a child may have been started once, as far as the files tell; see [`super`] for the boot.
     fn may_have_started(&self) -> io::Result<bool> {
-        Ok(self.state()?.is_some() || self.spec()?.is_some_and(|spec| spec.boot != files::boot()))
+        // Readable or not, the file was written.
+        let state = self.directory.join(STATE).try_exists()?;
+        Ok(state || self.spec()?.is_some_and(|spec| spec.boot != files::boot()))
     }
 
     fn state(&self) -> io::Result<Option<State>> {
@@ -194,7 +196,7 @@ impl Run {
             stopped,
             survivors: family::sweep(&self.directory)?,
         };
-        files::replace(&path, &exit)?;
+        files::replace_durably(&path, &exit)?;
         files::sync_directory(&self.directory)?;
         Ok(Some(exit))
     }
@@ -212,7 +214,7 @@ impl Run {
             )));
         }
         presence::prepare(&self.directory)?;
-        files::replace(&self.directory.join(SPEC), spec)?;
+        files::replace_durably(&self.directory.join(SPEC), spec)?;
         match fs::remove_file(self.directory.join(EXIT)) {
             Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
             _ => Ok(true),
@@ -279,11 +281,31 @@ impl Run {
     }
 }
 
-fn remove(directory: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(directory) {
+/// Removes a directory with all that is in it, if it is there.
+pub(crate) fn remove(directory: &Path) -> io::Result<()> {
+    let removed = match fs::remove_dir_all(directory) {
+        // Package caches make their directories read-only.
+        Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {
+            open_up(directory)?;
+            fs::remove_dir_all(directory)
+        }
+        removed => removed,
+    };
+    match removed {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
     }
+}
+
+fn open_up(directory: &Path) -> io::Result<()> {
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a directory was put aside by a process that is gone.
@@ -327,4 +349,33 @@ pub(crate) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(io::Error::other)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_only_can_be_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let closed = directory.path().join("a/closed");
+        fs::create_dir_all(closed.join("b")).unwrap();
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o500)).unwrap();
+        // Where we are root, nothing is in the way; so the opening is tried by itself.
+        open_up(&directory.path().join("a")).unwrap();
+        assert_eq!(
+            closed.metadata().unwrap().permissions().mode() & 0o777,
+            0o700
+        );
+        remove(&directory.path().join("a")).unwrap();
+        remove(&directory.path().join("a")).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn only_what_the_dead_have_put_aside_is_orphaned() {
+        assert!(is_orphan(".gone-999999999-0~a"));
+        assert!(!is_orphan(&format!(".gone-{}-0~a", process::id())));
+        assert!(!is_orphan("staging.web.v1.d1.0"));
+    }
 }

@@ -381,6 +381,7 @@ impl Supervisor {
         }
         let pause;
         (pause, self.pause) = pauses(lasted, self.pause);
+        self.pump();
         self.log.note(&format!("{ended}; it is started again"));
         self.state.group = None;
         self.state.last = Some(ended);

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         (Some("greet"), []) => service::greet(),
         (Some("serve"), []) => service::serve(),
         (Some("start-jobs"), [root, commands @ ..]) => service::start_jobs(root, commands),
-        (Some("time-jobs"), [root]) => service::time_jobs(root),
+        (Some("time-jobs"), [root, executable]) => service::time_jobs(root, executable),
         _ => ExitCode::from(64),
     }
 }

@@ -5,6 +5,7 @@
     reason = "what goes wrong in a test should fail it where it happens"
 )]
 
+mod crashing;
 mod ending;
 mod output;
 mod restarting;

@@ -54,7 +54,7 @@ impl<'a> SmallDisk<'a> {
             .status();
         mounted
             .is_ok_and(|status| status.success())
-            .then_some(SmallDisk(path))
+            .then(|| SmallDisk(path))
     }
 }
 

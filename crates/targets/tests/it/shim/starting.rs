@@ -184,3 +184,19 @@ async fn nothing_of_the_starter_lives_on_in_it() {
     );
     place.run.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_a_power_failure_left_empty_does_not_stand_in_the_way() {
+    let place = Place::new();
+    place.run.prepare(&place.job("true")).unwrap();
+    fs::write(place.run.directory().join("spec.json"), "").unwrap();
+    assert_eq!(place.run.condition().unwrap(), Condition::Absent);
+    assert_eq!(place.launch().await, Launched::Over);
+    place.start(&place.job("exit 3")).await;
+    assert_eq!(place.exit().await.ended, Ended::Code(3));
+    // A state that cannot be read still says that something may have run.
+    fs::write(place.run.directory().join(STATE), "").unwrap();
+    fs::write(place.run.directory().join("exit.json"), "").unwrap();
+    assert_eq!(place.run.condition().unwrap(), Condition::Lost);
+    assert_eq!(place.launch().await, Launched::Over);
+}
