@@ -1,4 +1,4 @@
-//! Programs that the tests need beside cargo: looks for each, and installs what is missing through the system's package
+//! Programs that the tests and benchmarks need beside cargo: looks for each, and installs what is missing through the system's package
 //! manager where that is allowed without asking anybody.
 
 use std::{
@@ -8,8 +8,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// A program that some test runs.
-struct Need {
+/// A program that some test or benchmark runs.
+pub(crate) struct Need {
     /// Its name on the search path.
     program: &'static str,
     /// What needs it.
@@ -18,8 +18,27 @@ struct Need {
     packages: [&'static [&'static str]; 4],
 }
 
-/// Every need; a test that needs one more program adds its line here.
-const NEEDS: &[Need] = &[
+/// What benchmarks need beside that: a load generator, and the peers.
+pub(crate) const BENCHES: &[Need] = &[
+    Need {
+        program: "wrk",
+        why: "it makes the load",
+        packages: [&["wrk"], &["wrk"], &["wrk"], &["wrk"]],
+    },
+    Need {
+        program: "nginx",
+        why: "the proxy is compared with it",
+        packages: [&["nginx-light"], &["nginx"], &["nginx"], &["nginx"]],
+    },
+    Need {
+        program: "haproxy",
+        why: "the proxy is compared with it",
+        packages: [&["haproxy"], &["haproxy"], &["haproxy"], &["haproxy"]],
+    },
+];
+
+/// What tests need; a test that needs one more program adds its line here.
+pub(crate) const TESTS: &[Need] = &[
     Need {
         program: "git",
         why: "tests drive real repositories",
@@ -73,8 +92,8 @@ const MANAGERS: [Manager; 4] = [
 ];
 
 /// Makes sure that every needed program is there, or says what a person has to do.
-pub(crate) fn ensure() -> Result<(), String> {
-    let missing: Vec<&Need> = NEEDS
+pub(crate) fn ensure(needs: &[Need]) -> Result<(), String> {
+    let missing: Vec<&Need> = needs
         .iter()
         .filter(|need| find(need.program).is_none())
         .collect();
@@ -124,7 +143,7 @@ pub(crate) fn ensure() -> Result<(), String> {
         }
     }
     call(prefix, manager, manager.install, &packages)?;
-    match NEEDS.iter().find(|need| find(need.program).is_none()) {
+    match needs.iter().find(|need| find(need.program).is_none()) {
         Some(need) => Err(format!(
             "{} is still missing after `{by_hand}`",
             need.program

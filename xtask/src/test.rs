@@ -23,7 +23,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
             return Err(Failure::Usage(format!("`test` does not know `{given}`")));
         }
     };
-    needs::ensure().map_err(Failure::Failed)?;
+    needs::ensure(needs::TESTS).map_err(Failure::Failed)?;
     let root = root();
     let tools = Tools::look(&root);
     let workspace = Place {

@@ -6,6 +6,7 @@ mod executor;
 mod failpoint;
 mod housekeeping;
 mod http;
+mod outputs;
 mod releases;
 mod requests;
 mod steps;
@@ -34,6 +35,7 @@ use crate::{
 
 pub use self::{
     dispatcher::{Dispatcher, Outlook},
+    outputs::Output,
     requests::{Ask, Place, Preview, Reply, RequestError},
     views::*,
     watcher::Watcher,

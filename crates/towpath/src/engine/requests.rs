@@ -738,6 +738,9 @@ impl Engine {
         }
         // Before anything moves: whoever may not deploy there may not move its branch either.
         let policy = Policy::of(&place.manifest, to);
+        if let Some(in_force) = &state.environment(&to.name).in_force {
+            in_force.check(actor, towpath_core::path::Right::Deploy)?;
+        }
         policy.check(actor, towpath_core::path::Right::Deploy)?;
         let branch = match to.branch.as_ref().and_then(|pattern| pattern.exact()) {
             None => None,

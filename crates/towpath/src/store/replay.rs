@@ -19,7 +19,7 @@ use super::{
 const PAGE: u32 = 500;
 
 /// What a verification found.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Verification {
     /// How many records there are.
     pub records: u64,

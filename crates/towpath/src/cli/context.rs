@@ -1,0 +1,173 @@
+//! Where a command runs: the project found upwards from here, its data directory, and who acts.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use towpath_core::{manifest, path::Actor};
+
+use super::{Global, error::CliError, exit::Exit};
+use crate::{engine::Place, git, home::Home};
+
+/// The manifest's file name.
+pub const MANIFEST: &str = "towpath.toml";
+
+/// Everything that a verb needs to begin.
+pub struct Context {
+    /// The directory of `towpath.toml`.
+    pub root: PathBuf,
+    /// The project as it is in the work tree.
+    pub place: Place,
+    /// The data directory.
+    pub home: Home,
+    /// The repository that everybody pushes to.
+    pub upstream: String,
+    /// Who acts.
+    pub actor: Actor,
+    /// Whether to print JSON.
+    pub json: bool,
+}
+
+impl Context {
+    /// Finds all of it.
+    pub async fn open(global: &Global) -> Result<Context, CliError> {
+        let root = find_root(global)?;
+        let manifest = read_manifest(&root.join(MANIFEST), global.json)?;
+        let upstream = match &global.repository {
+            Some(repository) => repository.clone(),
+            None => git::upstream_of(&root).await,
+        };
+        let data = match &global.data {
+            Some(data) => data.clone(),
+            None => default_data(manifest.project.as_str(), &root, &upstream)?,
+        };
+        let home = Home::open(&data)?;
+        Ok(Context {
+            actor: actor(global, &root).await?,
+            place: Place {
+                manifest,
+                work_tree: Some(root.clone()),
+            },
+            json: global.json,
+            root,
+            home,
+            upstream,
+        })
+    }
+}
+
+/// The directory of the nearest manifest upwards.
+pub fn find_root(global: &Global) -> Result<PathBuf, CliError> {
+    let here = start(global)?;
+    let mut directory = here.as_path();
+    loop {
+        if directory.join(MANIFEST).is_file() {
+            return Ok(directory.to_owned());
+        }
+        directory = directory.parent().ok_or_else(|| {
+            CliError::new(
+                Exit::Manifest,
+                "manifest::missing",
+                format!("there is no {MANIFEST} in {} or above it", here.display()),
+                "`towpath init` writes one; `-C DIR` works elsewhere",
+            )
+        })?;
+    }
+}
+
+/// The directory that the command works in.
+pub fn start(global: &Global) -> Result<PathBuf, CliError> {
+    let disorder = |error: std::io::Error| {
+        let where_ = global.directory.as_deref().unwrap_or(Path::new("."));
+        CliError::new(
+            Exit::Disorder,
+            "cli::directory",
+            format!("could not work in {}: {error}", where_.display()),
+            "name a directory that is there and that you may read",
+        )
+    };
+    fs::canonicalize(global.directory.as_deref().unwrap_or(Path::new("."))).map_err(disorder)
+}
+
+/// Reads and checks the manifest; problems are printed here, all of them.
+pub fn read_manifest(path: &Path, json: bool) -> Result<manifest::Manifest, CliError> {
+    let shown = path.display().to_string();
+    let bytes = fs::read(path).map_err(|error| {
+        CliError::new(
+            Exit::Manifest,
+            "manifest::unreadable",
+            format!("could not read {shown}: {error}"),
+            "",
+        )
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        CliError::new(
+            Exit::Manifest,
+            "manifest::not-utf-8",
+            format!("{shown} is not UTF-8 (byte {at})"),
+            "save it as UTF-8; TOML is always UTF-8",
+        )
+    })?;
+    manifest::parse(&text, MANIFEST)
+        .map(|parsed| parsed.manifest)
+        .map_err(|problems| {
+            if !json {
+                super::check::print(problems.as_slice());
+            }
+            CliError::new(
+                Exit::Manifest,
+                "manifest::invalid",
+                problems.to_string(),
+                if json {
+                    "`towpath check --json` lists the problems"
+                } else {
+                    "mend it, then run the command again"
+                },
+            )
+        })
+}
+
+fn default_data(project: &str, root: &Path, upstream: &str) -> Result<PathBuf, CliError> {
+    // Clones of one repository on one machine are one project; where there is no other repository, the work tree is it.
+    let place = fs::canonicalize(upstream).unwrap_or_else(|_| {
+        if upstream.is_empty() {
+            root.to_owned()
+        } else {
+            PathBuf::from(upstream)
+        }
+    });
+    Home::default_root(project, &place).ok_or_else(|| {
+        CliError::new(
+            Exit::Disorder,
+            "home::nowhere",
+            "there is no home directory to keep data in",
+            "name a data directory: --data DIR",
+        )
+    })
+}
+
+async fn actor(global: &Global, root: &Path) -> Result<Actor, CliError> {
+    let email = match &global.actor {
+        Some(email) => Some(email.clone()),
+        None => git::user_email(root).await,
+    };
+    match email {
+        Some(email) if email.contains('@') && !email.contains(char::is_whitespace) => {
+            Ok(Actor::person(&email))
+        }
+        Some(email) => Err(CliError::new(
+            Exit::Usage,
+            "cli::actor",
+            format!("{email:?} is not an e-mail address"),
+            "say who acts: --as you@example.com",
+        )),
+        None => Err(CliError::new(
+            Exit::Usage,
+            "cli::actor",
+            "nobody knows who you are",
+            "set `git config user.email`, or say who acts: --as you@example.com",
+        )),
+    }
+}

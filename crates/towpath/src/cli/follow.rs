@@ -1,0 +1,137 @@
+//! Following a deployment to its end on the terminal, and what is said of it then.
+
+use serde_json::json;
+use towpath_core::names::DeploymentNumber;
+
+use crate::engine::{Ask, Reply};
+
+use super::{
+    context::Context,
+    error::CliError,
+    exit::Exit,
+    progress::Progress,
+    style,
+    way::{Followed, Way},
+};
+
+/// Asks for something, and follows what comes of it unless `detach`.
+pub async fn ask(context: &Context, way: &Way, ask: &Ask, detach: bool) -> Result<Exit, CliError> {
+    match way.ask(context, ask).await? {
+        Reply::Deployment { deployment, branch } => {
+            if let Some(branch) = branch {
+                eprintln!("{branch}");
+            }
+            if !detach {
+                return follow(context, way, deployment).await;
+            }
+            match context.json {
+                true => println!(
+                    "{}",
+                    json!({"version": 1, "deployment": way.deployment(deployment).await?})
+                ),
+                false => println!("{deployment} is requested"),
+            }
+        }
+        Reply::Done { said } => match context.json {
+            true => println!("{}", json!({"version": 1, "done": said})),
+            false => println!("{said}"),
+        },
+        Reply::Release { .. } => {}
+    }
+    Ok(Exit::Done)
+}
+
+/// Follows a deployment, prints how it stands, and says so in the exit status.
+pub async fn follow(
+    context: &Context,
+    way: &Way,
+    number: DeploymentNumber,
+) -> Result<Exit, CliError> {
+    let mut progress = Progress::new();
+    let followed = tokio::select! {
+        followed = way.follow(number, |view| progress.show(view)) => followed?,
+        _ = tokio::signal::ctrl_c() => {
+            progress.close();
+            let goes_on = match way {
+                Way::Own(_) => "what runs goes on; the next `towpath` command picks it up",
+                Way::Server(_) => "the server goes on with it",
+            };
+            eprintln!("\ndetached from {number}: {goes_on} (`towpath cancel {number}` stops it)");
+            return Ok(Exit::Detached);
+        }
+    };
+    progress.close();
+    let Some(Followed { view, waiting }) = followed else {
+        return Err(no_such(number));
+    };
+    if context.json {
+        println!("{}", json!({"version": 1, "deployment": view}));
+    } else {
+        let paint = style::of_stdout();
+        match &waiting {
+            None => {
+                let why = view.why.as_deref().unwrap_or_default();
+                println!(
+                    "{number} {}: {}",
+                    paint.status(&view.status),
+                    style::plain(why)
+                );
+            }
+            Some(waiting) => {
+                let who = waiting
+                    .who
+                    .as_ref()
+                    .map_or(String::new(), |who| format!(", from {who}"));
+                println!(
+                    "{number} {} {}{who}",
+                    paint.waits("waits for"),
+                    waiting.reason
+                );
+            }
+        }
+        if let Some(hint) = hint(&view, waiting.is_some()) {
+            eprintln!("  {} {hint}", style::of_stderr().dim("next:"));
+        }
+    }
+    way.finish().await?;
+    Ok(if waiting.is_some() {
+        Exit::Waits
+    } else {
+        Exit::of_status(&view.status)
+    })
+}
+
+/// What people do next.
+fn hint(view: &crate::engine::DeploymentView, waits: bool) -> Option<String> {
+    let environment = &view.environment;
+    match view.status.as_str() {
+        _ if view.asked.is_some() => Some(format!(
+            "look at it, then `towpath sign-off {environment} --comment …` or `towpath reject {environment} --reason …`"
+        )),
+        _ if waits => Some(format!(
+            "`towpath status {environment}` shows what it waits for"
+        )),
+        "failed" | "errored" => Some(format!(
+            "`towpath logs {}` shows the output; `towpath retry {environment}` goes on from the step that did not pass",
+            view.deployment
+        )),
+        "rolled-back" => Some(format!(
+            "{environment} is held: nothing is deployed to it automatically until `towpath hold {environment} --release`"
+        )),
+        "undo-failed" => Some(format!(
+            "a person is needed: `towpath status {environment}`, `towpath logs {}`",
+            view.deployment
+        )),
+        _ => None,
+    }
+}
+
+/// There is no deployment of that number.
+pub fn no_such(number: DeploymentNumber) -> CliError {
+    CliError::new(
+        Exit::Refused,
+        "path::no-such-deployment",
+        format!("there is no deployment {number}"),
+        "`towpath history` lists what there is",
+    )
+}

@@ -1,0 +1,198 @@
+//! The command line: a file a verb. Data goes to standard output, everything else to standard error.
+
+mod cancel;
+mod check;
+mod completions;
+mod context;
+mod deploy;
+mod error;
+mod exit;
+mod follow;
+mod history;
+mod hold;
+mod init;
+mod journal;
+mod lock;
+mod logs;
+mod man;
+mod plan;
+mod progress;
+mod promote;
+pub mod proxy;
+mod reject;
+mod release;
+mod retry;
+mod rollback;
+mod schema;
+mod server;
+mod sign_off;
+mod status;
+mod style;
+mod table;
+mod unlock;
+mod veto;
+mod way;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use self::{context::Context, error::CliError, exit::Exit};
+
+/// Hauls a commit from a laptop to production, lock by lock.
+#[derive(Parser)]
+#[command(
+    name = "towpath",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "Exit status: 0 done; 1 it said no (failed, rolled back, cancelled); 2 usage; 3 refused; 4 waits for a person;\n\
+                  5 it could not say (errored); 6 the manifest is not valid; 7 something is out of order here (disk, git, journal);\n\
+                  130 detached by Ctrl-C: what is under way goes on with the next command."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What every verb understands.
+#[derive(Args, Clone)]
+pub struct Global {
+    /// Work as if started in this directory.
+    #[arg(
+        short = 'C',
+        long,
+        global = true,
+        value_name = "DIR",
+        help_heading = "Everywhere"
+    )]
+    directory: Option<PathBuf>,
+    /// The data directory.
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "TOWPATH_DATA",
+        help_heading = "Everywhere"
+    )]
+    data: Option<PathBuf>,
+    /// The repository that everybody pushes to; the remote `origin` unless said, or else the work tree's own.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "TOWPATH_REPOSITORY",
+        help_heading = "Everywhere"
+    )]
+    repository: Option<String>,
+    /// Who acts; git's identity unless said. Without a server this is taken on trust: whoever may use this machine's
+    /// account may say anything.
+    #[arg(
+        long = "as",
+        global = true,
+        value_name = "EMAIL",
+        env = "TOWPATH_AS",
+        help_heading = "Everywhere"
+    )]
+    actor: Option<String>,
+    /// Print JSON to standard output.
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Init(init::Init),
+    Check(check::Check),
+    Plan(plan::Plan),
+    Release(release::Release),
+    Deploy(deploy::Deploy),
+    Promote(promote::Promote),
+    SignOff(sign_off::SignOff),
+    Reject(reject::Reject),
+    Rollback(rollback::Rollback),
+    Status(status::Status),
+    History(history::History),
+    Logs(logs::Logs),
+    Cancel(cancel::Cancel),
+    Retry(retry::Retry),
+    Lock(lock::Lock),
+    Unlock(unlock::Unlock),
+    Hold(hold::Hold),
+    Veto(veto::Veto),
+    Journal(journal::Journal),
+    Server(server::Server),
+    Proxy(proxy::Proxy),
+    Shim(Shim),
+    Schema(schema::Schema),
+    Completions(completions::Completions),
+    #[command(hide = true)]
+    Man(man::Man),
+}
+
+/// Look after one process, and outlive whoever started it. Towpath starts shims by itself.
+#[derive(Args)]
+struct Shim {
+    /// The run's directory.
+    directory: PathBuf,
+}
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let json = cli.global.json;
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: could not start: {error}");
+            return Exit::Disorder.into();
+        }
+    };
+    let ended = runtime.block_on(dispatch(cli));
+    // Nothing of ours blocks for good: what is left is an instance's last seconds, which its shim sees to.
+    runtime.shutdown_background();
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            error.print(json);
+            error.exit.into()
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
+    let global = &cli.global;
+    match cli.verb {
+        Verb::Init(verb) => verb.run(global),
+        Verb::Check(verb) => verb.run(global),
+        Verb::Schema(verb) => verb.run(),
+        Verb::Completions(verb) => verb.run(),
+        Verb::Man(verb) => verb.run(),
+        // Told apart before this; here only for their help.
+        Verb::Proxy(_) | Verb::Shim(_) => Ok(Exit::Usage),
+        Verb::Server(verb) => verb.run(Context::open(global).await?).await,
+        Verb::Plan(verb) => verb.run(Context::open(global).await?).await,
+        Verb::Release(verb) => verb.run(Context::open(global).await?).await,
+        Verb::Deploy(verb) => verb.run(Context::open(global).await?).await,
+        Verb::Promote(verb) => verb.run(Context::open(global).await?).await,
+        Verb::SignOff(verb) => verb.run(Context::open(global).await?).await,
+        Verb::Reject(verb) => verb.run(Context::open(global).await?).await,
+        Verb::Rollback(verb) => verb.run(Context::open(global).await?).await,
+        Verb::Status(verb) => verb.run(Context::open(global).await?).await,
+        Verb::History(verb) => verb.run(Context::open(global).await?).await,
+        Verb::Logs(verb) => verb.run(Context::open(global).await?).await,
+        Verb::Cancel(verb) => verb.run(Context::open(global).await?).await,
+        Verb::Retry(verb) => verb.run(Context::open(global).await?).await,
+        Verb::Lock(verb) => verb.run(Context::open(global).await?).await,
+        Verb::Unlock(verb) => verb.run(Context::open(global).await?).await,
+        Verb::Hold(verb) => verb.run(Context::open(global).await?).await,
+        Verb::Veto(verb) => verb.run(Context::open(global).await?).await,
+        Verb::Journal(verb) => verb.run(Context::open(global).await?).await,
+    }
+}

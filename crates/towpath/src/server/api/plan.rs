@@ -1,0 +1,42 @@
+//! `GET /api/v1/plan`: what a deployment would do.
+
+use std::path::PathBuf;
+
+use axum::{
+    Json,
+    extract::{Query, State, rejection::QueryRejection},
+};
+use serde::{Deserialize, Serialize};
+use towpath_core::path::Actor;
+
+use crate::{
+    engine::Preview,
+    server::{App, error::ApiError},
+};
+
+/// Of what, for whom.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Which {
+    /// The person's e-mail address.
+    pub actor: String,
+    /// The environment, by name or alias.
+    pub environment: String,
+    /// A release or a revision.
+    pub what: Option<String>,
+    /// The work tree in which revisions are looked up first.
+    pub work_tree: Option<PathBuf>,
+}
+
+pub(super) async fn plan(
+    State(app): State<App>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Json<Preview>, ApiError> {
+    let Query(which) = which.map_err(ApiError::malformed)?;
+    let (actor, place) = (Actor::person(&which.actor), app.place(which.work_tree));
+    Ok(Json(
+        app.engine
+            .preview(&actor, &place, &which.environment, which.what.as_deref())
+            .await?,
+    ))
+}
