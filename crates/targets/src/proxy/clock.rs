@@ -38,7 +38,8 @@ impl Clock {
         );
     }
 
-    fn elapsed(&self) -> u64 {
+    /// Milliseconds since its start.
+    pub(super) fn elapsed(&self) -> u64 {
         self.elapsed.load(Ordering::Relaxed)
     }
 }

@@ -13,16 +13,14 @@ use std::{
 };
 
 use hyper::{rt::Executor, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::conn::auto,
-};
+use hyper_util::{rt::TokioTimer, server::conn::auto};
 use tokio::net::TcpStream;
 
 use super::{
+    ask::Client,
     clock::{Clock, Deadline, HeadTimer},
     forward::forward,
-    headers::Client,
+    wire::Wire,
     worker::Open,
 };
 
@@ -113,8 +111,7 @@ pub(super) async fn serve(
         deadline.lift();
         forward(worker.clone(), slot, client.clone(), request)
     });
-    let mut connection =
-        pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+    let mut connection = pin!(builder.serve_connection_with_upgrades(Wire::new(stream), service));
 
     let task = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
     let id = worker.connections.watch(&deadline, task);

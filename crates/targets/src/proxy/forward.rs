@@ -1,19 +1,23 @@
 //! One request through the proxy: which instance, what if that one does not answer, what the client gets.
 
-use std::{convert::Infallible, rc::Rc};
+use std::{convert::Infallible, future::poll_fn, rc::Rc};
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER},
+    request::Parts,
 };
+use http_body::Body;
 use hyper::{body::Incoming, upgrade};
 
 use super::{
-    body::{Download, Upload},
-    flight::{Answer, Unanswered, exchange},
-    headers::{self, Client, Refused},
-    peer::{Channel, Flight, Peer},
+    ask::{Ask, Client, Refused},
+    body::{Answer, Download},
+    channel::{Broken, Channel},
+    peer::{Flight, Peer},
+    told::Told,
     tunnel,
+    upload::Upload,
     worker::{LocalRoute, Worker},
 };
 
@@ -22,34 +26,28 @@ pub(super) async fn forward(
     worker: Rc<Worker>,
     slot: usize,
     client: Rc<Client>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Result<Response<Download>, Infallible> {
-    let (mut parts, incoming) = request.into_parts();
-    let multiplexed = parts.version == Version::HTTP_2;
-    let body = Upload::new(incoming);
-    let has_body = matches!(body, Upload::Streaming(_));
-    let upgrades = match headers::to_instance(&mut parts, has_body, &client) {
-        Ok(upgrades) => upgrades,
-        Err(Refused(status, text)) => {
-            let mut refusal = own(status, text);
-            if !multiplexed {
-                // Where this request ends and the next begins is not to be relied on.
-                let close = HeaderValue::from_static("close");
-                refusal.headers_mut().insert(CONNECTION, close);
-            }
-            return Ok(refusal);
-        }
+    let has_body = !request.body().is_end_stream();
+    let switch = match request.headers().contains_key(http::header::UPGRADE) {
+        true => Some(upgrade::on(&mut request)),
+        false => None,
     };
-    let mut request = Request::from_parts(parts, body);
-    let switch = upgrades.then(|| upgrade::on(&mut request));
-
-    let delivery = Delivery {
+    let (parts, body) = request.into_parts();
+    let ask = match Ask::new(&parts, has_body, &client) {
+        Ok(ask) => ask,
+        Err(refused) => return Ok(refusal(refused, parts.version)),
+    };
+    let mut delivery = Delivery {
         worker: &worker,
-        slot,
+        parts: &parts,
+        ask: &ask,
+        client: &client,
+        body: has_body.then_some(body),
         tried: Vec::new(),
     };
-    match delivery.run(request).await {
-        Ok(delivered) => Ok(delivered.into_response(&worker, switch)),
+    match delivery.run(slot).await {
+        Ok(delivered) => Ok(delivered.into_response(&worker, switch.filter(|_| ask.upgrades))),
         Err((route, failure)) => {
             if failure != Failure::Abandoned {
                 route.route.service.counters.answered(worker.index, true);
@@ -61,8 +59,8 @@ pub(super) async fn forward(
 
 /// An answer that has begun.
 struct Delivered {
-    response: Response<Incoming>,
-    channel: Option<Box<Channel>>,
+    told: Told,
+    channel: Box<Channel>,
     flight: Flight,
     route: Rc<LocalRoute>,
 }
@@ -73,10 +71,9 @@ impl Delivered {
         worker: &Rc<Worker>,
         switch: Option<upgrade::OnUpgrade>,
     ) -> Response<Download> {
-        let (mut parts, incoming) = self.response.into_parts();
-        headers::to_client(&mut parts);
-        let switching = parts.status == StatusCode::SWITCHING_PROTOCOLS;
-        let bad = parts.status.is_server_error() || (switching && switch.is_none());
+        let status = self.told.status;
+        let switching = status == StatusCode::SWITCHING_PROTOCOLS;
+        let bad = status.is_server_error() || (switching && switch.is_none());
         let service = &self.route.route.service;
         service.counters.answered(worker.index, bad);
         self.flight
@@ -85,23 +82,29 @@ impl Delivered {
             .counters
             .answered(worker.index, bad);
 
-        if !switching {
-            let answer = Answer::new(
-                incoming,
-                self.channel,
-                self.flight,
-                service.clone(),
-                worker.index,
-            );
-            return Response::from_parts(parts, Download::Streaming(answer));
+        let mut response = Response::new(Download::Empty);
+        *response.status_mut() = status;
+        *response.headers_mut() = self.told.headers;
+        if let Some(reason) = self.told.reason {
+            response.extensions_mut().insert(reason);
         }
-        match (switch, self.channel) {
-            (Some(client), Some(channel)) => {
-                tunnel::open(worker, client, channel, self.flight);
-                Response::from_parts(parts, Download::Empty)
+        match (switching, switch) {
+            (false, _) => {
+                *response.body_mut() = Download::new(Answer {
+                    channel: self.channel,
+                    flight: self.flight,
+                    service: service.clone(),
+                    worker: worker.index,
+                });
             }
-            _ => Failure::Lost.into_response(),
+            (true, Some(client)) => {
+                let upgrade = HeaderValue::from_static("upgrade");
+                response.headers_mut().insert(CONNECTION, upgrade);
+                tunnel::open(worker, client, *self.channel, self.flight);
+            }
+            (true, None) => return Failure::Lost.into_response(),
         }
+        response
     }
 }
 
@@ -126,9 +129,8 @@ impl Failure {
                     StatusCode::SERVICE_UNAVAILABLE,
                     "the service has no instances at present\n",
                 );
-                response
-                    .headers_mut()
-                    .insert(RETRY_AFTER, HeaderValue::from_static("5"));
+                let later = HeaderValue::from_static("5");
+                response.headers_mut().insert(RETRY_AFTER, later);
                 response
             }
             Self::Unreachable => own(
@@ -144,22 +146,31 @@ impl Failure {
     }
 }
 
+/// How one try to get an answer came out, when it was none.
+enum Missed {
+    /// The instance was not reached: another may be.
+    Unreached,
+    /// There is no use in trying further.
+    Failed(Failure),
+}
+
 /// The way of a request to an instance that answers.
 struct Delivery<'a> {
     worker: &'a Rc<Worker>,
-    slot: usize,
+    parts: &'a Parts,
+    ask: &'a Ask,
+    client: &'a Client,
+    /// Until it is on its way.
+    body: Option<Incoming>,
     /// Those that could not be reached.
     tried: Vec<Rc<Peer>>,
 }
 
 impl Delivery<'_> {
-    async fn run(
-        mut self,
-        mut request: Request<Upload>,
-    ) -> Result<Delivered, (Rc<LocalRoute>, Failure)> {
+    async fn run(&mut self, slot: usize) -> Result<Delivered, (Rc<LocalRoute>, Failure)> {
         loop {
             // The route of this instant, at every try: an instance that was taken away is never picked again.
-            let route = self.worker.route(self.slot);
+            let route = self.worker.route(slot);
             let Some(peer) = route.pick(&self.tried) else {
                 let failure = match self.tried.is_empty() {
                     true => Failure::Nobody,
@@ -168,78 +179,96 @@ impl Delivery<'_> {
                 return Err((route, failure));
             };
             let flight = Flight::to(peer.clone());
-            match attempt(&peer, request).await {
-                Ok((response, channel)) => {
+            match self.attempt(&peer).await {
+                Ok((told, channel)) => {
                     return Ok(Delivered {
-                        response,
+                        told,
                         channel,
                         flight,
                         route,
                     });
                 }
-                Err(Unanswered::Abandoned) => return Err((route, Failure::Abandoned)),
-                Err(Unanswered::Lost(error)) => {
+                Err(Missed::Failed(Failure::Abandoned)) => {
+                    return Err((route, Failure::Abandoned));
+                }
+                Err(missed) => {
+                    peer.instance.counters.answered(self.worker.index, true);
+                    match missed {
+                        Missed::Failed(failure) => return Err((route, failure)),
+                        Missed::Unreached => self.tried.push(peer),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tries one instance: on a connection that is there, and when that one proves dead, on a new one.
+    async fn attempt(&mut self, peer: &Peer) -> Result<(Told, Box<Channel>), Missed> {
+        let repeatable = self.is_repeatable();
+        if let Some(mut channel) = peer.take(!repeatable) {
+            match self.exchange(&mut channel).await {
+                Ok(told) => return Ok((told, channel)),
+                Err(Broken::Client) => return Err(Missed::Failed(Failure::Abandoned)),
+                Err(Broken::Instance(error)) => {
                     tracing::debug!(instance = peer.instance.key, %error, "no answer");
-                    peer.instance.counters.answered(self.worker.index, true);
-                    return Err((route, Failure::Lost));
-                }
-                Err(Unanswered::Unsent(unsent)) => {
-                    peer.instance.counters.answered(self.worker.index, true);
-                    self.tried.push(peer);
-                    request = *unsent;
+                    // The connection was closed while the request was on its way. Asking again is harmless for some
+                    // requests (RFC 9110 §9.2.2), and for all of which nothing has left.
+                    let again = repeatable || (self.is_whole() && !channel.has_begun());
+                    if !again {
+                        return Err(Missed::Failed(Failure::Lost));
+                    }
                 }
             }
         }
-    }
-}
-
-/// Tries one instance: on a connection that is there, and when that one proves dead, on a new one.
-async fn attempt(
-    peer: &Peer,
-    mut request: Request<Upload>,
-) -> Result<(Response<Incoming>, Option<Box<Channel>>), Unanswered> {
-    while let Some(channel) = peer.take() {
-        let spare = repeatable(&request).then(|| copy(&request));
-        match exchange(channel, request).await {
-            Err(Unanswered::Unsent(unsent)) => request = *unsent,
-            Err(Unanswered::Lost(error)) => {
-                // It was closed while the request was on its way. Asking again is harmless for these (RFC 9110 §9.2.2).
-                request = spare.ok_or(Unanswered::Lost(error))?;
-                break;
-            }
-            settled => return settled,
-        }
-    }
-    match peer.connect().await {
-        Ok(channel) => exchange(channel, request).await,
-        Err(error) => {
+        let mut channel = peer.connect().await.map_err(|error| {
             tracing::debug!(instance = peer.instance.key, %error, "no connection");
-            Err(Unanswered::Unsent(Box::new(request)))
+            Missed::Unreached
+        })?;
+        match self.exchange(&mut channel).await {
+            Ok(told) => Ok((told, channel)),
+            Err(Broken::Client) => Err(Missed::Failed(Failure::Abandoned)),
+            Err(Broken::Instance(error)) => {
+                tracing::debug!(instance = peer.instance.key, %error, "no answer");
+                Err(Missed::Failed(Failure::Lost))
+            }
         }
+    }
+
+    async fn exchange(&mut self, channel: &mut Channel) -> Result<Told, Broken> {
+        let upload = Upload::new(self.body.take(), self.ask);
+        channel.begin(|to| self.ask.write(self.parts, self.client, to), upload);
+        let without_body = self.parts.method == Method::HEAD;
+        poll_fn(|cx| channel.poll_head(cx, without_body)).await
+    }
+
+    /// Whether all of it is still here.
+    fn is_whole(&self) -> bool {
+        self.body.is_some() || self.ask.coding == super::ask::Coding::Empty
+    }
+
+    /// Whether it may reach an instance twice.
+    fn is_repeatable(&self) -> bool {
+        self.ask.coding == super::ask::Coding::Empty
+            && matches!(
+                self.parts.method,
+                Method::GET
+                    | Method::HEAD
+                    | Method::OPTIONS
+                    | Method::TRACE
+                    | Method::PUT
+                    | Method::DELETE
+            )
     }
 }
 
-/// Whether a request may reach an instance twice.
-fn repeatable(request: &Request<Upload>) -> bool {
-    matches!(request.body(), Upload::Empty)
-        && matches!(
-            *request.method(),
-            Method::GET
-                | Method::HEAD
-                | Method::OPTIONS
-                | Method::TRACE
-                | Method::PUT
-                | Method::DELETE
-        )
-}
-
-/// The same request once more; its body is empty.
-fn copy(request: &Request<Upload>) -> Request<Upload> {
-    let mut copy = Request::new(Upload::Empty);
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    copy
+fn refusal(Refused(status, text): Refused, version: Version) -> Response<Download> {
+    let mut refusal = own(status, text);
+    if version != Version::HTTP_2 {
+        // Where this request ends and the next begins is not to be relied on.
+        let close = HeaderValue::from_static("close");
+        refusal.headers_mut().insert(CONNECTION, close);
+    }
+    refusal
 }
 
 /// An answer of the proxy's own.

@@ -1,25 +1,31 @@
 //! The traffic proxy: a process of its own, with a state file of its own, that users' requests go through.
 //!
 //! `run` is the process. `state` keeps its directory, `switch` turns updates that come in at the `desk` into a `table`,
-//! and the `worker`s, a thread per core, take requests through it: `connection` → `forward` → `flight` → `peer`.
+//! and the `worker`s, a thread per core, take requests through it: `connection` (the client's, by hyper) → `forward`
+//! (which instance) → `peer` (its idle connections) → `channel` (the instance's, our own). What goes over a channel is
+//! written by `ask`, `upload` and `chunks`, and read by `told`; what comes back to the client is a `body`, or a `tunnel`.
 
+mod ask;
 mod body;
+mod channel;
+mod chunks;
 mod client;
 mod clock;
 mod connection;
 pub mod control;
 mod counters;
 mod desk;
-mod flight;
 mod forward;
-mod headers;
 mod listen;
 mod peer;
 mod socket_path;
 mod state;
 mod switch;
 mod table;
+mod told;
 mod tunnel;
+mod upload;
+mod wire;
 mod worker;
 
 use std::{

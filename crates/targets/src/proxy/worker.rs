@@ -11,7 +11,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use arc_swap::{ArcSwap, cache::Cache};
@@ -289,6 +289,7 @@ impl Worker {
                         Rc::new(Peer::new(
                             instance.clone(),
                             self.index,
+                            self.clock.clone(),
                             self.shared.drained.clone(),
                         ))
                     })
@@ -420,10 +421,9 @@ impl Worker {
             ticks.tick().await;
             self.clock.tick();
             self.connections.wake_overdue(&self.clock);
-            let now = Instant::now();
             for route in &self.view.borrow().routes {
                 for peer in &route.peers {
-                    peer.sweep(now);
+                    peer.sweep();
                 }
             }
         }
