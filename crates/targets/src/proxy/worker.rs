@@ -367,7 +367,8 @@ impl Worker {
         let load = |index: usize| loads[index].load(Ordering::Relaxed);
         let least = (0..loads.len()).min_by_key(|index| load(*index));
         match least {
-            Some(other) if load(other) < load(self.index) => {
+            // Handing over has its price: not for the last few.
+            Some(other) if load(other) + load(self.index) / 8 < load(self.index) => {
                 let Ok(stream) = stream.into_std() else {
                     return;
                 };
