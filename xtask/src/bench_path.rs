@@ -28,7 +28,11 @@ const OVERHEADS: usize = 20;
 /// Runs every measurement and prints a line for each.
 pub(crate) fn run(_args: &[String]) -> Result<(), String> {
     needs::ensure(needs::BENCHES)?;
-    run_in("cargo", &["build", "--release", "--package", "towpath"], Path::new("."))?;
+    run_in(
+        "cargo",
+        &["build", "--release", "--package", "towpath"],
+        Path::new("."),
+    )?;
     let bench = Bench::new()?;
     bench.deployments_under_load()?;
     bench.warm_rollbacks()?;
@@ -46,7 +50,9 @@ struct Bench {
 impl Drop for Bench {
     fn drop(&mut self) {
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
+            let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else {
+                continue;
+            };
             let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
             let ours = self.root.as_os_str().as_encoded_bytes();
             // Shims and what they look after: every one of them names a place below our own directory.
@@ -60,7 +66,8 @@ impl Drop for Bench {
 
 impl Bench {
     fn new() -> Result<Bench, String> {
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+        let target = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| PathBuf::from("target"), PathBuf::from);
         let towpath = fs::canonicalize(target.join("release/towpath")).map_err(text)?;
         let root = std::env::temp_dir().join(format!("towpath-bench-{}", std::process::id()));
         let work = root.join("work");
@@ -87,28 +94,48 @@ impl Bench {
     fn commit(&self, text: &str) -> Result<(), String> {
         fs::write(self.work().join("note"), text).map_err(self::text)?;
         run_in("git", &["add", "--all"], &self.work())?;
-        run_in("git", &["commit", "--quiet", "--message", text], &self.work())
+        run_in(
+            "git",
+            &["commit", "--quiet", "--message", text],
+            &self.work(),
+        )
     }
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.towpath);
-        command.current_dir(self.work()).env("TOWPATH_DATA", self.root.join("data"));
+        command
+            .current_dir(self.work())
+            .env("TOWPATH_DATA", self.root.join("data"));
         command
     }
 
     fn json(&self, arguments: &[&str]) -> Result<Value, String> {
-        let output = self.command().args(arguments).arg("--json").output().map_err(text)?;
+        let output = self
+            .command()
+            .args(arguments)
+            .arg("--json")
+            .output()
+            .map_err(text)?;
         let said = String::from_utf8_lossy(&output.stdout);
         if !output.status.success() {
-            return Err(format!("towpath {}: {said}{}", arguments.join(" "), String::from_utf8_lossy(&output.stderr)));
+            return Err(format!(
+                "towpath {}: {said}{}",
+                arguments.join(" "),
+                String::from_utf8_lossy(&output.stderr)
+            ));
         }
-        serde_json::from_str(&said).map_err(|error| format!("towpath {}: {error}: {said}", arguments.join(" ")))
+        serde_json::from_str(&said)
+            .map_err(|error| format!("towpath {}: {error}: {said}", arguments.join(" ")))
     }
 
     fn address(&self) -> Result<String, String> {
         let status = self.json(&["status", "production"])?;
-        let url = status["environments"][0]["live"]["addresses"]["web"].as_str().unwrap_or_default();
-        url.strip_prefix("http://").map(str::to_owned).ok_or_else(|| format!("no address in {status}"))
+        let url = status["environments"][0]["live"]["addresses"]["web"]
+            .as_str()
+            .unwrap_or_default();
+        url.strip_prefix("http://")
+            .map(str::to_owned)
+            .ok_or_else(|| format!("no address in {status}"))
     }
 
     /// Twenty releases in a row, while a load generator keeps its connections open.
@@ -140,7 +167,11 @@ impl Bench {
         let before = format!("v{DEPLOYMENTS}");
         let mut took = Vec::new();
         for number in 0..ROLLBACKS {
-            let (from, to) = if number % 2 == 0 { (&newest, &before) } else { (&before, &newest) };
+            let (from, to) = if number % 2 == 0 {
+                (&newest, &before)
+            } else {
+                (&before, &newest)
+            };
             let began = Instant::now();
             self.json(&["rollback", "production", "--to", to])?;
             // One answer more, so that the last one of the release that is left has been seen.
@@ -151,8 +182,12 @@ impl Bench {
             took.push(at.unwrap_or_default());
         }
         stop.store(true, Ordering::Relaxed);
-        poll.join().map_err(|_| "the poller panicked".to_owned())??;
-        print_times("warm rollback, command to all traffic on the other release", &mut took);
+        poll.join()
+            .map_err(|_| "the poller panicked".to_owned())??;
+        print_times(
+            "warm rollback, command to all traffic on the other release",
+            &mut took,
+        );
         Ok(())
     }
 
@@ -161,11 +196,18 @@ impl Bench {
         let work = self.root.join("overhead");
         fs::create_dir_all(&work).map_err(text)?;
         let steps = vec!["\"true\""; 8].join(", ");
-        let manifest = format!("[project]\nname = \"overhead\"\n\n[environments.staging]\nbranch = \"main\"\ntest = [{steps}]\n");
+        let manifest = format!(
+            "[project]\nname = \"overhead\"\n\n[environments.staging]\nbranch = \"main\"\ntest = [{steps}]\n"
+        );
         fs::write(work.join("towpath.toml"), manifest).map_err(text)?;
         run_in("git", &["init", "--quiet", "--initial-branch=main"], &work)?;
         run_in("git", &["add", "--all"], &work)?;
-        let identity = ["-c", "user.name=Bench", "-c", "user.email=bench@example.com"];
+        let identity = [
+            "-c",
+            "user.name=Bench",
+            "-c",
+            "user.email=bench@example.com",
+        ];
         let commit = [&identity[..], &["commit", "--quiet", "--message", "steps"]].concat();
         run_in("git", &commit, &work)?;
         let mut took = Vec::new();
@@ -179,7 +221,9 @@ impl Bench {
                 .map_err(text)?;
             let answer: Value = serde_json::from_slice(&output.stdout).map_err(text)?;
             let at = |key: &str| answer["deployment"][key].as_u64().unwrap_or_default();
-            took.push(Duration::from_millis(at("ended_at").saturating_sub(at("requested_at"))));
+            took.push(Duration::from_millis(
+                at("ended_at").saturating_sub(at("requested_at")),
+            ));
         }
         print_times("8 steps of `true`, requested to settled", &mut took);
         Ok(())
@@ -187,7 +231,13 @@ impl Bench {
 
     /// Proportional set sizes of what lives long.
     fn memory(&self) -> Result<(), String> {
-        let mut server = self.command().args(["server", "--listen", "127.0.0.1:0"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(text)?;
+        let mut server = self
+            .command()
+            .args(["server", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(text)?;
         thread::sleep(Duration::from_secs(3));
         println!("memory, proportional set size");
         println!("  server, idle: {:.1} MB", pss(server.id())?);
@@ -195,7 +245,10 @@ impl Bench {
         let _ = server.wait();
         for (name, word) in [("proxy", "proxy\0--dir"), ("shim", "towpath\0shim")] {
             let root = self.root.to_string_lossy().into_owned();
-            let sizes: Vec<f64> = processes(word, &root).into_iter().filter_map(|pid| pss(pid).ok()).collect();
+            let sizes: Vec<f64> = processes(word, &root)
+                .into_iter()
+                .filter_map(|pid| pss(pid).ok())
+                .collect();
             let most = sizes.iter().copied().fold(0.0, f64::max);
             println!("  {name}: at most {most:.1} MB, of {}", sizes.len());
         }
@@ -205,7 +258,11 @@ impl Bench {
 
 /// Processes whose command line holds both texts.
 fn processes(word: &str, root: &str) -> Vec<u32> {
-    let holds = |command: &[u8], part: &str| command.windows(part.len()).any(|window| window == part.as_bytes());
+    let holds = |command: &[u8], part: &str| {
+        command
+            .windows(part.len())
+            .any(|window| window == part.as_bytes())
+    };
     fs::read_dir("/proc")
         .into_iter()
         .flatten()
@@ -213,25 +270,39 @@ fn processes(word: &str, root: &str) -> Vec<u32> {
         .filter_map(|entry| {
             let pid = entry.file_name().to_string_lossy().parse().ok()?;
             let command = fs::read(entry.path().join("cmdline")).ok()?;
-            (holds(&command, word) && holds(&command, root) && !command.starts_with(b"sh\0")).then_some(pid)
+            (holds(&command, word) && holds(&command, root) && !command.starts_with(b"sh\0"))
+                .then_some(pid)
         })
         .collect()
 }
 
 fn pss(pid: u32) -> Result<f64, String> {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).map_err(text)?;
-    let line = rollup.lines().find(|line| line.starts_with("Pss:")).unwrap_or_default();
-    let kib: f64 = line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0.0);
+    let line = rollup
+        .lines()
+        .find(|line| line.starts_with("Pss:"))
+        .unwrap_or_default();
+    let kib: f64 = line
+        .split_whitespace()
+        .nth(1)
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(0.0);
     Ok(kib / 1024.0)
 }
 
 /// Asks again and again on one connection, and notes which release answered when.
-fn poll(address: &str, seen: &Mutex<Vec<(Instant, String)>>, stop: &AtomicBool) -> Result<(), String> {
+fn poll(
+    address: &str,
+    seen: &Mutex<Vec<(Instant, String)>>,
+    stop: &AtomicBool,
+) -> Result<(), String> {
     let mut stream = TcpStream::connect(address).map_err(text)?;
     stream.set_nodelay(true).map_err(text)?;
     let mut reader = BufReader::new(stream.try_clone().map_err(text)?);
     while !stop.load(Ordering::Relaxed) {
-        stream.write_all(b"GET / HTTP/1.1\r\nhost: bench\r\n\r\n").map_err(text)?;
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nhost: bench\r\n\r\n")
+            .map_err(text)?;
         let mut length = 0;
         loop {
             let mut line = String::new();
@@ -260,7 +331,15 @@ struct Load(Child);
 impl Load {
     fn start(address: &str) -> Result<Load, String> {
         let child = Command::new("wrk")
-            .args(["--threads", "1", "--connections", "16", "--duration", "600s", "--latency"])
+            .args([
+                "--threads",
+                "1",
+                "--connections",
+                "16",
+                "--duration",
+                "600s",
+                "--latency",
+            ])
             .arg(format!("http://{address}/"))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -270,15 +349,27 @@ impl Load {
 
     /// Ends the load and returns what it counted: requests, and errors of any kind.
     fn stop(&mut self) -> Result<Vec<String>, String> {
-        let _ = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
+        let _ = Command::new("kill")
+            .args(["-INT", &self.0.id().to_string()])
+            .status();
         let mut said = String::new();
         if let Some(mut out) = self.0.stdout.take() {
             out.read_to_string(&mut said).map_err(text)?;
         }
         self.0.wait().map_err(text)?;
-        let wanted = ["requests in", "Requests/sec", "Socket errors", "Non-2xx", "99%"];
-        let mut lines: Vec<String> =
-            said.lines().map(str::trim).filter(|line| wanted.iter().any(|w| line.contains(w))).map(str::to_owned).collect();
+        let wanted = [
+            "requests in",
+            "Requests/sec",
+            "Socket errors",
+            "Non-2xx",
+            "99%",
+        ];
+        let mut lines: Vec<String> = said
+            .lines()
+            .map(str::trim)
+            .filter(|line| wanted.iter().any(|w| line.contains(w)))
+            .map(str::to_owned)
+            .collect();
         if !said.contains("Socket errors") && !said.contains("Non-2xx") {
             lines.push("errors of any kind: 0".into());
         }
@@ -290,12 +381,29 @@ fn print_times(what: &str, took: &mut [Duration]) {
     took.sort();
     let ms = |at: usize| took[at].as_secs_f64() * 1000.0;
     let last = took.len() - 1;
-    println!("{what}: median {:.1} ms, least {:.1} ms, most {:.1} ms, of {}", ms(last / 2), ms(0), ms(last), took.len());
+    println!(
+        "{what}: median {:.1} ms, least {:.1} ms, most {:.1} ms, of {}",
+        ms(last / 2),
+        ms(0),
+        ms(last),
+        took.len()
+    );
 }
 
 fn run_in(program: &str, arguments: &[&str], directory: &Path) -> Result<(), String> {
-    let status = Command::new(program).args(arguments).current_dir(directory).status().map_err(text)?;
-    if status.success() { Ok(()) } else { Err(format!("{program} {} ended with {status}", arguments.join(" "))) }
+    let status = Command::new(program)
+        .args(arguments)
+        .current_dir(directory)
+        .status()
+        .map_err(text)?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!(
+            "{program} {} ended with {status}",
+            arguments.join(" ")
+        ))
+    }
 }
 
 fn text(error: impl ToString) -> String {

@@ -4,6 +4,7 @@ mod cancel;
 mod check;
 mod completions;
 mod context;
+mod demo;
 mod deploy;
 mod error;
 mod exit;
@@ -27,7 +28,7 @@ mod schema;
 mod server;
 mod sign_off;
 mod status;
-mod style;
+pub mod style;
 mod table;
 mod unlock;
 mod veto;
@@ -124,6 +125,7 @@ enum Verb {
     Veto(veto::Veto),
     Journal(journal::Journal),
     Server(server::Server),
+    Demo(demo::Demo),
     Proxy(proxy::Proxy),
     Shim(Shim),
     Schema(schema::Schema),
@@ -171,6 +173,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     match cli.verb {
         Verb::Init(verb) => verb.run(global),
         Verb::Check(verb) => verb.run(global),
+        Verb::Demo(verb) => verb.run(global).await,
         Verb::Schema(verb) => verb.run(),
         Verb::Completions(verb) => verb.run(),
         Verb::Man(verb) => verb.run(),
