@@ -8,7 +8,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 use towpath_core::target::{InstanceKey, InstanceSpec, TargetError};
 
-use super::{artifact, history, ports, ports::Listener, unavailable};
+use super::{
+    artifact, history,
+    ports::{self, Listener, Reservations},
+    unavailable,
+};
 use crate::shim::{
     Condition, Run, files,
     files::{Program, Spec},
@@ -25,8 +29,8 @@ const FILES: &str = "files";
 pub(super) struct Places {
     /// A run directory per instance.
     pub(super) instances: PathBuf,
-    /// A reservation per port.
-    pub(super) ports: PathBuf,
+    /// Which ports are spoken for.
+    ports: Reservations,
     /// The output of instances that are gone.
     pub(super) old: PathBuf,
 }
@@ -35,7 +39,7 @@ impl Places {
     pub(super) fn below(root: &Path) -> Places {
         Places {
             instances: root.join("instances"),
-            ports: root.join("ports"),
+            ports: Reservations::of_user(root),
             old: root.join("old"),
         }
     }
@@ -143,15 +147,14 @@ impl Instance {
         let before = self.port()?;
         self.reserve_port()?;
         if let Some(port) = before {
-            ports::release(&self.places.ports, port, self.key.as_str());
+            self.places.ports.release(port, self.run.directory());
         }
         Ok(())
     }
 
     fn reserve_port(&self) -> Result<u16, TargetError> {
-        let in_use = |owner: &str| self.places.instances.join(owner).exists();
-        let port = ports::reserve(&self.places.ports, self.key.as_str(), in_use)
-            .map_err(self.trouble())?;
+        let port = self.places.ports.reserve(self.run.directory());
+        let port = port.map_err(self.trouble())?;
         self.write(&Record {
             port,
             answered: false,
@@ -180,7 +183,7 @@ impl Instance {
         )
         .map_err(self.trouble())?;
         if let Some(port) = port {
-            ports::release(&self.places.ports, port, self.key.as_str());
+            self.places.ports.release(port, self.run.directory());
         }
         Run::remove_put_aside(&aside).map_err(self.trouble())?;
         Ok(true)

@@ -1,8 +1,7 @@
 //! The process target: services as processes on this machine, each under a shim, behind the proxy.
 //!
 //! Everything lies below one root: `jobs/KEY` and `instances/KEY` are run directories of the shim, `proxy` is the
-//! proxy's own, `ports/NUMBER` reserves a port for the instance that it names, `old/KEY.log` is the output of
-//! instances that are gone.
+//! proxy's own, `old/KEY.log` is the output of instances that are gone. Ports are reserved for all roots of a user.
 
 mod artifact;
 pub mod environment;

@@ -1,71 +1,126 @@
 //! Loopback ports for instances: choosing one that stays theirs, and finding out who holds one.
 
 use std::{
-    fs, io,
-    io::Write,
+    fs::{self, DirBuilder},
+    io::{self, Write},
     net::{Ipv4Addr, TcpListener},
     ops::RangeInclusive,
-    path::Path,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::{Path, PathBuf},
 };
 
+use nix::unistd::Uid;
 use sha2::{Digest as _, Sha256};
 
 use crate::shim::{family, make_directory};
 
-/// Reserves a free port for `key`; `in_use` tells whether an earlier owner still has its own.
-///
-/// Ports that the kernel hands to outgoing connections are avoided where the machine leaves others: while an instance
-/// restarts, the proxy's next connection could otherwise take its port away.
-pub(super) fn reserve(
-    reservations: &Path,
-    key: &str,
-    in_use: impl Fn(&str) -> bool,
-) -> io::Result<u16> {
-    make_directory(reservations)?;
-    let range = lasting_ports(&ephemeral_ports());
-    let span = u32::from(range.end() - range.start()) + 1;
-    let digest = Sha256::digest(format!("{}\0{key}", reservations.display()));
-    let seed = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
-    let candidates = (0..span.min(2000)).filter_map(|step| {
-        let offset = u16::try_from((seed % span + step) % span).ok()?;
-        range.start().checked_add(offset)
-    });
-    for port in candidates {
-        if is_free(port) && take(&reservations.join(port.to_string()), key, &in_use)? {
-            return Ok(port);
+/// Which ports are spoken for, although nobody may listen on them yet: a file per port, that names the instance's
+/// directory. All roots of a user share them, since they share the machine.
+#[derive(Debug, Clone)]
+pub(super) struct Reservations {
+    directory: PathBuf,
+}
+
+impl Reservations {
+    /// Those of this user; or of this root alone, where there is no place that is safely the user's.
+    pub(super) fn of_user(root: &Path) -> Reservations {
+        let shared = PathBuf::from(format!("/tmp/towpath-ports-{}", Uid::effective()));
+        let made = DirBuilder::new().mode(0o700).create(&shared);
+        let exists = matches!(&made, Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists);
+        let ours = (made.is_ok() || exists)
+            && fs::symlink_metadata(&shared)
+                .is_ok_and(|found| found.is_dir() && found.uid() == Uid::effective().as_raw());
+        Reservations {
+            directory: if ours { shared } else { root.join("ports") },
         }
     }
-    Err(io::Error::new(
-        io::ErrorKind::AddrInUse,
-        format!("no port from {} to {} is free", range.start(), range.end()),
-    ))
-}
 
-/// Gives up a reservation.
-pub(super) fn release(reservations: &Path, port: u16, key: &str) {
-    let path = reservations.join(port.to_string());
-    if fs::read_to_string(&path).is_ok_and(|owner| owner == key) {
-        let _ = fs::remove_file(path);
+    /// Reserves a free port for the instance in `owner`.
+    ///
+    /// Ports that the kernel hands to outgoing connections are avoided where the machine leaves others: while an
+    /// instance restarts, the proxy's next connection could otherwise take its port away.
+    pub(super) fn reserve(&self, owner: &Path) -> io::Result<u16> {
+        let owner = std::path::absolute(owner)?;
+        make_directory(&self.directory)?;
+        self.forget_the_gone();
+        let range = lasting_ports(&ephemeral_ports());
+        let span = u32::from(range.end() - range.start()) + 1;
+        let digest = Sha256::digest(owner.as_os_str().as_encoded_bytes());
+        let seed = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
+        let candidates = (0..span.min(2000)).filter_map(|step| {
+            let offset = u16::try_from((seed % span + step) % span).ok()?;
+            range.start().checked_add(offset)
+        });
+        for port in candidates {
+            if is_free(port) && take(&self.file(port), &owner)? {
+                return Ok(port);
+            }
+        }
+        Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            format!("no port from {} to {} is free", range.start(), range.end()),
+        ))
+    }
+
+    /// Gives up what instances have left that went without a stop, with the whole of their root.
+    fn forget_the_gone(&self) {
+        for entry in fs::read_dir(&self.directory)
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            if holder(&entry.path()).is_some_and(|holder| !holder.exists()) {
+                // Another may have been faster.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    /// Gives up a reservation.
+    pub(super) fn release(&self, port: u16, owner: &Path) {
+        let path = self.file(port);
+        if std::path::absolute(owner).is_ok_and(|owner| holder(&path) == Some(owner)) {
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    fn file(&self, port: u16) -> PathBuf {
+        self.directory.join(port.to_string())
     }
 }
 
-fn take(path: &Path, key: &str, in_use: impl Fn(&str) -> bool) -> io::Result<bool> {
+fn take(path: &Path, owner: &Path) -> io::Result<bool> {
     for _ in 0..2 {
         match fs::File::create_new(path) {
-            Ok(mut file) => return file.write_all(key.as_bytes()).map(|()| true),
+            Ok(mut file) => {
+                return file
+                    .write_all(owner.as_os_str().as_encoded_bytes())
+                    .map(|()| true);
+            }
             Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
             Err(cause) => return Err(cause),
         }
-        let owner = fs::read_to_string(path).unwrap_or_default();
-        if owner == key {
-            return Ok(true);
+        match holder(path) {
+            Some(holder) if holder == owner => return Ok(true),
+            // Its instance is gone without having given it up.
+            Some(holder) if !holder.exists() => fs::remove_file(path).or_else(gone_is_fine)?,
+            // In use; or being written right now.
+            _ => return Ok(false),
         }
-        if owner.is_empty() || in_use(&owner) {
-            return Ok(false);
-        }
-        let _ = fs::remove_file(path);
     }
     Ok(false)
+}
+
+fn gone_is_fine(cause: io::Error) -> io::Result<()> {
+    match cause.kind() {
+        io::ErrorKind::NotFound => Ok(()),
+        _ => Err(cause),
+    }
+}
+
+fn holder(path: &Path) -> Option<PathBuf> {
+    let written = fs::read_to_string(path).ok()?;
+    (!written.is_empty()).then(|| PathBuf::from(written))
 }
 
 /// Whether nobody listens on a port, at any address.
@@ -169,28 +224,53 @@ fn holds_any(pid: i32, sockets: &[String]) -> bool {
 mod tests {
     use super::*;
 
+    /// Reservations of a test's own, and directories of instances.
+    fn rig() -> (tempfile::TempDir, Reservations, PathBuf, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let reservations = Reservations {
+            directory: directory.path().join("ports"),
+        };
+        let [a, b] = ["a", "b"].map(|name| directory.path().join(name));
+        fs::create_dir(&a).unwrap();
+        fs::create_dir(&b).unwrap();
+        (directory, reservations, a, b)
+    }
+
     #[test]
     fn a_port_is_given_once_and_again_when_its_owner_is_gone() {
-        let directory = tempfile::tempdir().unwrap();
-        let ports = directory.path().join("ports");
-        let first = reserve(&ports, "a", |_| true).unwrap();
-        assert_eq!(reserve(&ports, "a", |_| true).unwrap(), first);
-        // The same key would be tried at the same place: only the reservation stands in the way.
-        fs::write(ports.join(first.to_string()), "b").unwrap();
-        let second = reserve(&ports, "a", |_| true).unwrap();
+        let (_directory, ports, a, b) = rig();
+        let first = ports.reserve(&a).unwrap();
+        assert_eq!(ports.reserve(&a).unwrap(), first);
+        // The same owner is tried at the same place: only the reservation stands in the way.
+        fs::write(ports.file(first), b.to_str().unwrap()).unwrap();
+        let second = ports.reserve(&a).unwrap();
         assert_ne!(second, first);
-        release(&ports, second, "b");
-        assert!(ports.join(second.to_string()).exists(), "not its owner");
-        release(&ports, second, "a");
-        assert_eq!(reserve(&ports, "a", |_| false).unwrap(), first);
+        ports.release(second, &b);
+        assert!(ports.file(second).exists(), "not its owner");
+        ports.release(second, &a);
+        fs::remove_dir(&b).unwrap();
+        assert_eq!(ports.reserve(&a).unwrap(), first);
+        fs::remove_dir(&a).unwrap();
+        fs::create_dir(&b).unwrap();
+        ports.reserve(&b).unwrap();
+        let left = fs::read_dir(&ports.directory).unwrap().count();
+        assert_eq!(left, 1, "those of the gone are gone");
     }
 
     #[test]
     fn a_port_that_somebody_listens_on_is_not_given() {
-        let directory = tempfile::tempdir().unwrap();
-        let first = reserve(directory.path(), "a", |_| false).unwrap();
+        let (_directory, ports, a, _) = rig();
+        let first = ports.reserve(&a).unwrap();
         let _listener = TcpListener::bind(("127.0.0.1", first)).unwrap();
-        assert_ne!(reserve(directory.path(), "a", |_| false).unwrap(), first);
+        assert_ne!(ports.reserve(&a).unwrap(), first);
+    }
+
+    #[test]
+    fn roots_of_a_user_share_their_reservations() {
+        let [one, two] = ["/one", "/two"].map(|root| Reservations::of_user(Path::new(root)));
+        assert_eq!(one.directory, two.directory);
+        let mode = fs::metadata(&one.directory).unwrap().mode();
+        assert_eq!(mode & 0o077, 0, "nobody else has a say");
     }
 
     #[test]

@@ -172,22 +172,18 @@ impl ProcessTarget {
             return unhealthy(format!("it ended{last} and is started again{taken}"));
         };
         let known = self.recognised().get(key) == Some(&child);
-        if !known && let Listener::Other(pid, name) = self.listener(port, state.shim).await? {
+        let health = health::ask(at(port), check.path.as_deref()).await?;
+        if known && health == Health::Healthy {
+            return Ok(health);
+        }
+        // Asked after the answer, so that whoever gave it is still there: another may have been quicker than the
+        // instance, or have taken its port when it ended this very moment.
+        if let Listener::Other(pid, name) = self.listener(port, state.shim).await? {
             return unhealthy(held_by(port, pid, &name));
         }
-        let health = health::ask(at(port), check.path.as_deref()).await?;
-        match health {
-            Health::Healthy if !known => {
-                instance.has_answered()?;
-                self.recognised().insert(key.clone(), child);
-            }
-            // It may have ended this very moment, and somebody else have been quick.
-            Health::Unhealthy(_) if known => {
-                if let Listener::Other(pid, name) = self.listener(port, state.shim).await? {
-                    return unhealthy(held_by(port, pid, &name));
-                }
-            }
-            Health::Healthy | Health::Unhealthy(_) => {}
+        if health == Health::Healthy {
+            instance.has_answered()?;
+            self.recognised().insert(key.clone(), child);
         }
         Ok(health)
     }

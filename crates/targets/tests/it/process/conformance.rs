@@ -63,8 +63,7 @@ async fn processes_conform() {
     let rig = Rig::new();
     conformance(&rig.target, &rig).await;
     rig.target.stop_proxy().await.unwrap();
-    let ports = std::fs::read_dir(rig.root.join("ports")).unwrap().count();
-    assert_eq!(ports, 0, "every port was given back");
+    assert_eq!(rig.ports(), 0, "every port was given back");
     let left = std::fs::read_dir(rig.root.join("instances"))
         .unwrap()
         .count();

@@ -55,8 +55,9 @@ async fn a_start_tried_again_takes_another_port() {
     rig.target.start(&serve(1)).await.unwrap();
     let address = rig.becomes_healthy(&key(1)).await;
     assert_ne!(address, taken);
+    assert_eq!(rig.ports(), 1);
     rig.target.stop(&key(1)).await.unwrap();
-    assert_eq!(fs::read_dir(rig.root.join("ports")).unwrap().count(), 0);
+    assert_eq!(rig.ports(), 0);
 }
 
 #[tokio::test]

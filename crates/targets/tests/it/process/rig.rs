@@ -53,6 +53,16 @@ impl Rig {
         self.root.join("instances").join(key.as_str())
     }
 
+    /// How many ports are reserved for instances of this root.
+    pub fn ports(&self) -> usize {
+        let directory = format!("/tmp/towpath-ports-{}", nix::unistd::Uid::effective());
+        std::fs::read_dir(directory)
+            .unwrap()
+            .filter_map(|entry| std::fs::read_to_string(entry.unwrap().path()).ok())
+            .filter(|owner| Path::new(owner).starts_with(&self.root))
+            .count()
+    }
+
     pub fn run(&self, key: &InstanceKey) -> Run {
         Run::new(self.directory(key))
     }
