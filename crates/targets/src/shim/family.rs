@@ -1,7 +1,9 @@
 //! The processes that a run has started: finding them in `/proc` and ending them.
 
 use std::{
-    fs, io,
+    borrow::Cow,
+    fs::{self, File},
+    io::{self, Read},
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -42,22 +44,32 @@ pub(super) fn signal(processes: &[i32], signal: Signal) {
     }
 }
 
+/// How long what was killed may take to be gone.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a process without any environment may be one that is about to execute a program, and will show it then.
+const UNCLEAR: Duration = Duration::from_millis(500);
+
 /// Kills whatever a run has left behind that no shim looks after any more, and returns those that would not go.
 ///
 /// The caller holds the run's lock, so that no shim is starting new ones.
 pub(super) fn sweep(directory: &Path) -> io::Result<Vec<i32>> {
     let directory = directory.canonicalize()?;
-    let patience = Instant::now() + Duration::from_secs(10);
+    let begun = Instant::now();
     let mut pause = Duration::from_millis(1);
     let mut left: Vec<Process> = Vec::new();
+    let mut clear = 0;
     loop {
+        let (marked, unclear) = look(&directory);
         // A process loses its environment before it lets go of its sockets: those once found are waited for.
         left.retain(Process::is_there);
-        left.extend(marked(&directory).into_iter().filter_map(Process::find));
+        left.extend(marked.into_iter().filter_map(Process::find));
         left.sort();
         left.dedup();
         let pids: Vec<i32> = left.iter().map(|process| process.pid).collect();
-        if pids.is_empty() || Instant::now() >= patience {
+        let nothing = pids.is_empty() && (!unclear || begun.elapsed() >= UNCLEAR);
+        clear = if nothing { clear + 1 } else { 0 };
+        // A look takes its time, in which processes come and go: one alone proves nothing.
+        if clear == 2 || begun.elapsed() >= PATIENCE {
             return Ok(pids);
         }
         signal(&pids, Signal::SIGKILL);
@@ -65,6 +77,47 @@ pub(super) fn sweep(directory: &Path) -> io::Result<Vec<i32>> {
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(50));
     }
+}
+
+/// The processes that carry a run's mark, and whether there are any of which that cannot be said at this moment: while
+/// a program is loaded, its process has no environment.
+fn look(directory: &Path) -> (Vec<i32>, bool) {
+    let mark = format!("{MARKER}={}", directory.display());
+    let own = i32::try_from(std::process::id()).unwrap_or_default();
+    let mut marked = Vec::new();
+    let mut unclear = false;
+    let mut buffer = vec![0; 256 * 1024];
+    for pid in processes().filter(|pid| *pid != own) {
+        match environment(pid, &mut buffer) {
+            Ok(environ) if environ.is_empty() => unclear |= is_program(pid),
+            Ok(environ) => {
+                let mut variables = environ.split(|byte| *byte == 0);
+                if variables.any(|variable| variable == mark.as_bytes()) {
+                    marked.push(pid);
+                }
+            }
+            // Gone meanwhile, or of another user.
+            Err(_) => {}
+        }
+    }
+    (marked, unclear)
+}
+
+/// A process's environment, read at one stroke: between two, the process could go on to another program, and the second
+/// would find nothing.
+fn environment(pid: i32, buffer: &mut [u8]) -> io::Result<Cow<'_, [u8]>> {
+    let path = format!("/proc/{pid}/environ");
+    let length = File::open(&path)?.read(buffer)?;
+    if length == buffer.len() {
+        return fs::read(path).map(Cow::Owned);
+    }
+    Ok(Cow::Borrowed(&buffer[..length]))
+}
+
+/// Whether a process is a living one that has a program: not one of the kernel's own, and not one that has ended.
+fn is_program(pid: i32) -> bool {
+    fs::read_link(format!("/proc/{pid}/exe")).is_ok()
+        && Stat::read(pid).is_some_and(|stat| stat.is_alive())
 }
 
 /// A process, told apart from a later one with the same number.
@@ -84,21 +137,6 @@ impl Process {
     fn is_there(&self) -> bool {
         Process::find(self.pid) == Some(*self)
     }
-}
-
-fn marked(directory: &Path) -> Vec<i32> {
-    let mark = format!("{MARKER}={}", directory.display());
-    let own = i32::try_from(std::process::id()).unwrap_or_default();
-    processes()
-        .filter(|pid| *pid != own)
-        .filter(|pid| {
-            fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| {
-                environ
-                    .split(|byte| *byte == 0)
-                    .any(|variable| variable == mark.as_bytes())
-            })
-        })
-        .collect()
 }
 
 /// Every process on the machine.
@@ -170,6 +208,19 @@ mod tests {
         assert_eq!(own.parent, nix::unistd::getppid().as_raw());
         let init = Stat::read(1).unwrap();
         assert!(init.started < own.started);
+    }
+
+    #[test]
+    fn a_process_without_environment_is_unclear_and_not_waited_for_in_vain() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut child = Command::new("sleep").arg("60").env_clear().spawn().unwrap();
+        assert!(is_program(i32::try_from(child.id()).unwrap()));
+        assert_eq!(look(directory.path()), (Vec::new(), true));
+        let begun = Instant::now();
+        assert_eq!(sweep(directory.path()).unwrap(), Vec::<i32>::new());
+        assert!(begun.elapsed() < PATIENCE);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]

@@ -169,7 +169,8 @@ async fn nothing_of_the_starter_lives_on_in_it() {
     let state = place.state();
     for pid in [state.shim, state.group.unwrap()] {
         for entry in fs::read_dir(format!("/proc/{pid}/fd")).unwrap() {
-            let target = fs::read_link(entry.unwrap().path()).unwrap();
+            // Some are open for a moment only.
+            let target = fs::read_link(entry.unwrap().path()).unwrap_or_default();
             assert!(
                 !target.ends_with(Path::new("forgotten")),
                 "{pid}: {target:?}"
