@@ -310,7 +310,7 @@ impl Refusal {
         match self {
             Refusal::NotAllowed { help, .. } | Refusal::NotNow { help, .. } => help.clone(),
             Refusal::NoSuchRelease(_) | Refusal::NoSuchDeployment(_) => {
-                "`towpath history` lists what there is".into()
+                "`towpath history` lists the deployments, each with its release".into()
             }
             Refusal::Vetoed { .. } => "deploy another release; a veto is for good".into(),
             Refusal::AlreadyThere { environment, .. } => {
@@ -1064,7 +1064,8 @@ fn end_attempt(
         return Err(Refusal::NotAllowed {
             who: actor.to_string(),
             what: format!("end the wait for the signature {:?}", asked.name),
-            help: "a signature is a person's; `towpath sign` and `towpath reject` give it".into(),
+            help: "a signature is a person's; `towpath sign-off` and `towpath reject` give it"
+                .into(),
         });
     }
     let is_removal = deployment.status == Status::Undoing;

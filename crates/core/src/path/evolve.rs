@@ -181,6 +181,7 @@ fn evolve_deployment(
             requested_by: fact.actor.clone(),
             requested_at: fact.at,
             retried_by: None,
+            retried_at: None,
             status: Status::Queued,
             admitted: None,
             asked: None,
@@ -332,6 +333,7 @@ fn apply(state: &mut State, deployment: &mut Deployment, fact: &Fact, touched: &
             }
             deployment.discard_spent = deployment.discard.len();
             deployment.retried_by = Some(fact.actor.clone());
+            deployment.retried_at = Some(fact.at);
             deployment.status = Status::Queued;
             deployment.failure = None;
             deployment.undo = None;

@@ -85,6 +85,8 @@ pub struct Candidate<'a> {
     pub trigger: &'a Trigger,
     /// Who asked for it.
     pub requested_by: &'a str,
+    /// When.
+    pub requested_at: Time,
     /// The rules that it brings.
     pub policy: &'a Policy,
     /// The release.
@@ -104,6 +106,7 @@ impl<'a> Candidate<'a> {
                 _ => &deployment.trigger,
             },
             requested_by: retried_by.unwrap_or(&deployment.requested_by),
+            requested_at: deployment.retried_at.unwrap_or(deployment.requested_at),
             policy: &deployment.plan.policy,
             release,
             launch: &deployment.plan.launch,
@@ -257,11 +260,14 @@ fn freeze(environment: &EnvironmentState, candidate: &Candidate<'_>, now: Time) 
 
 fn hold(environment: &EnvironmentState, candidate: &Candidate<'_>) -> Answer {
     match &environment.hold {
-        Some(hold) if candidate.trigger.is_automatic() => Answer::Wait {
-            reason: format!("held by {}: {}", hold.by, hold.reason),
-            who: candidate.policy.who_may(Right::Lock),
-            until: None,
-        },
+        // Who asked before it was held has not looked at what it is held for.
+        Some(hold) if candidate.trigger.is_automatic() || candidate.requested_at < hold.at => {
+            Answer::Wait {
+                reason: format!("held by {}: {}", hold.by, hold.reason),
+                who: candidate.policy.who_may(Right::Lock),
+                until: None,
+            }
+        }
         Some(_) => pass("held, but a person asks"),
         None => pass("not held"),
     }

@@ -25,7 +25,7 @@ impl Obstacle {
     /// What to do instead.
     pub fn way_out(&self) -> String {
         format!(
-            "go forward with a fix; a migration that older releases can live with says so in its first lines: `-- towpath: expand because …` ({})",
+            "go forward with a fix. A migration that older releases can live with says so before it is applied, in its first lines: `-- towpath: expand because …`; {} did not",
             self.name
         )
     }

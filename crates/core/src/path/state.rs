@@ -126,6 +126,8 @@ pub struct Deployment {
     pub requested_at: Time,
     /// Who asked for it to go on after it had ended, last.
     pub retried_by: Option<String>,
+    /// When.
+    pub retried_at: Option<Time>,
     /// Where it is.
     pub status: Status,
     /// When the gates let it in, and what they said.

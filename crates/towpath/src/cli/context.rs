@@ -33,7 +33,17 @@ impl Context {
     /// Finds all of it.
     pub async fn open(global: &Global) -> Result<Context, CliError> {
         let root = find_root(global)?;
-        let manifest = read_manifest(&root.join(MANIFEST), global.json)?;
+        let manifest = match read_manifest(&root.join(MANIFEST), global.json) {
+            Ok(manifest) => manifest,
+            // Somebody is in the middle of editing it; that must not stand in the way of a rollback.
+            Err(error) => match committed_manifest(&root).await {
+                Some(manifest) => {
+                    eprintln!("going on with the {MANIFEST} of the last commit");
+                    manifest
+                }
+                None => return Err(error),
+            },
+        };
         let upstream = match &global.repository {
             Some(repository) => repository.clone(),
             None => git::upstream_of(&root).await,
@@ -127,6 +137,12 @@ pub fn read_manifest(path: &Path, json: bool) -> Result<manifest::Manifest, CliE
                 },
             )
         })
+}
+
+/// The manifest of the work tree's last commit, when it is valid.
+async fn committed_manifest(root: &Path) -> Option<manifest::Manifest> {
+    let text = git::committed_file(root, MANIFEST).await?;
+    manifest::parse(&text, MANIFEST).ok().map(|parsed| parsed.manifest)
 }
 
 fn default_data(project: &str, root: &Path, upstream: &str) -> Result<PathBuf, CliError> {

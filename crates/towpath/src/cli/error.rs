@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{exit::Exit, style};
 use crate::{
     engine::{EngineError, RequestError},
+    git::GitError,
     server::client::ClientError,
 };
 
@@ -62,6 +63,7 @@ impl From<RequestError> for CliError {
             RequestError::Build { verdict, .. } if verdict == "failed" => Exit::Failed,
             RequestError::Build { .. } => Exit::Errored,
             RequestError::Engine(EngineError::Manifest(_)) => Exit::Manifest,
+            RequestError::Engine(EngineError::Git(GitError::NoSuchRevision { .. })) => Exit::Refused,
             RequestError::Engine(_) => Exit::Disorder,
         };
         CliError::new(exit, error.code(), error.to_string(), error.help())

@@ -1,7 +1,7 @@
 //! Following a deployment to its end on the terminal, and what is said of it then.
 
 use serde_json::json;
-use towpath_core::names::DeploymentNumber;
+use towpath_core::{names::DeploymentNumber, path::Kind};
 
 use crate::engine::{Ask, Reply};
 
@@ -53,8 +53,8 @@ pub async fn follow(
         _ = tokio::signal::ctrl_c() => {
             progress.close();
             let goes_on = match way {
-                Way::Own(_) => "what runs goes on; the next `towpath` command picks it up",
-                Way::Server(_) => "the server goes on with it",
+                Way::Own(_) => format!("what runs goes on; `towpath retry {number}` picks it up"),
+                Way::Server(_) => "the server goes on with it".to_owned(),
             };
             eprintln!("\ndetached from {number}: {goes_on} (`towpath cancel {number}` stops it)");
             return Ok(Exit::Detached);
@@ -114,6 +114,9 @@ fn hint(view: &crate::engine::DeploymentView, waits: bool) -> Option<String> {
         "failed" | "errored" => Some(format!(
             "`towpath logs {}` shows the output; `towpath retry {environment}` goes on from the step that did not pass",
             view.deployment
+        )),
+        "settled" if view.kind == Kind::Rollback => Some(format!(
+            "{environment} is held: nothing is deployed to it automatically until `towpath hold {environment} --release`"
         )),
         "rolled-back" => Some(format!(
             "{environment} is held: nothing is deployed to it automatically until `towpath hold {environment} --release`"

@@ -143,6 +143,7 @@ struct Shim {
 
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
+    end_quietly_when_nobody_reads();
     let cli = Cli::parse();
     let json = cli.global.json;
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -198,4 +199,16 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Verb::Veto(verb) => verb.run(Context::open(global).await?).await,
         Verb::Journal(verb) => verb.run(Context::open(global).await?).await,
     }
+}
+
+/// `towpath … | head` is no mistake: when the reader of our output has gone, there is nothing left to do.
+fn end_quietly_when_nobody_reads() {
+    let otherwise = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+            std::process::exit(0);
+        }
+        otherwise(panic);
+    }));
 }

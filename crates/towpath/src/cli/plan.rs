@@ -67,10 +67,10 @@ fn print(preview: &Preview) {
     println!("\n{}", paint.dim("steps"));
     for phase in Phase::ALL {
         for step in plan.steps.iter().filter(|step| step.phase == phase) {
-            println!("  {:<9}  {:<14}  {step}{}", phase, step.id, limit(step));
+            println!("  {:<9}  {:<16}  {step}{}", phase, step.id, limit(step));
             if let Action::SignOff(rule) = &step.action {
                 println!(
-                    "  {:<9}  {:<14}  {}",
+                    "  {:<9}  {:<16}  {}",
                     "",
                     "",
                     paint.dim(&plan.policy.who_is(&rule.role))
@@ -79,7 +79,7 @@ fn print(preview: &Preview) {
             if let Action::Migrate { database, .. } = &step.action {
                 let prefix = format!("{database}: ");
                 for migration in pending.iter().filter_map(|line| line.strip_prefix(&prefix)) {
-                    println!("  {:<9}  {:<14}  {} {migration}", "", "", paint.good("+"));
+                    println!("  {:<9}  {:<16}  {} {migration}", "", "", paint.good("+"));
                 }
             }
         }

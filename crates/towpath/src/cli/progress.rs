@@ -88,7 +88,7 @@ impl Progress {
             .map_or(String::new(), |ms| human(Duration::from_millis(ms)));
         let said = style::plain(step.said.as_deref().unwrap_or_default());
         let took = self.paint.dim(&format!("{took:>7}"));
-        format!("  {mark} {:<9} {:<14} {took}  {said}", step.phase, step.id)
+        format!("  {mark} {:<9} {:<16} {took}  {said}", step.phase, step.id)
     }
 
     /// Takes the moving line away.

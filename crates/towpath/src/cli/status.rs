@@ -42,7 +42,7 @@ impl Status {
             table::print(&["ENVIRONMENT", "LIVE", "SINCE", "NOW", "ADDRESS"], &rows);
             let server = match way {
                 Way::Server(_) => "a server works on it",
-                Way::Own(_) => "no server: what is due is done by each command",
+                Way::Own(_) => "no server: `towpath retry ENV` goes on with what is under way",
             };
             eprintln!(
                 "{}",
@@ -91,6 +91,9 @@ fn notes(environment: &EnvironmentView) -> String {
     }
     if !environment.queue.is_empty() {
         notes.push(format!("{} waiting", environment.queue.len()));
+    }
+    if environment.live.as_ref().is_some_and(|live| live.vetoed.is_some()) {
+        notes.push(paint.bad("live release is vetoed"));
     }
     if let Some(lock) = &environment.lock {
         notes.push(paint.waits(&format!("locked by {}", lock.owner)));
@@ -236,7 +239,7 @@ pub fn deployment(view: &DeploymentView) {
         };
         let said = step.said.as_deref().unwrap_or(&step.what);
         println!(
-            "    {mark} {:<9} {:<14} {}",
+            "    {mark} {:<9} {:<16} {}",
             step.phase,
             step.id,
             style::plain(said)

@@ -12,7 +12,7 @@ use towpath_core::{
     target::{InstanceKey, TargetError},
 };
 
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, supervise::supervise};
 use crate::clock::now;
 
 /// How long requests may take to drain before an instance is asked to stop all the same.
@@ -44,6 +44,9 @@ impl Housekeeper {
             tracing::warn!(%error, "could not remove a work tree");
         }
         for name in &names {
+            if let Err(error) = supervise(engine, name).await {
+                tracing::warn!(environment = %name, %error, "what is live does not run");
+            }
             match self.tidy_environment(engine, name).await {
                 Ok(still) => draining |= still,
                 Err(error) => tracing::warn!(environment = %name, %error, "could not tidy up"),

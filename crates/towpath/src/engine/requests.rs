@@ -9,8 +9,8 @@ use towpath_core::{
     manifest::{Environment, Manifest},
     names::{DeploymentNumber, EnvironmentName, ReleaseNumber},
     path::{
-        Actor, Candidate, Command, Commit, GateReport, Outcome, Plan, Policy, Receipt, Refusal,
-        Release, State, Trigger, ask_gates, plan_deploy, plan_return, rollback_standing,
+        Actor, Answer, Candidate, Command, Commit, GateReport, Outcome, Plan, Policy, Receipt, Refusal,
+        Release, State, Trigger, ask_gates, plan_deploy, plan_return, rollback_standing, verdict_of_gates,
     },
 };
 
@@ -233,6 +233,9 @@ impl RequestError {
             RequestError::Refused(refusal) => refusal.code(),
             RequestError::Engine(EngineError::Store(error)) => error.code(),
             RequestError::Engine(EngineError::Home(_)) => "home::unusable",
+            RequestError::Engine(EngineError::Git(GitError::NoSuchRevision { .. })) => {
+                "git::no-such-revision"
+            }
             RequestError::Engine(EngineError::Git(_)) => "git::failed",
             RequestError::Engine(EngineError::Manifest(_)) => "manifest::invalid",
             RequestError::NoSuchEnvironment { .. } => "ask::no-such-environment",
@@ -480,6 +483,7 @@ impl Engine {
             kind: plan.kind,
             trigger: &Trigger::Person,
             requested_by: &actor.to_string(),
+            requested_at: now(),
             policy: &plan.policy,
             release: &release,
             launch: &plan.launch,
@@ -742,6 +746,7 @@ impl Engine {
             in_force.check(actor, towpath_core::path::Right::Deploy)?;
         }
         policy.check(actor, towpath_core::path::Right::Deploy)?;
+        self.open_for(actor, &to.name, &release, &from.name).await?;
         let branch = match to.branch.as_ref().and_then(|pattern| pattern.exact()) {
             None => None,
             Some(branch) => {
@@ -762,6 +767,34 @@ impl Engine {
         match self.request(actor, &to.name, &release, trigger).await? {
             Reply::Deployment { deployment, .. } => Ok(Reply::Deployment { deployment, branch }),
             other => Ok(other),
+        }
+    }
+
+    /// Checks that no gate refuses a promotion, before its branch is moved.
+    async fn open_for(
+        &self,
+        actor: &Actor,
+        to: &EnvironmentName,
+        release: &Release,
+        from: &EnvironmentName,
+    ) -> Result<(), RequestError> {
+        let (manifest, environment) = self.own_manifest(release, to)?;
+        let state = self.store.state_with(&[release.number]).await?;
+        let plan = plan_deploy(&state, &manifest, &environment, release);
+        let candidate = Candidate {
+            kind: plan.kind,
+            trigger: &Trigger::Promotion { from: from.clone() },
+            requested_by: &actor.to_string(),
+            requested_at: now(),
+            policy: &plan.policy,
+            release,
+            launch: &plan.launch,
+        };
+        match verdict_of_gates(&ask_gates(&state, &candidate, now())) {
+            Answer::Refuse { reason, way_out } => {
+                Err(RequestError::Unclear { what: reason, help: way_out })
+            }
+            Answer::Pass { .. } | Answer::Wait { .. } => Ok(()),
         }
     }
 

@@ -76,6 +76,8 @@ pub struct LiveView {
     pub since: Time,
     /// Whether its latest deployment here passed every phase.
     pub verified: bool,
+    /// Why it must never be deployed again, if somebody said so.
+    pub vetoed: Option<String>,
     /// Where users reach each service, as the target says.
     pub addresses: BTreeMap<ServiceName, String>,
 }
@@ -416,6 +418,7 @@ impl Engine {
                 .map_or_else(String::new, |r| r.source.subject.clone()),
             deployment: live.deployment,
             since: live.since,
+            vetoed: release.as_ref().and_then(|release| release.vetoed.as_ref()).map(|veto| veto.reason.clone()),
             verified: release.is_some_and(|release| release.verified.contains_key(name)),
             addresses: traffic
                 .into_iter()

@@ -245,13 +245,15 @@ impl Mirror {
     /// Removes a work tree.
     pub async fn remove_tree(&self, path: &Path) -> Result<(), GitError> {
         match tokio::fs::remove_dir_all(path).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            // `worktree add --force` takes the place of one that is registered and gone.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
                 return Err(GitError::Failed {
                     what: "worktree".into(),
                     said: error.to_string(),
                 });
             }
-            _ => {}
+            Ok(()) => {}
         }
         git(&self.path, ["worktree", "prune"]).await?;
         Ok(())

@@ -7,7 +7,10 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::engine::{EngineError, RequestError};
+use crate::{
+    engine::{EngineError, RequestError},
+    git::GitError,
+};
 
 /// An error on its way to a client.
 pub(super) struct ApiError {
@@ -63,6 +66,9 @@ impl From<RequestError> for ApiError {
             RequestError::Refused(_)
             | RequestError::Unclear { .. }
             | RequestError::Build { .. } => StatusCode::CONFLICT,
+            RequestError::Engine(EngineError::Git(GitError::NoSuchRevision { .. })) => {
+                StatusCode::NOT_FOUND
+            }
             RequestError::Engine(EngineError::Manifest(_)) => StatusCode::UNPROCESSABLE_ENTITY,
             RequestError::Engine(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };

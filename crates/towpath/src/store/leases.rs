@@ -43,10 +43,7 @@ impl Store {
         {
             return Ok(None);
         }
-        let token: i64 =
-            sqlx::query_scalar("UPDATE fencing SET last = last + 1 WHERE id = 1 RETURNING last")
-                .fetch_one(&mut *tx)
-                .await?;
+        let token = draw_token(&mut tx).await?;
         sqlx::query(
             "INSERT INTO leases (deployment, holder, token, expires_at) VALUES ($1, $2, $3, $4)
              ON CONFLICT (deployment) DO UPDATE
@@ -65,6 +62,13 @@ impl Store {
             holder: holder.to_owned(),
             token,
         }))
+    }
+
+    /// A token higher than that of every lease so far, for an act that needs no lease.
+    pub async fn next_token(&self) -> Result<u64, StoreError> {
+        let mut writer = self.writer.lock().await;
+        let token = draw_token(&mut writer.connection).await?;
+        Ok(u64::try_from(token).unwrap_or(0))
     }
 
     /// Keeps a lease for longer; `false` when it is somebody else's now.
@@ -110,4 +114,9 @@ pub(super) async fn check(
         Some(token) if token == lease.token => Ok(()),
         _ => Err(StoreError::Fenced(lease.deployment)),
     }
+}
+
+async fn draw_token(connection: &mut SqliteConnection) -> Result<i64, StoreError> {
+    let drawn = sqlx::query_scalar("UPDATE fencing SET last = last + 1 WHERE id = 1 RETURNING last");
+    Ok(drawn.fetch_one(connection).await?)
 }

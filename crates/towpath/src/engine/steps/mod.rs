@@ -16,7 +16,7 @@ use std::{
 };
 
 use towpath_core::{
-    Time,
+    Digest, Time,
     names::ServiceName,
     path::{Action, Deployment, Outcome, Receipt, Release, Step},
     target::TargetError,
@@ -105,16 +105,14 @@ pub async fn abort(
 }
 
 impl Attempt<'_> {
+    /// The configuration that is pinned with the deployment.
+    fn config(&self) -> Result<Digest, Outcome> {
+        self.deployment.config().ok_or_else(|| errored("it has no configuration yet"))
+    }
+
     /// The environment's variables, as pinned with the deployment.
     fn variables(&self) -> Result<Variables, Outcome> {
-        let config = self
-            .deployment
-            .config()
-            .ok_or_else(|| errored("it has no configuration yet"))?;
-        super::variables::read(&self.engine.home, &config).map_err(|cause| Outcome::Errored {
-            cause,
-            transient: false,
-        })
+        super::variables::read(&self.engine.home, &self.config()?).map_err(hopeless)
     }
 
     /// Where users reach a service.

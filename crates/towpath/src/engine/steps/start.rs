@@ -5,15 +5,12 @@ use std::time::Duration;
 use towpath_core::{
     names::ServiceName,
     path::{Outcome, Receipt, ServiceLaunch},
-    target::{Artifact, Health, InstanceKey, InstanceSpec, Observed},
+    target::{Health, InstanceKey, Observed},
     time::human,
 };
 
 use super::{Attempt, failed, from_target, hopeless};
-use crate::{
-    clock::now,
-    engine::{builder::indented, variables::with_place},
-};
+use crate::{clock::now, engine::builder::indented};
 
 /// Between looks at an instance that is not healthy yet, at first and at most.
 const FIRST_LOOK: Duration = Duration::from_millis(5);
@@ -50,23 +47,13 @@ async fn start(
     let keys: Vec<InstanceKey> = (0..launch.instances)
         .map(|i| InstanceKey::new(&plan.environment, service, plan.release, &origin, i))
         .collect();
-    let variables = with_place(attempt.variables()?, &plan.environment, attempt.release);
+    let config = attempt.config()?;
     for key in &keys {
-        let spec = InstanceSpec {
-            key: key.clone(),
-            service: service.clone(),
-            environment: plan.environment.clone(),
-            artifact: artifact(attempt, service, launch)?,
-            command: launch.start.clone(),
-            variables: variables.clone(),
-            stop_within: launch.stop_within,
-        };
-        attempt
+        let spec = attempt
             .engine
-            .target
-            .start(&spec)
-            .await
-            .map_err(from_target)?;
+            .instance_spec(key, &plan.environment, service, launch, attempt.release, &config)
+            .map_err(hopeless)?;
+        attempt.engine.target.start(&spec).await.map_err(from_target)?;
     }
     let until = attempt.started_at + launch.health.within;
     for key in &keys {
@@ -91,33 +78,6 @@ fn started(service: &ServiceName, instances: Vec<InstanceKey>, detail: String) -
         instances,
     };
     Outcome::Passed { detail, receipt }
-}
-
-fn artifact(
-    attempt: &Attempt<'_>,
-    service: &ServiceName,
-    launch: &ServiceLaunch,
-) -> Result<Option<Artifact>, Outcome> {
-    if !launch.artifact {
-        return Ok(None);
-    }
-    let built = attempt
-        .release
-        .artifacts
-        .as_ref()
-        .and_then(|all| all.get(service));
-    let built = built.ok_or_else(|| {
-        hopeless(format!(
-            "{} has no artifact for {service}",
-            attempt.release.number
-        ))
-    })?;
-    Ok(Some(Artifact {
-        digest: built.digest,
-        stored_at: attempt.engine.artifact_path(&built.digest),
-        file_name: built.file_name.clone(),
-        is_directory: built.directory,
-    }))
 }
 
 async fn all_healthy(

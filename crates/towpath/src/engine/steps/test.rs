@@ -72,7 +72,7 @@ pub(super) fn verdict(
 }
 
 /// The clean work tree of the release's commit that the deployment's commands share.
-async fn tree(attempt: &Attempt<'_>) -> Result<PathBuf, Outcome> {
+pub(super) async fn tree(attempt: &Attempt<'_>) -> Result<PathBuf, Outcome> {
     let engine = attempt.engine;
     let tree = engine
         .home

@@ -148,7 +148,7 @@ impl<'a> Observer<'a> {
                 let spec = JobSpec {
                     key: format!("{}.probe-{}.{}", self.attempt.key, self.index + 1, now().0),
                     command: check.run.clone(),
-                    directory: self.attempt.engine.home.root().to_owned(),
+                    directory: test::tree(self.attempt).await?,
                     variables: test::command_variables(self.attempt).await?,
                 };
                 runner.start(&spec).await.map_err(from_target)?;
