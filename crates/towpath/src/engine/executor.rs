@@ -42,9 +42,9 @@ impl Engine {
         commands: &[Command],
         lease: Option<&Lease>,
     ) -> Result<Written, StoreError> {
-        failpoint::pass();
+        failpoint::pass(format_args!("before {}", Names(commands)));
         let written = self.store.transact(actor, commands, lease, now()).await;
-        failpoint::pass();
+        failpoint::pass(format_args!("after {}", Names(commands)));
         written
     }
 
@@ -61,6 +61,7 @@ impl Engine {
         let Some(lease) = lease else {
             return Ok(Rest::Elsewhere);
         };
+        failpoint::pass(format_args!("with the lease of {number}"));
         let rest = self.drive_leased(&lease).await;
         self.store.release_lease(&lease).await?;
         match rest {
@@ -221,6 +222,20 @@ fn end(deployment: DeploymentNumber, key: String, outcome: Outcome) -> Vec<Comma
         },
         Command::Advance { deployment },
     ]
+}
+
+/// What is written, for the list of points.
+struct Names<'a>(&'a [Command]);
+
+impl std::fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for command in self.0 {
+            let shown = format!("{command:?}");
+            let name = shown.split(' ').next().unwrap_or_default();
+            write!(f, "{name} ")?;
+        }
+        Ok(())
+    }
 }
 
 fn with_release(state: &State, number: DeploymentNumber) -> Option<(&Deployment, &Release)> {

@@ -1,21 +1,63 @@
-//! Places where a test ends the process, to see that another one goes on. Costs one look at a variable, once.
+//! Points at which a test ends the process, to see that another one goes on. Only debug builds have them.
 
-use std::sync::{
-    OnceLock,
-    atomic::{AtomicU64, Ordering},
-};
+/// Passes one point; at the chosen one the process ends as by `kill -9`. The name is for people who read the list.
+#[cfg(not(debug_assertions))]
+pub fn pass(_name: impl std::fmt::Display) {}
 
-/// The variable that says after how many points the process kills itself.
-const VARIABLE: &str = "TOWPATH_TEST_DIE_AT";
+#[cfg(debug_assertions)]
+pub use debug::pass;
 
-/// Passes one point; at the chosen one the process ends as by `kill -9`.
-pub fn pass() {
-    static CHOSEN: OnceLock<Option<u64>> = OnceLock::new();
-    static PASSED: AtomicU64 = AtomicU64::new(0);
-    let chosen = CHOSEN.get_or_init(|| std::env::var(VARIABLE).ok()?.parse().ok());
-    if let Some(chosen) = chosen
-        && PASSED.fetch_add(1, Ordering::Relaxed) + 1 == *chosen
-    {
-        let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::Signal::SIGKILL);
+#[cfg(debug_assertions)]
+mod debug {
+    use std::{
+        fmt::Display,
+        fs::OpenOptions,
+        io::Write,
+        path::PathBuf,
+        sync::{
+            LazyLock,
+            atomic::{AtomicU64, Ordering},
+        },
+    };
+
+    use nix::{
+        sys::signal::{Signal, kill},
+        unistd::Pid,
+    };
+
+    /// Says at which point, counted from 1, the process kills itself.
+    const DIE_AT: &str = "TOWPATH_TEST_DIE_AT";
+
+    /// Names a file that gets a line for every point that is passed.
+    const POINTS: &str = "TOWPATH_TEST_POINTS";
+
+    struct Chosen {
+        point: Option<u64>,
+        list: Option<PathBuf>,
+        passed: AtomicU64,
+    }
+
+    static CHOSEN: LazyLock<Chosen> = LazyLock::new(|| Chosen {
+        point: std::env::var(DIE_AT)
+            .ok()
+            .and_then(|text| text.parse().ok()),
+        list: std::env::var_os(POINTS).map(PathBuf::from),
+        passed: AtomicU64::new(0),
+    });
+
+    /// Passes one point; at the chosen one the process ends as by `kill -9`. The name is for people who read the list.
+    pub fn pass(name: impl Display) {
+        if CHOSEN.point.is_none() && CHOSEN.list.is_none() {
+            return;
+        }
+        let number = CHOSEN.passed.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(list) = &CHOSEN.list
+            && let Ok(mut list) = OpenOptions::new().create(true).append(true).open(list)
+        {
+            let _ = list.write_all(format!("{number} {name}\n").as_bytes());
+        }
+        if CHOSEN.point == Some(number) {
+            let _ = kill(Pid::this(), Signal::SIGKILL);
+        }
     }
 }

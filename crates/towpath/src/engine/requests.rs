@@ -14,7 +14,7 @@ use towpath_core::{
     },
 };
 
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, failpoint};
 use crate::{
     clock::now,
     git::{GitError, Promoted},
@@ -761,6 +761,7 @@ impl Engine {
                 })
             }
         };
+        failpoint::pass("the branch has moved");
         let trigger = Trigger::Promotion {
             from: from.name.clone(),
         };

@@ -3,7 +3,7 @@
 use towpath_core::path::Outcome;
 
 use super::{Attempt, from_target, passed};
-use crate::engine::housekeeping::origin;
+use crate::engine::{failpoint, housekeeping::origin};
 
 pub(super) async fn perform(attempt: &Attempt<'_>) -> Outcome {
     let target = &attempt.engine.target;
@@ -19,6 +19,7 @@ pub(super) async fn perform(attempt: &Attempt<'_>) -> Outcome {
         if let Err(error) = target.stop(key).await {
             return from_target(error);
         }
+        failpoint::pass(format_args!("{key} is gone"));
         gone += 1;
     }
     passed(format!("{gone} of its instances removed"))

@@ -9,7 +9,7 @@ use towpath_migrate::{Database, PlanError};
 use super::{Attempt, errored, failed, hopeless};
 use crate::{
     clock::now,
-    engine::{releases, variables},
+    engine::{failpoint, releases, variables},
 };
 
 pub(super) async fn perform(
@@ -71,6 +71,7 @@ async fn migrate(
                 .await
                 .map_err(|e| with_help(&e, e.remedy()))?;
         }
+        failpoint::pass("the snapshot is taken");
         ", after a snapshot"
     } else {
         ""

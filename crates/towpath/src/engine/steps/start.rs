@@ -10,7 +10,10 @@ use towpath_core::{
 };
 
 use super::{Attempt, failed, from_target, hopeless};
-use crate::{clock::now, engine::builder::indented};
+use crate::{
+    clock::now,
+    engine::{builder::indented, failpoint},
+};
 
 /// Between looks at an instance that is not healthy yet, at first and at most.
 const FIRST_LOOK: Duration = Duration::from_millis(5);
@@ -54,6 +57,7 @@ async fn start(
             .instance_spec(key, &plan.environment, service, launch, attempt.release, &config)
             .map_err(hopeless)?;
         attempt.engine.target.start(&spec).await.map_err(from_target)?;
+        failpoint::pass(format_args!("{key} is started"));
     }
     let until = attempt.started_at + launch.health.within;
     for key in &keys {

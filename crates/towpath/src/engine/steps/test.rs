@@ -12,6 +12,7 @@ use towpath_core::{
 use super::{Attempt, errored, failed, from_target, hopeless};
 use crate::engine::{
     builder::{indented, lost},
+    failpoint,
     variables::{Variables, with_place},
 };
 
@@ -30,7 +31,9 @@ async fn test(attempt: &Attempt<'_>, check: &CommandCheck) -> Result<Outcome, Ou
             directory: tree(attempt).await?,
             variables: command_variables(attempt).await?,
         };
+        failpoint::pass("the test's tree is there");
         runner.start(&spec).await.map_err(from_target)?;
+        failpoint::pass("the test runs");
     }
     let ended = runner.ended(attempt.key).await.map_err(from_target)?;
     Ok(verdict(&check.run, ended, || {
