@@ -18,78 +18,122 @@ use towpath_core::{
     runner::{JobSpec, JobState},
 };
 
-use super::Engine;
+use super::{Engine, begun::Begun, failpoint};
 use crate::home::lock_file;
 
 /// The cache that builds share. No environment is named so.
 const BUILDS: &str = ".builds";
 
-/// How a build went, for steps and for `towpath release`.
-type Built = Result<BTreeMap<ServiceName, BuiltArtifact>, Outcome>;
-
 impl Engine {
     /// Makes a release's artifacts, or checks those that were made before. `key` names the try.
     pub async fn build(&self, release: &Release, manifest: &Manifest, key: &str) -> Outcome {
-        if let Some(artifacts) = &release.artifacts {
-            return match self.check_artifacts(artifacts).await {
-                Ok(()) => Outcome::Passed {
-                    detail: "built before; the same bytes".into(),
-                    receipt: Receipt::Built {
-                        artifacts: artifacts.clone(),
-                    },
-                },
-                Err(outcome) => outcome,
-            };
-        }
-        match self.build_all(release, manifest, key).await {
-            Ok(artifacts) => {
-                let bytes: u64 = artifacts.values().map(|artifact| artifact.bytes).sum();
-                Outcome::Passed {
-                    detail: format!("built {} ({})", plural(artifacts.len()), human_bytes(bytes)),
-                    receipt: Receipt::Built { artifacts },
-                }
-            }
-            Err(outcome) => outcome,
-        }
+        let built = match &release.artifacts {
+            Some(artifacts) => self.built_before(artifacts).await,
+            None => self.build_all(release, manifest, key).await,
+        };
+        built.unwrap_or_else(|outcome| outcome)
     }
 
-    async fn build_all(&self, release: &Release, manifest: &Manifest, key: &str) -> Built {
-        // One build at a time in a data directory: they share the cache. A build whose engine was killed still runs under
-        // its shim; the key in the lock's file says which, and it is waited for.
+    async fn built_before(
+        &self,
+        artifacts: &BTreeMap<ServiceName, BuiltArtifact>,
+    ) -> Result<Outcome, Outcome> {
+        self.check_artifacts(artifacts).await?;
+        Ok(Outcome::Passed {
+            detail: "built before; the same bytes".into(),
+            receipt: Receipt::Built {
+                artifacts: artifacts.clone(),
+            },
+        })
+    }
+
+    async fn build_all(
+        &self,
+        release: &Release,
+        manifest: &Manifest,
+        key: &str,
+    ) -> Result<Outcome, Outcome> {
+        // One build at a time in a data directory: they share the cache.
         let mut lock = self.lock_builds().await?;
-        let mut earlier = String::new();
-        lock.read_to_string(&mut earlier).map_err(errored)?;
-        if !earlier.is_empty() && !earlier.starts_with(key) {
-            self.runner.ended(&earlier).await.map_err(errored)?;
+        let since = self.store.release(release.number).await.map_err(errored)?;
+        if let Some(artifacts) = since.and_then(|release| release.artifacts) {
+            return self.built_before(&artifacts).await;
         }
+        self.await_earlier(&mut lock).await?;
         let tree = self.home.trees().join(release.number.to_string());
+        let mut begun = Begun::read(&tree).map_err(errored)?;
+        let is_of_use = self.is_of_use(&begun, key).await?;
+        let mut is_in_use = false;
         let mut artifacts = BTreeMap::new();
         for name in &release.source.built_services {
             let Some(service) = manifest.services.get(name) else {
                 continue;
             };
-            let job = format!("{key}.{name}");
-            if self.runner.observe(&job).await.map_err(errored)? == JobState::Absent {
-                if artifacts.is_empty() {
-                    self.mirror
-                        .check_out(&release.source.commit, &tree)
-                        .await
-                        .map_err(errored)?;
-                    self.link_cache(manifest, BUILDS, &tree)?;
+            let job = match begun.job(name).filter(|_| is_of_use) {
+                Some(job) => job.to_owned(),
+                None => {
+                    if !is_in_use {
+                        begun.forget().map_err(errored)?;
+                        self.mirror
+                            .check_out(&release.source.commit, &tree)
+                            .await
+                            .map_err(errored)?;
+                        self.link_cache(manifest, BUILDS, &tree)?;
+                        failpoint::pass("the build's tree is there");
+                    }
+                    format!("{key}.{name}")
                 }
+            };
+            is_in_use = true;
+            if self.runner.observe(&job).await.map_err(errored)? == JobState::Absent {
+                begun.note(name, &job).map_err(errored)?;
                 lock.set_len(0).map_err(errored)?;
                 io::Seek::rewind(&mut *lock).map_err(errored)?;
                 lock.write_all(job.as_bytes()).map_err(errored)?;
                 self.run_build(service, &job, &tree).await?;
+                failpoint::pass("the build runs");
             }
             self.await_build(&job).await?;
+            failpoint::pass("the build has ended");
             if let Some(artifact) = self.keep_artifact(name, service, &tree).await? {
                 artifacts.insert(name.clone(), artifact);
             }
         }
-        lock.set_len(0).map_err(errored)?;
         // The tree stays until the journal says that the release is built: a process that ends before that finds it again.
-        Ok(artifacts)
+        let bytes: u64 = artifacts.values().map(|artifact| artifact.bytes).sum();
+        Ok(Outcome::Passed {
+            detail: format!("built {} ({})", plural(artifacts.len()), human_bytes(bytes)),
+            receipt: Receipt::Built { artifacts },
+        })
+    }
+
+    /// A build whose engine was killed still runs under its shim. The lock's file names the last job that was started.
+    async fn await_earlier(&self, lock: &mut Flock<File>) -> Result<(), Outcome> {
+        let mut earlier = String::new();
+        lock.read_to_string(&mut earlier).map_err(errored)?;
+        if !earlier.is_empty() {
+            self.runner.ended(&earlier).await.map_err(errored)?;
+        }
+        Ok(())
+    }
+
+    /// Whether what was begun in a release's tree is gone on with: always by the same try, and by another one unless some of
+    /// it did not pass.
+    async fn is_of_use(&self, begun: &Begun, key: &str) -> Result<bool, Outcome> {
+        for job in begun.jobs() {
+            let is_own = job
+                .strip_prefix(key)
+                .is_some_and(|rest| rest.starts_with('.'));
+            let state = self.runner.observe(job).await.map_err(errored)?;
+            let is_good = matches!(
+                state,
+                JobState::Absent | JobState::Running | JobState::Exited { code: Some(0), .. }
+            );
+            if !is_own && !is_good {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     async fn lock_builds(&self) -> Result<Flock<File>, Outcome> {
