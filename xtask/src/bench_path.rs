@@ -195,7 +195,7 @@ impl Bench {
     fn overhead(&self) -> Result<(), String> {
         let work = self.root.join("overhead");
         fs::create_dir_all(&work).map_err(text)?;
-        let steps = vec!["\"true\""; 8].join(", ");
+        let steps = ["\"true\""; 8].join(", ");
         let manifest = format!(
             "[project]\nname = \"overhead\"\n\n[environments.staging]\nbranch = \"main\"\ntest = [{steps}]\n"
         );

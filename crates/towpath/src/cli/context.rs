@@ -142,7 +142,9 @@ pub fn read_manifest(path: &Path, json: bool) -> Result<manifest::Manifest, CliE
 /// The manifest of the work tree's last commit, when it is valid.
 async fn committed_manifest(root: &Path) -> Option<manifest::Manifest> {
     let text = git::committed_file(root, MANIFEST).await?;
-    manifest::parse(&text, MANIFEST).ok().map(|parsed| parsed.manifest)
+    manifest::parse(&text, MANIFEST)
+        .ok()
+        .map(|parsed| parsed.manifest)
 }
 
 fn default_data(project: &str, root: &Path, upstream: &str) -> Result<PathBuf, CliError> {

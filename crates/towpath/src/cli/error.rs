@@ -63,7 +63,9 @@ impl From<RequestError> for CliError {
             RequestError::Build { verdict, .. } if verdict == "failed" => Exit::Failed,
             RequestError::Build { .. } => Exit::Errored,
             RequestError::Engine(EngineError::Manifest(_)) => Exit::Manifest,
-            RequestError::Engine(EngineError::Git(GitError::NoSuchRevision { .. })) => Exit::Refused,
+            RequestError::Engine(EngineError::Git(GitError::NoSuchRevision { .. })) => {
+                Exit::Refused
+            }
             RequestError::Engine(_) => Exit::Disorder,
         };
         CliError::new(exit, error.code(), error.to_string(), error.help())

@@ -92,7 +92,11 @@ fn notes(environment: &EnvironmentView) -> String {
     if !environment.queue.is_empty() {
         notes.push(format!("{} waiting", environment.queue.len()));
     }
-    if environment.live.as_ref().is_some_and(|live| live.vetoed.is_some()) {
+    if environment
+        .live
+        .as_ref()
+        .is_some_and(|live| live.vetoed.is_some())
+    {
         notes.push(paint.bad("live release is vetoed"));
     }
     if let Some(lock) = &environment.lock {

@@ -68,7 +68,7 @@ impl<'a> Story<'a> {
         told.chapter("v1: a guestbook");
         self.push_feature("feature/guestbook", "Keep a guestbook")
             .await?;
-        self.to_staging().await?;
+        self.merge_and_test().await?;
         self.sign("quinn", "Signed it, read it back").await?;
         self.sign("lee", "Good enough for the lock house").await?;
         let first = self.promote().await?;
@@ -77,7 +77,7 @@ impl<'a> Story<'a> {
 
         told.chapter("v2: with a mood, and a migration for it");
         self.change("feature/mood", "v2-mood").await?;
-        self.to_staging().await?;
+        self.merge_and_test().await?;
         self.refused_signature().await?;
         self.sign("quinn", "Old entries have no mood, new ones do")
             .await?;
@@ -87,7 +87,7 @@ impl<'a> Story<'a> {
 
         told.chapter("v3: a mistake that shows only under production's configuration");
         self.change("feature/feed-cache", "v3-bad").await?;
-        self.to_staging().await?;
+        self.merge_and_test().await?;
         self.sign("quinn", "The feed looks the same").await?;
         self.sign("lee", "Faster feeds, fine").await?;
         let third = self.promote().await?;
@@ -136,7 +136,7 @@ impl<'a> Story<'a> {
     }
 
     /// Merges the branch that is checked out into develop, and waits until a person is needed.
-    async fn to_staging(&mut self) -> Result<(), DemoError> {
+    async fn merge_and_test(&mut self) -> Result<(), DemoError> {
         self.told.does("she rebases, and merges it into develop: staging is migrated, configured, deployed and tested");
         self.world.git(&["rebase", "--quiet", "develop"])?;
         self.world

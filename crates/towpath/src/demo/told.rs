@@ -52,7 +52,7 @@ impl Told {
 
     /// What is not part of the story.
     pub(super) fn aside(&self, text: &str) {
-        self.line(&format!("{}", self.paint.dim(text)));
+        self.line(&self.paint.dim(text));
     }
 
     /// The end.

@@ -9,8 +9,9 @@ use towpath_core::{
     manifest::{Environment, Manifest},
     names::{DeploymentNumber, EnvironmentName, ReleaseNumber},
     path::{
-        Actor, Answer, Candidate, Command, Commit, GateReport, Outcome, Plan, Policy, Receipt, Refusal,
-        Release, State, Trigger, ask_gates, plan_deploy, plan_return, rollback_standing, verdict_of_gates,
+        Actor, Answer, Candidate, Command, Commit, GateReport, Outcome, Plan, Policy, Receipt,
+        Refusal, Release, State, Trigger, ask_gates, plan_deploy, plan_return, rollback_standing,
+        verdict_of_gates,
     },
 };
 
@@ -792,9 +793,10 @@ impl Engine {
             launch: &plan.launch,
         };
         match verdict_of_gates(&ask_gates(&state, &candidate, now())) {
-            Answer::Refuse { reason, way_out } => {
-                Err(RequestError::Unclear { what: reason, help: way_out })
-            }
+            Answer::Refuse { reason, way_out } => Err(RequestError::Unclear {
+                what: reason,
+                help: way_out,
+            }),
             Answer::Pass { .. } | Answer::Wait { .. } => Ok(()),
         }
     }

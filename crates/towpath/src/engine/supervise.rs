@@ -29,9 +29,14 @@ pub(super) enum SuperviseError {
 }
 
 /// Starts again what should run in an environment and does not. A deployment that has the environment sees to it itself.
-pub(super) async fn supervise(engine: &Engine, name: &EnvironmentName) -> Result<(), SuperviseError> {
+pub(super) async fn supervise(
+    engine: &Engine,
+    name: &EnvironmentName,
+) -> Result<(), SuperviseError> {
     let state = engine.store.state().await.map_err(EngineError::from)?;
-    let Some(live) = to_look_after(&state, name) else { return Ok(()) };
+    let Some(live) = to_look_after(&state, name) else {
+        return Ok(());
+    };
     let mut again = false;
     for (service, keys) in &live.instances {
         for key in keys {
@@ -71,11 +76,19 @@ async fn start(
     key: &InstanceKey,
 ) -> Result<(), SuperviseError> {
     let failed = |why: String| SuperviseError::NotAgain(key.clone(), why);
-    let launch = live.launch.services.get(service).ok_or_else(|| failed("it is in no plan".into()))?;
+    let launch = live
+        .launch
+        .services
+        .get(service)
+        .ok_or_else(|| failed("it is in no plan".into()))?;
     let release = engine.release(live.release).await?;
     let release = release.ok_or_else(|| failed(format!("there is no {}", live.release)))?;
-    let config = live.config.ok_or_else(|| failed("it has no configuration".into()))?;
-    let spec = engine.instance_spec(key, name, service, launch, &release, &config).map_err(failed)?;
+    let config = live
+        .config
+        .ok_or_else(|| failed("it has no configuration".into()))?;
+    let spec = engine
+        .instance_spec(key, name, service, launch, &release, &config)
+        .map_err(failed)?;
     tracing::warn!(instance = %key, "is live and does not run; starting it again");
     engine.target.start(&spec).await?;
     let until = now() + launch.health.within;
@@ -99,7 +112,9 @@ async fn routes_are_lost(
     }
     let traffic = engine.target.traffic(name).await?;
     Ok(live.instances.iter().any(|(service, keys)| {
-        !traffic.iter().any(|t| t.service == *service && t.instances == *keys)
+        !traffic
+            .iter()
+            .any(|t| t.service == *service && t.instances == *keys)
     }))
 }
 
@@ -113,7 +128,11 @@ async fn give_traffic_back(
         .iter()
         .map(|(service, instances)| Route {
             service: service.clone(),
-            listen: live.launch.services.get(service).and_then(|launch| launch.listen),
+            listen: live
+                .launch
+                .services
+                .get(service)
+                .and_then(|launch| launch.listen),
             release: live.release,
             instances: instances.clone(),
         })

@@ -418,7 +418,10 @@ impl Engine {
                 .map_or_else(String::new, |r| r.source.subject.clone()),
             deployment: live.deployment,
             since: live.since,
-            vetoed: release.as_ref().and_then(|release| release.vetoed.as_ref()).map(|veto| veto.reason.clone()),
+            vetoed: release
+                .as_ref()
+                .and_then(|release| release.vetoed.as_ref())
+                .map(|veto| veto.reason.clone()),
             verified: release.is_some_and(|release| release.verified.contains_key(name)),
             addresses: traffic
                 .into_iter()

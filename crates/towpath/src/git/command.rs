@@ -152,5 +152,7 @@ pub async fn upstream_of(work_tree: &Path) -> String {
 
 /// A file of a work tree's last commit, by its path from that directory.
 pub async fn committed_file(work_tree: &Path, path: &str) -> Option<String> {
-    git(work_tree, ["show", &format!("HEAD:./{path}")]).await.ok()
+    git(work_tree, ["show", &format!("HEAD:./{path}")])
+        .await
+        .ok()
 }

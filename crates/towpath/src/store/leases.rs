@@ -117,6 +117,7 @@ pub(super) async fn check(
 }
 
 async fn draw_token(connection: &mut SqliteConnection) -> Result<i64, StoreError> {
-    let drawn = sqlx::query_scalar("UPDATE fencing SET last = last + 1 WHERE id = 1 RETURNING last");
+    let drawn =
+        sqlx::query_scalar("UPDATE fencing SET last = last + 1 WHERE id = 1 RETURNING last");
     Ok(drawn.fetch_one(connection).await?)
 }

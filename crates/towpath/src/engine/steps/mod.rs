@@ -107,7 +107,9 @@ pub async fn abort(
 impl Attempt<'_> {
     /// The configuration that is pinned with the deployment.
     fn config(&self) -> Result<Digest, Outcome> {
-        self.deployment.config().ok_or_else(|| errored("it has no configuration yet"))
+        self.deployment
+            .config()
+            .ok_or_else(|| errored("it has no configuration yet"))
     }
 
     /// The environment's variables, as pinned with the deployment.

@@ -54,9 +54,21 @@ async fn start(
     for key in &keys {
         let spec = attempt
             .engine
-            .instance_spec(key, &plan.environment, service, launch, attempt.release, &config)
+            .instance_spec(
+                key,
+                &plan.environment,
+                service,
+                launch,
+                attempt.release,
+                &config,
+            )
             .map_err(hopeless)?;
-        attempt.engine.target.start(&spec).await.map_err(from_target)?;
+        attempt
+            .engine
+            .target
+            .start(&spec)
+            .await
+            .map_err(from_target)?;
         failpoint::pass(format_args!("{key} is started"));
     }
     let until = attempt.started_at + launch.health.within;
