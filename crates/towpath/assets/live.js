@@ -8,8 +8,8 @@ async function refresh() {
   if (answer.ok) board.innerHTML = await answer.text();
 }
 
-const events = new EventSource("/api/v1/events");
-events.addEventListener("record", () => {
+const events = new EventSource("/api/v1/events?named=false");
+events.addEventListener("message", () => {
   // Many records may come at once; one look shows them all.
   if (!due) {
     due = true;

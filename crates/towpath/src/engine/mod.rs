@@ -13,6 +13,7 @@ mod releases;
 mod requests;
 mod steps;
 mod supervise;
+mod tail;
 mod variables;
 mod views;
 mod watcher;
@@ -38,7 +39,7 @@ use crate::{
 
 pub use self::{
     dispatcher::{Dispatcher, Outlook},
-    outputs::Output,
+    outputs::{Output, Printed, Reader, Tail},
     requests::{Ask, Place, Preview, Reply, RequestError},
     views::*,
     watcher::Watcher,
@@ -94,9 +95,17 @@ impl EngineError {
 impl Engine {
     /// An engine on this machine: services and commands are processes of it.
     pub async fn open(home: Home, upstream: &str) -> Result<Arc<Engine>, EngineError> {
+        Engine::open_with(home, upstream, Launcher::this()).await
+    }
+
+    /// An engine whose processes are started by another executable than this one.
+    pub async fn open_with(
+        home: Home,
+        upstream: &str,
+        launcher: Launcher,
+    ) -> Result<Arc<Engine>, EngineError> {
         let store = Store::open(&home.journal()).await?;
         let mirror = Mirror::open(&home.mirror(), upstream).await?;
-        let launcher = Launcher::this();
         Ok(Arc::new(Engine {
             target: Arc::new(ProcessTarget::new(home.target(), launcher.clone())),
             runner: Arc::new(ProcessRunner::new(home.target(), launcher)),

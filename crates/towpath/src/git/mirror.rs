@@ -94,6 +94,16 @@ impl Mirror {
             .collect())
     }
 
+    /// The tip of the upstream's default branch as it is now; `None` while it has no commit.
+    pub async fn default_tip(&self) -> Result<Option<Commit>, GitError> {
+        let listed = git(&self.path, ["ls-remote", &self.upstream, "HEAD"]).await?;
+        let tip = listed
+            .lines()
+            .filter_map(|line| line.split_once('\t'))
+            .find(|(_, reference)| *reference == "HEAD");
+        Ok(tip.map(|(commit, _)| Commit(commit.to_owned())))
+    }
+
     /// Resolves a revision: in the user's repository when there is one, then among the upstream's branches, then here.
     pub async fn resolve(&self, revision: &str, local: Option<&Path>) -> Result<Commit, GitError> {
         let wanted = format!("{revision}^{{commit}}");

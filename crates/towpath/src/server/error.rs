@@ -5,19 +5,35 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     engine::{EngineError, RequestError},
     git::GitError,
+    store::StoreError,
 };
 
 /// An error on its way to a client.
+#[derive(Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
-    code: String,
-    message: String,
-    help: String,
+    said: Said,
+}
+
+/// What is said of an error.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Said {
+    pub(super) code: String,
+    pub(super) message: String,
+    #[serde(default)]
+    pub(super) help: String,
+}
+
+/// An error as it is written.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Body {
+    pub(super) version: u32,
+    pub(super) error: Said,
 }
 
 impl ApiError {
@@ -29,9 +45,11 @@ impl ApiError {
     ) -> Self {
         ApiError {
             status,
-            code: code.to_owned(),
-            message: message.into(),
-            help: help.into(),
+            said: Said {
+                code: code.to_owned(),
+                message: message.into(),
+                help: help.into(),
+            },
         }
     }
 
@@ -51,27 +69,83 @@ impl ApiError {
             StatusCode::BAD_REQUEST,
             "api::malformed",
             why.to_string(),
-            "see the API's documentation",
+            "the guide's page on running Towpath shows how to ask",
         )
+    }
+
+    /// What the framework says of a request that never reached a handler of ours.
+    pub(super) fn of_status(status: StatusCode, said: &str) -> Self {
+        let message = match said.trim() {
+            "" => status
+                .canonical_reason()
+                .unwrap_or("refused")
+                .to_lowercase(),
+            said => said.to_owned(),
+        };
+        let (code, help) = match status {
+            StatusCode::NOT_FOUND => return ApiError::missing(message),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                ("api::method", "look with GET; ask with POST /api/v1/asks")
+            }
+            StatusCode::PAYLOAD_TOO_LARGE => ("api::too-large", "send at most 1 MiB"),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => (
+                "api::media-type",
+                "send JSON, with content-type: application/json",
+            ),
+            status if status.is_server_error() => return ApiError::ours(status),
+            _ => (
+                "api::malformed",
+                "the guide's page on running Towpath shows how to ask",
+            ),
+        };
+        ApiError::new(status, code, message, help)
+    }
+
+    /// Something of ours went wrong; what, is for the log.
+    pub(super) fn ours(status: StatusCode) -> Self {
+        ApiError::new(
+            status,
+            "api::internal",
+            "this is a mistake of ours",
+            "the server's log says more",
+        )
+    }
+}
+
+/// The statuses are chosen so that the command line ends the same way with a server and without.
+fn status_of(error: &RequestError) -> StatusCode {
+    match error {
+        RequestError::NoSuchEnvironment { .. } => StatusCode::NOT_FOUND,
+        RequestError::Refused(refusal) => match refusal.code() {
+            "path::not-allowed" => StatusCode::FORBIDDEN,
+            "path::no-such-release" | "path::no-such-deployment" => StatusCode::NOT_FOUND,
+            _ => StatusCode::CONFLICT,
+        },
+        RequestError::Unclear { .. } | RequestError::Build { .. } => StatusCode::CONFLICT,
+        RequestError::Engine(EngineError::Manifest(_)) => StatusCode::UNPROCESSABLE_ENTITY,
+        RequestError::Engine(EngineError::Git(GitError::NoSuchRevision { .. })) => {
+            StatusCode::NOT_FOUND
+        }
+        // It depends on a repository that said no.
+        RequestError::Engine(EngineError::Git(
+            GitError::Moved { .. } | GitError::Diverged { .. },
+        )) => StatusCode::FAILED_DEPENDENCY,
+        RequestError::Engine(EngineError::Store(StoreError::Full)) => {
+            StatusCode::INSUFFICIENT_STORAGE
+        }
+        RequestError::Engine(EngineError::Store(StoreError::Busy)) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        RequestError::Engine(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
 impl From<RequestError> for ApiError {
     fn from(error: RequestError) -> Self {
-        let status = match &error {
-            RequestError::Refused(refusal) if refusal.code() == "path::not-allowed" => {
-                StatusCode::FORBIDDEN
-            }
-            RequestError::NoSuchEnvironment { .. } => StatusCode::NOT_FOUND,
-            RequestError::Refused(_)
-            | RequestError::Unclear { .. }
-            | RequestError::Build { .. } => StatusCode::CONFLICT,
-            RequestError::Engine(EngineError::Git(GitError::NoSuchRevision { .. })) => {
-                StatusCode::NOT_FOUND
-            }
-            RequestError::Engine(EngineError::Manifest(_)) => StatusCode::UNPROCESSABLE_ENTITY,
-            RequestError::Engine(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        };
+        let status = status_of(&error);
+        if status.is_server_error() {
+            tracing::error!(code = error.code(), %error, "a request could not be answered");
+        }
         ApiError::new(status, error.code(), error.to_string(), error.help())
     }
 }
@@ -82,15 +156,18 @@ impl From<EngineError> for ApiError {
     }
 }
 
-impl From<crate::store::StoreError> for ApiError {
-    fn from(error: crate::store::StoreError) -> Self {
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
         RequestError::from(error).into()
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let error = json!({"code": self.code, "message": self.message, "help": self.help});
-        (self.status, Json(json!({"version": 1, "error": error}))).into_response()
+        let body = Body {
+            version: 1,
+            error: self.said,
+        };
+        (self.status, Json(body)).into_response()
     }
 }

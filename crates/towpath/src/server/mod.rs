@@ -6,35 +6,43 @@
 mod api;
 pub mod client;
 mod error;
+mod listen;
+mod lock;
+mod manifest;
 mod page;
+mod pulse;
+mod socket;
+mod work;
 
 use std::{
-    fs::{self, File},
-    io::{self, Read, Seek, Write},
+    fs,
+    future::Future,
+    io,
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
-    path::PathBuf,
-    sync::{Arc, Mutex},
+    path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
-use nix::fcntl::{Flock, FlockArg};
 use tokio::{
     net::{TcpListener, UnixListener},
     sync::watch,
     task::JoinSet,
 };
-use towpath_core::manifest::{self, Manifest};
 
-use crate::{
-    engine::{Dispatcher, Engine, Place, Watcher},
-    home::{Home, lock_file},
+use crate::engine::{Engine, Place};
+
+use self::{
+    api::Asks,
+    lock::ServerLock,
+    manifest::Manifests,
+    socket::Short,
+    work::{Health, dispatch, look, read_upstream},
 };
+pub use self::{api::HealthView, manifest::ManifestSource, work::Trouble};
 
-/// How long a dispatcher that failed is left alone.
-const AGAIN: Duration = Duration::from_secs(2);
-
-/// How long connections may take to end.
+/// How long what is in flight may take when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Why a server cannot be had.
@@ -72,57 +80,19 @@ impl ServerError {
 #[derive(Clone)]
 pub(crate) struct App {
     engine: Arc<Engine>,
-    source: Arc<ManifestSource>,
-    trouble: Arc<Mutex<Option<String>>>,
+    manifests: Arc<Manifests>,
+    health: Arc<Health>,
+    asks: Arc<Asks>,
+    /// The last record's number.
+    end: watch::Receiver<u64>,
     stopping: watch::Receiver<bool>,
-}
-
-/// The manifest of a work tree, as it was when it was last valid.
-pub(crate) struct ManifestSource {
-    root: PathBuf,
-    last: Mutex<(Manifest, bool)>,
-}
-
-impl ManifestSource {
-    fn new(place: Place) -> ManifestSource {
-        ManifestSource {
-            root: place.work_tree.unwrap_or_default(),
-            last: Mutex::new((place.manifest, true)),
-        }
-    }
-
-    /// The manifest as it is now; one that is not valid is said so once, and the last valid one goes on.
-    pub(crate) fn read(&self) -> Manifest {
-        let path = self.root.join("towpath.toml");
-        let parsed = fs::read_to_string(&path)
-            .map_err(|error| error.to_string())
-            .and_then(|text| {
-                manifest::parse(&text, "towpath.toml").map_err(|problems| problems.to_string())
-            });
-        let mut last = self
-            .last
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        match parsed {
-            Ok(parsed) => *last = (parsed.manifest, true),
-            Err(error) if last.1 => {
-                tracing::warn!(
-                    error,
-                    "the manifest is not valid; the last valid one goes on"
-                );
-                last.1 = false;
-            }
-            Err(_) => {}
-        }
-        last.0.clone()
-    }
 }
 
 impl App {
     /// Where a request comes from, with the work tree that it names.
     pub(crate) fn place(&self, work_tree: Option<PathBuf>) -> Place {
         Place {
-            manifest: self.source.read(),
+            manifest: self.manifests.read(),
             work_tree,
         }
     }
@@ -131,48 +101,46 @@ impl App {
 /// A server that listens, and does not work yet.
 pub struct Server {
     app: App,
+    end: watch::Sender<u64>,
     stop: watch::Sender<bool>,
     socket: UnixListener,
     socket_path: PathBuf,
     page: TcpListener,
-    _lock: Flock<File>,
+    _lock: ServerLock,
 }
 
 impl Server {
     /// Listens on the data directory's socket and on `listen`. One server a data directory.
+    ///
+    /// The place's manifest is where the server begins; it goes on with that of the place's work tree as it changes, or,
+    /// without one, with that of the upstream's default branch ([`ManifestSource`]).
     pub async fn bind(
         engine: Arc<Engine>,
         place: Place,
         listen: SocketAddr,
     ) -> Result<Server, ServerError> {
-        let home = engine.home.clone();
-        let mut lock = take_lock(&home)?;
+        let mut lock = ServerLock::take(&engine.home)?;
         let page = TcpListener::bind(listen)
             .await
             .map_err(|error| ServerError::Listen(listen.to_string(), error))?;
-        let socket_path = home.socket();
-        // Ours by the lock: a socket that is there is one of a server that was killed.
-        let _ = fs::remove_file(&socket_path);
-        let failed = |error| ServerError::Listen(socket_path.display().to_string(), error);
-        let socket = UnixListener::bind(&socket_path).map_err(failed)?;
-        fs::set_permissions(&socket_path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+        let socket_path = engine.home.socket();
+        let socket = open_socket(&socket_path)
+            .map_err(|error| ServerError::Listen(socket_path.display().to_string(), error))?;
         let address = page.local_addr().unwrap_or(listen);
-        let told = format!("process {}, http://{address}", std::process::id());
-        let write = lock
-            .set_len(0)
-            .and_then(|()| lock.rewind())
-            .and_then(|()| lock.write_all(told.as_bytes()));
-        write.map_err(|error| ServerError::Lock(home.server_lock(), error))?;
+        lock.tell(&format!("process {}, http://{address}", std::process::id()))?;
         let (stop, stopping) = watch::channel(false);
-        let source = Arc::new(ManifestSource::new(place));
+        let (end, ends) = watch::channel(0);
         let app = App {
             engine,
-            source,
-            trouble: Arc::default(),
+            manifests: Arc::new(Manifests::of(place)),
+            health: Arc::default(),
+            asks: Arc::default(),
+            end: ends,
             stopping,
         };
         Ok(Server {
             app,
+            end,
             stop,
             socket,
             socket_path,
@@ -191,74 +159,46 @@ impl Server {
     /// Works until `until` is ready. What runs then goes on running, and the next server goes on with it.
     pub async fn run(self, until: impl Future<Output = ()>) {
         let address = self.address();
+        let app = self.app;
         let mut tasks = JoinSet::new();
-        tasks.spawn(dispatch(self.app.clone()));
-        tasks.spawn(look(self.app.clone()));
+        tasks.spawn(pulse::run(app.engine.store.clone(), self.end));
+        tasks.spawn(dispatch(app.clone()));
+        tasks.spawn(look(app.clone()));
+        tasks.spawn(read_upstream(app.clone()));
+        let whole = api::whole(app.clone());
+        let shown = api::read_only(app.clone(), address);
+        let socket_path = self.socket_path;
         let mut serving = JoinSet::new();
-        let whole = api::whole(self.app.clone());
-        let shown = api::read_only(self.app.clone(), address);
-        let (socket, page) = (self.socket, self.page);
-        let stopped = stopped(self.app.stopping.clone());
-        serving.spawn(async move {
-            axum::serve(socket, whole)
-                .with_graceful_shutdown(stopped)
-                .await
-        });
-        let stopped = self::stopped(self.app.stopping.clone());
-        serving.spawn(async move {
-            axum::serve(page, shown)
-                .with_graceful_shutdown(stopped)
-                .await
-        });
+        serving.spawn(listen::serve(
+            self.socket,
+            whole,
+            app.stopping.clone(),
+            // At once, so that whoever comes now finds no server rather than one that does not answer.
+            move || drop(fs::remove_file(socket_path)),
+        ));
+        serving.spawn(listen::serve(self.page, shown, app.stopping.clone(), || {}));
         until.await;
         let _ = self.stop.send(true);
-        let _ = tokio::time::timeout(GRACE, async {
+        let in_flight = async {
             while serving.join_next().await.is_some() {}
-        })
-        .await;
-        tasks.shutdown().await;
-        let _ = fs::remove_file(&self.socket_path);
-    }
-}
-
-async fn stopped(mut stopping: watch::Receiver<bool>) {
-    let _ = stopping.wait_for(|stop| *stop).await;
-}
-
-/// Works on the path. A disk that is full for a minute does not end it.
-async fn dispatch(app: App) {
-    loop {
-        let mut dispatcher = Dispatcher::new(app.engine.clone());
-        let Err(error) = dispatcher.run().await else {
-            return;
+            app.asks.ended().await;
         };
-        tracing::error!(%error, help = error.help(), "could not work on the path; trying again");
-        *app.trouble
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(error.to_string());
-        tokio::time::sleep(AGAIN).await;
-        *app.trouble
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner()) = None;
+        if tokio::time::timeout(GRACE, in_flight).await.is_err() {
+            tracing::warn!("not everything in flight has ended in time");
+        }
+        serving.shutdown().await;
+        app.asks.abort().await;
+        tasks.shutdown().await;
     }
 }
 
-async fn look(app: App) {
-    let source = app.source.clone();
-    Watcher::new(app.engine.clone())
-        .run(move || Some(source.read()))
-        .await;
-}
-
-fn take_lock(home: &Home) -> Result<Flock<File>, ServerError> {
-    let path = home.server_lock();
-    let file = lock_file(&path).map_err(|error| ServerError::Lock(path.clone(), error))?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(mut file, errno)| {
-        if errno != nix::errno::Errno::EWOULDBLOCK {
-            return ServerError::Lock(path, errno.into());
-        }
-        let mut told = String::new();
-        let _ = file.read_to_string(&mut told);
-        ServerError::Taken(told)
-    })
+/// Opens the socket, for its owner only, in place of one that a killed server left.
+fn open_socket(path: &Path) -> io::Result<UnixListener> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(Short::of(path)?)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
 }

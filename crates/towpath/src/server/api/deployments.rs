@@ -2,7 +2,10 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
 };
 use serde::{Deserialize, Serialize};
 use towpath_core::names::DeploymentNumber;
@@ -65,9 +68,9 @@ pub(super) async fn list(
 
 pub(super) async fn show(
     State(app): State<App>,
-    Path(number): Path<String>,
+    number: Result<Path<DeploymentNumber>, PathRejection>,
 ) -> Result<Json<One>, ApiError> {
-    let number: DeploymentNumber = number.parse().map_err(ApiError::malformed)?;
+    let Path(number) = number.map_err(|error| ApiError::malformed(error.body_text()))?;
     let view = app.engine.deployment_view(number).await?;
     let deployment =
         view.ok_or_else(|| ApiError::missing(format!("there is no deployment {number}")))?;

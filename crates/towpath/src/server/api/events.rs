@@ -1,17 +1,22 @@
-//! `GET /api/v1/events`: what happens, as it happens. Each event names a record; what it holds is read elsewhere.
+//! `GET /api/v1/events`: the journal as it grows, as server-sent events. On TCP an event says what happened to what; what
+//! the record holds is for the machine's user.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::convert::Infallible;
 
 use axum::{
-    extract::{Query, State},
+    Extension,
+    extract::{Query, State, rejection::QueryRejection},
     http::HeaderMap,
     response::sse::{Event, KeepAlive, Sse},
 };
 use futures_util::{Stream, stream};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::sync::{broadcast, watch};
-use towpath_core::journal::Record;
+use tokio::sync::watch;
+use towpath_core::{
+    Time,
+    journal::{self, Record},
+};
 
 use crate::{
     server::{App, error::ApiError},
@@ -21,58 +26,85 @@ use crate::{
 /// How many records are read at a time.
 const PAGE: u32 = 100;
 
-/// How often the journal is looked at for what other processes wrote.
-const LOOK: Duration = Duration::from_secs(1);
-
-/// Where to begin.
+/// Where to begin, and how.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct From {
+    /// After this record; the header `Last-Event-ID` says it otherwise. From now on when neither does.
     after: Option<u64>,
+    /// Whether an event is named by its record's kind. Browsers hand events without a name to `onmessage`, whatever they are.
+    named: Option<bool>,
+}
+
+/// How much of a record is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// All of it.
+    Whole,
+    /// That it is there.
+    Outline,
+}
+
+/// A record without what it holds.
+#[derive(Serialize)]
+struct Outline<'a> {
+    seq: u64,
+    at: Time,
+    stream: &'a journal::Stream,
+    kind: &'a str,
 }
 
 struct Reader {
     store: Store,
-    written: broadcast::Receiver<Arc<Record>>,
+    end: watch::Receiver<u64>,
     stopping: watch::Receiver<bool>,
     after: u64,
     read: std::vec::IntoIter<Record>,
+    detail: Detail,
+    named: bool,
 }
 
 pub(super) async fn events(
     State(app): State<App>,
-    Query(from): Query<From>,
+    Extension(detail): Extension<Detail>,
+    from: Result<Query<From>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
-    let resumed = headers
-        .get("last-event-id")
-        .and_then(|id| id.to_str().ok()?.parse().ok());
-    // Listening begins before the first look, so that nothing falls in between.
-    let written = app.engine.store.subscribe();
-    let after = match resumed.or(from.after) {
-        Some(after) => after,
-        None => app.engine.store.state().await?.seq,
-    };
+    let Query(from) = from.map_err(ApiError::malformed)?;
+    let last = app.engine.store.state().await?.seq;
+    // A journal that was restored may end before what a client has seen.
+    let after = resumed(&headers)?.or(from.after).unwrap_or(last).min(last);
     let reader = Reader {
         store: app.engine.store.clone(),
-        written,
+        end: app.end.clone(),
         stopping: app.stopping.clone(),
         after,
         read: Vec::new().into_iter(),
+        detail,
+        named: from.named.unwrap_or(true),
     };
     Ok(Sse::new(stream::unfold(reader, next)).keep_alive(KeepAlive::default()))
 }
 
-/// The next event: always from the journal itself, so that none is missed and none comes twice.
+fn resumed(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
+    let Some(id) = headers.get("last-event-id").filter(|id| !id.is_empty()) else {
+        return Ok(None);
+    };
+    let seq = id.to_str().ok().and_then(|id| id.parse().ok());
+    seq.map(Some)
+        .ok_or_else(|| ApiError::malformed("Last-Event-ID is not the number of a record"))
+}
+
+/// The next event: always from the journal itself, a page at a time, so that none is missed, none comes twice, and a slow
+/// client costs nothing.
 async fn next(mut reader: Reader) -> Option<(Result<Event, Infallible>, Reader)> {
     loop {
+        if *reader.stopping.borrow() {
+            return None;
+        }
         if let Some(record) = reader.read.next() {
             reader.after = record.seq;
-            let data = json!({"seq": record.seq, "at": record.at, "stream": record.stream, "kind": record.kind});
-            let event = Event::default()
-                .id(record.seq.to_string())
-                .event("record")
-                .data(data.to_string());
-            return Some((Ok(event), reader));
+            return Some((Ok(reader.event(&record)), reader));
         }
         let page = Page {
             after: reader.after,
@@ -86,12 +118,37 @@ async fn next(mut reader: Reader) -> Option<(Result<Event, Infallible>, Reader)>
             }
             Ok(_) => {}
             // The client comes back with the last event that it has seen.
-            Err(_) => return None,
+            Err(error) => {
+                tracing::warn!(%error, "events end early");
+                return None;
+            }
         }
+        let after = reader.after;
         tokio::select! {
-            _ = reader.written.recv() => {}
-            () = tokio::time::sleep(LOOK) => {}
+            more = reader.end.wait_for(|end| *end > after) => drop(more.ok()?),
             _ = reader.stopping.wait_for(|stop| *stop) => return None,
+        }
+    }
+}
+
+impl Reader {
+    fn event(&self, record: &Record) -> Event {
+        let data = match self.detail {
+            Detail::Whole => json!(record),
+            Detail::Outline => json!(Outline {
+                seq: record.seq,
+                at: record.at,
+                stream: &record.stream,
+                kind: &record.kind,
+            }),
+        };
+        let event = Event::default()
+            .id(record.seq.to_string())
+            .data(data.to_string());
+        // A kind that a later version wrote is told as it is; one that would break the format cannot be in a journal.
+        match self.named && !record.kind.contains(['\n', '\r']) {
+            true => event.event(&record.kind),
+            false => event,
         }
     }
 }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
+    http::HeaderMap,
 };
 use serde::{Deserialize, Serialize};
-use towpath_core::path::Actor;
 
+use super::actor::who;
 use crate::{
     engine::Preview,
     server::{App, error::ApiError},
@@ -18,8 +19,8 @@ use crate::{
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Which {
-    /// The person's e-mail address.
-    pub actor: String,
+    /// The person's e-mail address; the header says it otherwise.
+    pub actor: Option<String>,
     /// The environment, by name or alias.
     pub environment: String,
     /// A release or a revision.
@@ -30,10 +31,12 @@ pub(crate) struct Which {
 
 pub(super) async fn plan(
     State(app): State<App>,
+    headers: HeaderMap,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Preview>, ApiError> {
     let Query(which) = which.map_err(ApiError::malformed)?;
-    let (actor, place) = (Actor::person(&which.actor), app.place(which.work_tree));
+    let actor = who(which.actor.as_deref(), &headers)?;
+    let place = app.place(super::work_tree(which.work_tree)?);
     Ok(Json(
         app.engine
             .preview(&actor, &place, &which.environment, which.what.as_deref())

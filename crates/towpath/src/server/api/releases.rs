@@ -2,7 +2,10 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
 };
 use serde::{Deserialize, Serialize};
 use towpath_core::names::ReleaseNumber;
@@ -24,10 +27,12 @@ pub(super) struct Which {
 }
 
 /// A page of them, newest first.
-#[derive(Serialize)]
-pub(super) struct Releases {
-    version: u32,
-    releases: Vec<ReleaseView>,
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Releases {
+    /// The format's version.
+    pub version: u32,
+    /// The releases.
+    pub releases: Vec<ReleaseView>,
 }
 
 pub(super) async fn list(
@@ -45,9 +50,9 @@ pub(super) async fn list(
 
 pub(super) async fn show(
     State(app): State<App>,
-    Path(number): Path<String>,
+    number: Result<Path<ReleaseNumber>, PathRejection>,
 ) -> Result<Json<ReleaseView>, ApiError> {
-    let number: ReleaseNumber = number.parse().map_err(ApiError::malformed)?;
+    let Path(number) = number.map_err(|error| ApiError::malformed(error.body_text()))?;
     let release = app.engine.release(number).await?;
     let release =
         release.ok_or_else(|| ApiError::missing(format!("there is no release {number}")))?;

@@ -8,5 +8,5 @@ use crate::{
 };
 
 pub(super) async fn status(State(app): State<App>) -> Result<Json<StatusView>, ApiError> {
-    Ok(Json(app.engine.status(&app.source.read()).await?))
+    Ok(Json(app.engine.status(&app.manifests.read()).await?))
 }

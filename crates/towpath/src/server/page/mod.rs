@@ -3,9 +3,11 @@
 use std::sync::LazyLock;
 
 use axum::{
+    Router,
     extract::{Query, State},
     http::header,
     response::{Html, IntoResponse},
+    routing::get,
 };
 use minijinja::{Environment, context};
 use serde::Deserialize;
@@ -17,8 +19,8 @@ use crate::clock::now;
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut templates = Environment::new();
     for (name, text) in [
-        ("page.html", include_str!("../../templates/page.html")),
-        ("board.html", include_str!("../../templates/board.html")),
+        ("page.html", include_str!("../../../templates/page.html")),
+        ("board.html", include_str!("../../../templates/board.html")),
     ] {
         templates
             .add_template(name, text)
@@ -29,18 +31,23 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     templates
 });
 
+/// The page, and what it is made of.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/", get(page))
+        .route("/style.css", get(style))
+        .route("/live.js", get(script))
+}
+
 /// What of the page.
 #[derive(Deserialize)]
-pub(super) struct Part {
+struct Part {
     /// Only what changes.
     fragment: Option<u8>,
 }
 
-pub(super) async fn page(
-    State(app): State<App>,
-    Query(part): Query<Part>,
-) -> Result<Html<String>, ApiError> {
-    let status = app.engine.status(&app.source.read()).await?;
+async fn page(State(app): State<App>, Query(part): Query<Part>) -> Result<Html<String>, ApiError> {
+    let status = app.engine.status(&app.manifests.read()).await?;
     let history = app.engine.history(None, None, 15).await?;
     let name = if part.fragment.is_some() {
         "board.html"
@@ -60,16 +67,16 @@ pub(super) async fn page(
     })
 }
 
-pub(super) async fn style() -> impl IntoResponse {
+async fn style() -> impl IntoResponse {
     (
         [(header::CONTENT_TYPE, "text/css; charset=utf-8")],
-        include_str!("../../assets/style.css"),
+        include_str!("../../../assets/style.css"),
     )
 }
 
-pub(super) async fn script() -> impl IntoResponse {
+async fn script() -> impl IntoResponse {
     (
         [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")],
-        include_str!("../../assets/live.js"),
+        include_str!("../../../assets/live.js"),
     )
 }
