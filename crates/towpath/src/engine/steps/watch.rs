@@ -65,7 +65,7 @@ impl<'a> Observer<'a> {
         }
     }
 
-    /// Looks until the window closes, and once more when it closed while nobody looked.
+    /// Looks until the window closes, and at least once, also when it closed while nobody looked.
     async fn run(mut self, until: Time) -> Result<u32, Outcome> {
         loop {
             let began = now();
@@ -89,7 +89,9 @@ impl<'a> Observer<'a> {
             }
             self.looks += 1;
             let next = began + self.probe.every;
-            if next >= until {
+            // The window does not close on a failure: the next looks say whether it was one too many. Without that, a bad
+            // release would pass whose window had closed while nobody looked.
+            if next >= until && self.failures == 0 {
                 let rest = until.since(now());
                 tokio::time::sleep(rest).await;
                 return Ok(self.looks);
