@@ -229,10 +229,17 @@ struct Names<'a>(&'a [Command]);
 
 impl std::fmt::Display for Names<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for command in self.0 {
-            let shown = format!("{command:?}");
-            let name = shown.split(' ').next().unwrap_or_default();
-            write!(f, "{name} ")?;
+        for (index, command) in self.0.iter().enumerate() {
+            f.write_str(if index > 0 { " and " } else { "" })?;
+            match command {
+                Command::EndAttempt { key, .. } => write!(f, "the end of {key}")?,
+                Command::RecordProbe { key, .. } => write!(f, "a probe of {key}")?,
+                Command::Advance { deployment } => write!(f, "what follows for {deployment}")?,
+                other => {
+                    let shown = format!("{other:?}");
+                    f.write_str(shown.split(' ').next().unwrap_or_default())?;
+                }
+            }
         }
         Ok(())
     }
