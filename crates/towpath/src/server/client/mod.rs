@@ -53,7 +53,7 @@ impl Client {
         // It may listen and be stopped, or be too busy to be of use.
         match timeout(GREETING, client.health()).await {
             Ok(Ok(health)) => Ok(Some(Client {
-                wire: client.wire.to_version(health.towpath),
+                wire: client.wire.with_version(health.towpath),
             })),
             // It went away just now.
             Ok(Err(ClientError::Unreachable(_))) if !is_there(client.wire.socket()).await? => {

@@ -34,7 +34,7 @@ impl Wire {
         }
     }
 
-    pub(super) fn to_version(self, version: String) -> Wire {
+    pub(super) fn with_version(self, version: String) -> Wire {
         let other = Some(version).filter(|version| version != env!("CARGO_PKG_VERSION"));
         Wire { other, ..self }
     }
