@@ -28,7 +28,7 @@ mod schema;
 mod server;
 mod sign_off;
 mod status;
-pub mod style;
+mod style;
 mod table;
 mod unlock;
 mod veto;

@@ -23,6 +23,12 @@ fn wanted() -> bool {
 }
 
 impl Paint {
+    /// Never paints.
+    #[cfg(test)]
+    pub fn none() -> Paint {
+        Paint(false)
+    }
+
     /// Whether it paints.
     pub fn is_on(self) -> bool {
         self.0

@@ -30,7 +30,7 @@ pub fn print(heading: &[&str], rows: &[Vec<String>]) {
 }
 
 /// How many characters a terminal shows of a text: colours take none.
-fn shown(text: &str) -> usize {
+pub fn shown(text: &str) -> usize {
     let mut count = 0;
     let mut in_colour = false;
     for c in text.chars() {

@@ -18,10 +18,11 @@ const CHANGES: &str = "changes/";
 
 /// The manifest of the first release.
 pub(super) fn manifest() -> Result<Manifest, DemoError> {
-    let file = Guestbook::get("towpath.toml").ok_or_else(|| {
-        DemoError::new("the guestbook has no manifest", "this is a mistake of ours")
-    })?;
-    Ok(manifest::parse(&String::from_utf8_lossy(&file.data), "towpath.toml")?.manifest)
+    let file = Guestbook::get("towpath.toml")
+        .ok_or_else(|| DemoError::ours("the guestbook has no manifest"))?;
+    manifest::parse(&String::from_utf8_lossy(&file.data), "towpath.toml")
+        .map(|parsed| parsed.manifest)
+        .map_err(DemoError::ours)
 }
 
 /// Writes the first release's files.

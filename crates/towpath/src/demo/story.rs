@@ -1,48 +1,52 @@
 //! The story: three releases on their way, the third of which is taken back.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use towpath_core::{
-    names::{DeploymentNumber, EnvironmentName},
+    names::{DeploymentNumber, ReleaseNumber},
     path::Actor,
-    time::human,
 };
 
-use super::{DemoError, sources, told::Told, traffic::Traffic, world::World};
+use super::{
+    DemoError, Tell, Told,
+    onlooker::Onlooker,
+    people::{DANA, LEE, OLIVE, People, QUINN, first_files},
+    sources,
+    visitors::Visitors,
+};
 use crate::engine::{Ask, DeploymentView, Engine, Place, Reply, RequestError};
 
-/// How long anything may take, the first build included.
-const PATIENCE: Duration = Duration::from_secs(900);
+/// Who acts when nobody does.
+const TOWPATH: &str = "towpath";
+/// Who uses production.
+const VISITORS: &str = "visitors";
 
-/// Between looks.
-const LOOK: Duration = Duration::from_millis(25);
-
-/// What was told so far, and what it is told with.
-pub(super) struct Story<'a> {
+/// What is told, and what was told so far.
+pub(super) struct Story {
     engine: Arc<Engine>,
     place: Place,
-    world: &'a World,
-    told: &'a Told,
-    traffic: Traffic,
-    production: Option<SocketAddr>,
+    onlooker: Onlooker,
+    people: People,
+    tell: Tell,
+    visitors: Visitors,
     deployments: Vec<DeploymentNumber>,
 }
 
-impl<'a> Story<'a> {
+impl Story {
     pub(super) fn new(
         engine: Arc<Engine>,
         place: Place,
-        world: &'a World,
-        told: &'a Told,
-        traffic: Traffic,
+        people: People,
+        tell: Tell,
+        visitors: Visitors,
     ) -> Self {
         Story {
+            onlooker: Onlooker::new(engine.clone(), place.clone(), tell.clone()),
             engine,
             place,
-            world,
-            told,
-            traffic,
-            production: None,
+            people,
+            tell,
+            visitors,
             deployments: Vec::new(),
         }
     }
@@ -51,384 +55,294 @@ impl<'a> Story<'a> {
         &self.engine
     }
 
-    pub(super) fn traffic(&self) -> &Traffic {
-        &self.traffic
-    }
-
-    /// Where production's users are.
-    pub(super) fn production(&self) -> String {
-        self.production
-            .map_or_else(String::new, |address| format!("http://{address}"))
+    /// The deployments that did something, in their order.
+    pub(super) fn deployments(&self) -> &[DeploymentNumber] {
+        &self.deployments
     }
 
     /// Tells all of it.
     pub(super) async fn tell(&mut self) -> Result<(), DemoError> {
-        let told = self.told;
-        self.first_look().await?;
-        told.chapter("v1: a guestbook");
-        self.push_feature("feature/guestbook", "Keep a guestbook")
+        self.people.begin().await?;
+        // What is there when the server looks first was not pushed: nothing is deployed for it.
+        let seen = async || Ok((!self.onlooker.state().await?.branches.is_empty()).then_some(()));
+        self.onlooker.until("the server's first look", seen).await?;
+        self.first_release().await?;
+        self.second_release().await?;
+        self.third_release().await
+    }
+
+    async fn first_release(&mut self) -> Result<(), DemoError> {
+        self.chapter("v1", "a guestbook");
+        let branch = "feature/guestbook";
+        self.tell.does(
+            DANA,
+            format!(
+                "commits to {branch} and pushes; development takes whatever is pushed to feature/*"
+            ),
+        );
+        self.develop(branch, first_files).await?;
+        self.tell.does(
+            DANA,
+            "rebases, merges into develop and pushes: staging takes the very bytes that were built, and tests them",
+        );
+        let staged = self.stage(branch).await?;
+        self.sign(staged, QUINN, "qa", "signed it, and read it back")
             .await?;
-        self.merge_and_test().await?;
-        self.sign("quinn", "Signed it, read it back").await?;
-        self.sign("lee", "Good enough for the lock house").await?;
-        let first = self.promote().await?;
-        self.expect(&first, "settled")?;
-        self.begin_traffic().await?;
-
-        told.chapter("v2: with a mood, and a migration for it");
-        self.change("feature/mood", "v2-mood").await?;
-        self.merge_and_test().await?;
-        self.refused_signature().await?;
-        self.sign("quinn", "Old entries have no mood, new ones do")
+        self.sign(staged, LEE, "acceptance", "good enough for the lock house")
             .await?;
-        self.sign("lee", "Lovely").await?;
-        let second = self.promote().await?;
-        self.expect(&second, "settled")?;
-
-        told.chapter("v3: a mistake that shows only under production's configuration");
-        self.change("feature/feed-cache", "v3-bad").await?;
-        self.merge_and_test().await?;
-        self.sign("quinn", "The feed looks the same").await?;
-        self.sign("lee", "Faster feeds, fine").await?;
-        let third = self.promote().await?;
-        self.expect(&third, "rolled-back")?;
-        if let Some(rollback) = third.undone_by {
-            self.deployments.push(rollback);
-            let rollback = self.ended(rollback).await?;
-            told.good(&format!(
-                "{} returned production to {}, which was still warm",
-                rollback.deployment, rollback.release
-            ));
-            self.expect(&rollback, "settled")?;
-        }
-
-        told.chapter("And somebody in a hurry");
-        self.push_past_the_gate().await
+        self.tell.does(
+            OLIVE,
+            "promotes it: main takes in exactly that commit, and production the same bytes",
+        );
+        let promoted = self.promote().await?;
+        let address = self.onlooker.address("production").await?;
+        self.visitors.start(address);
+        self.tell.does(
+            VISITORS,
+            format!(
+                "ask http://{address} two hundred times a second from here on, without a break"
+            ),
+        );
+        self.ends(promoted, "settled").await.map(drop)
     }
 
-    /// The server takes the branches as they are, once.
-    async fn first_look(&self) -> Result<(), DemoError> {
-        self.until("the server to see the repository", async || {
-            Ok(!self.state().await?.branches.is_empty())
-        })
-        .await
+    async fn second_release(&mut self) -> Result<(), DemoError> {
+        self.chapter("v2", "entries get a mood, and the database a column for it");
+        let branch = "feature/mood";
+        self.tell
+            .does(DANA, format!("commits to {branch} and pushes"));
+        self.develop(branch, |clone| sources::write_change(clone, "v2-mood"))
+            .await?;
+        self.tell
+            .does(DANA, "is in a hurry, and pushes it straight to main");
+        self.push_past_staging().await?;
+        self.tell
+            .does(DANA, "takes the way through develop after all");
+        let staged = self.stage(branch).await?;
+        self.tell.does(DANA, "would sign it herself");
+        self.sign_own_work(staged).await?;
+        self.sign(
+            staged,
+            QUINN,
+            "qa",
+            "old entries have no mood, new ones may",
+        )
+        .await?;
+        self.sign(staged, LEE, "acceptance", "lovely").await?;
+        self.tell.does(
+            OLIVE,
+            "promotes it: production's database gets the column while v1 serves, then v2 takes over",
+        );
+        let promoted = self.promote().await?;
+        self.ends(promoted, "settled").await.map(drop)
     }
 
-    async fn push_feature(&mut self, branch: &str, message: &str) -> Result<(), DemoError> {
-        self.told.does(&format!("dana commits to {branch} and pushes; every push to feature/* is deployed to development"));
-        self.world.commit("dana", message)?;
-        self.world.git(&["push", "--quiet", "origin", branch])?;
-        let deployed = self.arrives("development").await?;
-        self.say(&deployed);
-        self.expect(&deployed, "settled")
+    async fn third_release(&mut self) -> Result<(), DemoError> {
+        self.chapter(
+            "v3",
+            "a mistake that only production's configuration brings out",
+        );
+        let branch = "feature/feed-cache";
+        self.tell
+            .does(DANA, format!("commits to {branch} and pushes"));
+        self.develop(branch, |clone| sources::write_change(clone, "v3-bad"))
+            .await?;
+        self.tell.does(DANA, "merges it into develop and pushes");
+        let staged = self.stage(branch).await?;
+        self.sign(staged, QUINN, "qa", "the feed is as it was")
+            .await?;
+        self.sign(staged, LEE, "acceptance", "faster feeds: fine")
+            .await?;
+        self.tell.does(
+            OLIVE,
+            "promotes it: the smoke tests pass, and it has the traffic; but production is watched for a while",
+        );
+        let promoted = self.promote().await?;
+        let failed = self.ends(promoted, "rolled-back").await?;
+        self.is_taken_back(&failed).await
     }
 
-    async fn change(&mut self, branch: &str, change: &str) -> Result<(), DemoError> {
-        self.world
-            .git(&["checkout", "--quiet", "-b", branch, "develop"])?;
-        let message = sources::write_change(&self.world.work_tree(), change).map_err(|error| {
-            DemoError::new(
-                format!("could not write a change: {error}"),
-                "make room on the disk",
-            )
-        })?;
-        self.push_feature(branch, &message).await
+    fn chapter(&self, release: &'static str, title: &'static str) {
+        self.tell.say(Told::Chapter { release, title });
     }
 
-    /// Merges the branch that is checked out into develop, and waits until a person is needed.
-    async fn merge_and_test(&mut self) -> Result<(), DemoError> {
-        self.told.does("she rebases, and merges it into develop: staging is migrated, configured, deployed and tested");
-        self.world.git(&["rebase", "--quiet", "develop"])?;
-        self.world
-            .git(&["checkout", "--quiet", "-B", "develop", "HEAD"])?;
-        self.world.git(&["push", "--quiet", "origin", "develop"])?;
-        let number = self.requested("staging").await?;
-        let view = self.stands(number).await?;
-        self.say(&view);
+    fn stands(&self, view: &DeploymentView) {
+        self.tell.say(Told::Stands(Box::new(view.clone())));
+    }
+
+    /// A branch with a change is pushed, and arrives in development.
+    async fn develop(
+        &mut self,
+        branch: &str,
+        change: impl FnOnce(&std::path::Path) -> std::io::Result<String>,
+    ) -> Result<(), DemoError> {
+        let before = self.onlooker.last("development").await?;
+        self.people.push_feature(branch, change).await?;
+        let number = self.onlooker.requested("development", before).await?;
+        self.deployments.push(number);
+        self.ends(number, "settled").await.map(drop)
+    }
+
+    /// A branch is merged into develop, and staging deploys and tests it until it waits for people.
+    async fn stage(&mut self, branch: &str) -> Result<DeploymentNumber, DemoError> {
+        let before = self.onlooker.last("staging").await?;
+        self.people.merge(branch).await?;
+        let number = self.onlooker.requested("staging", before).await?;
+        self.deployments.push(number);
+        let view = self
+            .onlooker
+            .stands(number, |view| view.asked.is_some())
+            .await?;
+        self.stands(&view);
         match view.asked {
-            Some(_) => Ok(()),
+            Some(_) => Ok(number),
             None => Err(unexpected(&view, "wait for a signature")),
         }
     }
 
-    async fn sign(&mut self, who: &str, comment: &str) -> Result<(), DemoError> {
-        let view = self.current("staging").await?;
-        let name = view.asked.clone().unwrap_or_default();
-        self.told.does(&format!(
-            "{who} looks at staging and signs {name:?}: {comment}"
-        ));
+    /// Somebody signs what they saw; the last signature sets the deployment going again.
+    async fn sign(
+        &self,
+        number: DeploymentNumber,
+        who: &'static str,
+        name: &str,
+        comment: &str,
+    ) -> Result<(), DemoError> {
+        let is_asked = |view: &DeploymentView| view.asked.as_deref() == Some(name);
+        let view = self.onlooker.stands(number, is_asked).await?;
+        if !is_asked(&view) {
+            return Err(unexpected(&view, &format!("wait for {name:?}")));
+        }
+        let role = self.rule_of(name)?;
+        self.tell
+            .does(who, format!("signs {name:?} as {role}: {comment}"));
         let ask = Ask::SignOff {
-            deployment: "staging".into(),
-            name: None,
+            deployment: number.to_string(),
+            name: Some(name.to_owned()),
             evidence: view.evidence,
-            comment: Some(comment.into()),
+            comment: Some(comment.to_owned()),
         };
         self.ask(who, &ask).await?;
-        let view = self.stands(view.deployment).await?;
-        if view.ended_at.is_some() {
-            self.say(&view);
-            self.expect(&view, "settled")?;
+        let goes_on = |view: &DeploymentView| view.asked.as_deref().is_some_and(|a| a != name);
+        let view = self.onlooker.stands(number, goes_on).await?;
+        if goes_on(&view) {
+            return Ok(());
         }
-        Ok(())
+        self.stands(&view);
+        expect(&view, "settled")
     }
 
-    /// One person's two hats are one person.
-    async fn refused_signature(&self) -> Result<(), DemoError> {
-        self.told.does("dana would like to sign her own work");
+    /// The role that a signature of staging needs.
+    fn rule_of(&self, name: &str) -> Result<String, DemoError> {
+        let staging = self.place.environment("staging")?;
+        let rule = staging.sign_off.iter().find(|rule| rule.name == name);
+        rule.map(|rule| rule.role.to_string())
+            .ok_or_else(|| DemoError::ours(format!("staging asks for no {name:?}")))
+    }
+
+    /// Who wrote it and may not sign is refused.
+    async fn sign_own_work(&self, number: DeploymentNumber) -> Result<(), DemoError> {
         let ask = Ask::SignOff {
-            deployment: "staging".into(),
+            deployment: number.to_string(),
             name: None,
             evidence: None,
             comment: None,
         };
-        match self.engine.ask(&person("dana"), &self.place, &ask).await {
+        match self.engine.ask(&person(DANA), &self.place, &ask).await {
             Err(RequestError::Refused(refusal)) => {
-                self.told
-                    .no(&format!("refused: {refusal}; {}", refusal.help()));
+                self.tell.say(Told::Refused(format!(
+                    "refused: {refusal}; {}",
+                    refusal.help()
+                )));
                 Ok(())
             }
-            _ => Err(DemoError::new(
-                "dana could sign for qa",
-                "this is a mistake of ours",
-            )),
+            Err(error) => Err(error.into()),
+            Ok(_) => Err(DemoError::ours("dana could sign her own work")),
         }
     }
 
-    async fn promote(&mut self) -> Result<DeploymentView, DemoError> {
-        self.told.does("olive promotes staging: main takes in exactly that commit, and production gets the same bytes");
+    /// What staging has not verified reaches main, and production refuses it.
+    async fn push_past_staging(&self) -> Result<(), DemoError> {
+        let before = self.onlooker.last("production").await?;
+        self.people.push_to_main().await?;
+        let number = self.onlooker.requested("production", before).await?;
+        let view = self.onlooker.ended(number).await?;
+        let why = view.why.clone().unwrap_or_default();
+        self.tell
+            .say(Told::Refused(format!("production refuses: {why}")));
+        expect(&view, "refused")
+    }
+
+    async fn promote(&mut self) -> Result<DeploymentNumber, DemoError> {
         let ask = Ask::Promote {
             from: "staging".into(),
             release: None,
             to: None,
         };
-        let reply = self.ask("olive", &ask).await?;
-        let Reply::Deployment { deployment, branch } = reply else {
-            return Err(DemoError::new(
-                "nothing was deployed",
-                "this is a mistake of ours",
-            ));
-        };
-        if let Some(branch) = branch {
-            self.told.good(&branch);
+        match self.ask(OLIVE, &ask).await? {
+            Reply::Deployment { deployment, branch } => {
+                if let Some(branch) = branch {
+                    self.tell.say(Told::Good(branch));
+                }
+                self.deployments.push(deployment);
+                Ok(deployment)
+            }
+            _ => Err(DemoError::ours("nothing was promoted")),
         }
-        self.deployments.push(deployment);
-        let view = self.ended(deployment).await?;
-        self.say(&view);
+    }
+
+    /// What the watch found has the release before it serve again, and nothing more happens by itself.
+    async fn is_taken_back(&mut self, failed: &DeploymentView) -> Result<(), DemoError> {
+        let number = failed
+            .undone_by
+            .ok_or_else(|| unexpected(failed, "be taken back"))?;
+        self.deployments.push(number);
+        let rollback = self.onlooker.ended(number).await?;
+        self.tell.does(
+            TOWPATH,
+            format!(
+                "goes back to {} by itself, whose processes were still warm",
+                rollback.release
+            ),
+        );
+        self.stands(&rollback);
+        expect(&rollback, "settled")?;
+        self.serves_again(rollback.release).await?;
+        let held = self.onlooker.environment("production").await?.hold;
+        let held = held.ok_or_else(|| DemoError::ours("production is not held"))?;
+        self.tell.say(Told::Good(format!(
+            "production is held until a person releases it: {}",
+            held.reason
+        )));
+        Ok(())
+    }
+
+    /// Waits until visitors have seen a release after the last of any other.
+    async fn serves_again(&self, release: ReleaseNumber) -> Result<(), DemoError> {
+        let since = crate::clock::now();
+        self.onlooker
+            .until("an answer after the rollback", async || {
+                let tally = self.visitors.tally();
+                let seen = tally.last_seen.get(&release.to_string());
+                Ok(seen.filter(|at| **at > since).map(|_| ()))
+            })
+            .await
+    }
+
+    /// Waits for the end of a deployment, tells it, and sees that it is the right one.
+    async fn ends(
+        &self,
+        number: DeploymentNumber,
+        status: &str,
+    ) -> Result<DeploymentView, DemoError> {
+        let view = self.onlooker.ended(number).await?;
+        self.stands(&view);
+        expect(&view, status)?;
         Ok(view)
     }
 
-    /// A commit that nobody verified reaches main by itself.
-    async fn push_past_the_gate(&mut self) -> Result<(), DemoError> {
-        self.told.does("sam pushes a quick fix straight to main");
-        self.world.git(&["fetch", "--quiet", "origin"])?;
-        self.world
-            .git(&["checkout", "--quiet", "-B", "main", "origin/main"])?;
-        std::fs::write(self.world.work_tree().join("QUICK-FIX"), "trust me\n").map_err(
-            |error| {
-                DemoError::new(
-                    format!("could not write a file: {error}"),
-                    "make room on the disk",
-                )
-            },
-        )?;
-        self.world.commit("sam", "Quick fix")?;
-        self.world.git(&["push", "--quiet", "origin", "main"])?;
-        let number = self.requested("production").await?;
-        self.deployments.pop();
-        let view = self.ended(number).await?;
-        self.told.no(&format!(
-            "{} {}: {}",
-            view.deployment,
-            view.status,
-            view.why.clone().unwrap_or_default()
-        ));
-        self.expect(&view, "refused")
-    }
-
-    async fn begin_traffic(&mut self) -> Result<(), DemoError> {
-        let name = self.name("production")?;
-        let traffic = self.engine.target.traffic(&name).await;
-        let address = traffic
-            .ok()
-            .and_then(|all| all.first().map(|traffic| traffic.listen));
-        let address = address.ok_or_else(|| {
-            DemoError::new("production has no address", "this is a mistake of ours")
-        })?;
-        self.production = Some(address);
-        self.traffic.start(address);
-        self.told.aside(&format!(
-            "  from now on users ask http://{address} about 200 times a second, without a break"
-        ));
-        Ok(())
-    }
-
-    /// Says how a deployment stands.
-    fn say(&self, view: &DeploymentView) {
-        let phases: Vec<String> = towpath_core::path::Phase::ALL
-            .iter()
-            .filter_map(|phase| view.phases.get(phase.name()).map(|ms| (phase, ms)))
-            .filter(|(_, ms)| **ms > 0)
-            .map(|(phase, ms)| format!("{phase} {}", human(Duration::from_millis(*ms))))
-            .collect();
-        let line = |what: &str| {
-            format!(
-                "{} {} of {} to {}: {what} ({})",
-                view.deployment,
-                view.kind,
-                view.release,
-                view.environment,
-                phases.join(", ")
-            )
-        };
-        match (&view.asked, view.status.as_str()) {
-            (Some(name), _) => self
-                .told
-                .good(&line(&format!("passed its tests, waits for {name:?}"))),
-            (None, "settled") => self.told.good(&line("verified")),
-            (None, status) => {
-                self.told.no(&line(status));
-                for why in view.why.iter().flat_map(|why| why.lines()).take(12) {
-                    self.told.aside(&format!("      {why}"));
-                }
-            }
-        }
-    }
-
-    fn expect(&self, view: &DeploymentView, status: &str) -> Result<(), DemoError> {
-        if view.status == status {
-            Ok(())
-        } else {
-            Err(unexpected(view, status))
-        }
-    }
-
-    fn name(&self, typed: &str) -> Result<EnvironmentName, DemoError> {
-        Ok(self.place.environment(typed).map_err(mistake)?.name.clone())
-    }
-
-    async fn state(&self) -> Result<towpath_core::path::State, DemoError> {
-        self.engine.store.state().await.map_err(mistake)
-    }
-
     async fn ask(&self, who: &str, ask: &Ask) -> Result<Reply, DemoError> {
-        self.engine
-            .ask(&person(who), &self.place, ask)
-            .await
-            .map_err(|error| DemoError::new(&error, error.help()))
-    }
-
-    async fn view(&self, number: DeploymentNumber) -> Result<Option<DeploymentView>, DemoError> {
-        self.engine.deployment_view(number).await.map_err(mistake)
-    }
-
-    /// The deployment that an environment has or had last.
-    async fn current(&self, typed: &str) -> Result<DeploymentView, DemoError> {
-        let last = self.state().await?.environment(&self.name(typed)?).last;
-        let view = match last {
-            Some(number) => self.view(number).await?,
-            None => None,
-        };
-        view.ok_or_else(|| {
-            DemoError::new(
-                format!("nothing was deployed to {typed}"),
-                "this is a mistake of ours",
-            )
-        })
-    }
-
-    /// Waits until an environment has a deployment that is new to the story.
-    async fn requested(&mut self, typed: &str) -> Result<DeploymentNumber, DemoError> {
-        let name = self.name(typed)?;
-        let known = self.deployments.iter().max().copied();
-        let mut found = None;
-        let (engine, slot) = (self.engine.clone(), &mut found);
-        self.until_with(&format!("{typed} to be deployed"), async || {
-            let last = engine
-                .store
-                .state()
-                .await
-                .map_err(mistake)?
-                .environment(&name)
-                .last;
-            *slot = last.filter(|last| Some(*last) > known);
-            Ok(slot.is_some())
-        })
-        .await?;
-        let number =
-            found.ok_or_else(|| DemoError::new("nothing came", "this is a mistake of ours"))?;
-        self.deployments.push(number);
-        Ok(number)
-    }
-
-    async fn arrives(&mut self, typed: &str) -> Result<DeploymentView, DemoError> {
-        let number = self.requested(typed).await?;
-        self.ended(number).await
-    }
-
-    async fn ended(&self, number: DeploymentNumber) -> Result<DeploymentView, DemoError> {
-        self.wait_for(number, |view| view.ended_at.is_some()).await
-    }
-
-    /// Waits until a deployment has ended or needs a person.
-    async fn stands(&self, number: DeploymentNumber) -> Result<DeploymentView, DemoError> {
-        self.wait_for(number, |view| {
-            view.ended_at.is_some() || view.asked.is_some()
-        })
-        .await
-    }
-
-    async fn wait_for(
-        &self,
-        number: DeploymentNumber,
-        is_there: impl Fn(&DeploymentView) -> bool,
-    ) -> Result<DeploymentView, DemoError> {
-        self.until(&format!("{number}"), async || {
-            Ok(self.view(number).await?.is_some_and(|view| is_there(&view)))
-        })
-        .await?;
-        let view = self.view(number).await?;
-        view.ok_or_else(|| {
-            DemoError::new(format!("there is no {number}"), "this is a mistake of ours")
-        })
-    }
-
-    async fn until(
-        &self,
-        what: &str,
-        is_so: impl AsyncFnMut() -> Result<bool, DemoError>,
-    ) -> Result<(), DemoError> {
-        self.until_with(what, is_so).await
-    }
-
-    async fn until_with(
-        &self,
-        what: &str,
-        mut is_so: impl AsyncFnMut() -> Result<bool, DemoError>,
-    ) -> Result<(), DemoError> {
-        let began = tokio::time::Instant::now();
-        while !is_so().await? {
-            if began.elapsed() > PATIENCE {
-                return Err(DemoError::new(
-                    format!("waited too long for {what}"),
-                    "`--exit` again, and look at what runs meanwhile",
-                ));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        Ok(())
-    }
-
-    /// Every deployment of the story with its end, and what took it back.
-    pub(super) async fn views(
-        &self,
-    ) -> Result<BTreeMap<DeploymentNumber, DeploymentView>, DemoError> {
-        let mut views = BTreeMap::new();
-        for number in &self.deployments {
-            if let Some(view) = self.view(*number).await? {
-                views.insert(*number, view);
-            }
-        }
-        Ok(views)
+        Ok(self.engine.ask(&person(who), &self.place, ask).await?)
     }
 }
 
@@ -436,20 +350,36 @@ fn person(who: &str) -> Actor {
     Actor::person(&format!("{who}@acme.test"))
 }
 
-fn mistake(error: impl ToString) -> DemoError {
-    DemoError::new(error.to_string(), "this is a mistake of ours")
+fn expect(view: &DeploymentView, status: &str) -> Result<(), DemoError> {
+    match view.status == status {
+        true => Ok(()),
+        false => Err(unexpected(view, &format!("be {status}"))),
+    }
 }
 
 fn unexpected(view: &DeploymentView, wanted: &str) -> DemoError {
-    let why = view
-        .why
-        .as_ref()
-        .map_or(String::new(), |why| format!(": {why}"));
+    let built = view.steps.iter().all(|step| {
+        step.phase != towpath_core::path::Phase::Build
+            || step.verdict == Some(towpath_core::path::Verdict::Passed)
+    });
     DemoError::new(
+        "demo::not-as-told",
         format!(
-            "{} of {} to {} should {wanted}, and is {}{why}",
-            view.deployment, view.release, view.environment, view.status
+            "{} of {} to {} should {wanted}, and is {}{}",
+            view.deployment,
+            view.release,
+            view.environment,
+            view.status,
+            view.why
+                .as_ref()
+                .map_or(String::new(), |why| format!(": {why}"))
         ),
-        "the output of the step says why; when cargo cannot reach its registry, go online for the first run",
+        match built {
+            true => "`towpath demo --keep DIR` keeps every file, the outputs included",
+            false => {
+                "the build's output says why. The first build needs crates.io, or wherever your cargo gets its crates, \
+                 and a C compiler"
+            }
+        },
     )
 }

@@ -1,65 +1,87 @@
-//! The demo's voice: a line for each thing that happens, and why.
+//! What is told, as it happens. How it looks is decided by whoever listens.
 
-use std::io::Write;
+use std::path::PathBuf;
+
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::Report;
-use crate::cli::style::{self, Paint};
+use crate::engine::DeploymentView;
 
-/// Tells, to standard output or, when that is for the report, to standard error.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Told {
-    json: bool,
-    paint: Paint,
+/// Something that listeners are told.
+#[derive(Debug, Clone)]
+pub enum Told {
+    /// Where it happens.
+    Begins(Description),
+    /// A new part of the story.
+    Chapter {
+        /// The release that it is about.
+        release: &'static str,
+        /// What is special about that.
+        title: &'static str,
+    },
+    /// Somebody does something.
+    Does {
+        /// Who.
+        who: &'static str,
+        /// What, and why.
+        what: String,
+    },
+    /// Something good came of it.
+    Good(String),
+    /// It was refused, as it should be.
+    Refused(String),
+    /// A deployment is under way.
+    UnderWay(Box<DeploymentView>),
+    /// A deployment has ended, or waits for a person.
+    Stands(Box<DeploymentView>),
+    /// Something beside the story.
+    Aside(String),
+    /// It is over; what came of it.
+    Ends(Box<Report>),
+    /// Everything goes on running until somebody ends it.
+    Stays(Description),
+    /// Everything is being ended.
+    CleaningUp,
+    /// Nothing is left.
+    Gone,
 }
 
-impl Told {
-    pub(super) fn new(json: bool) -> Told {
-        let paint = if json {
-            style::of_stderr()
-        } else {
-            style::of_stdout()
-        };
-        Told { json, paint }
+/// Where it happens.
+#[derive(Debug, Clone)]
+pub struct Description {
+    /// The directory of all of it.
+    pub root: PathBuf,
+    /// The repository that everybody pushes to.
+    pub repository: PathBuf,
+    /// The clone in which people work.
+    pub clone: PathBuf,
+    /// The data directory.
+    pub data: PathBuf,
+    /// Where builds are cached, for the next demo too.
+    pub cache: PathBuf,
+    /// The page of the server.
+    pub page: String,
+    /// Whether nothing was built before.
+    pub is_first: bool,
+}
+
+/// Tells those who listen.
+#[derive(Debug, Clone)]
+pub struct Tell(UnboundedSender<Told>);
+
+impl Tell {
+    /// Tells the other end of a channel.
+    pub fn new(listener: UnboundedSender<Told>) -> Tell {
+        Tell(listener)
     }
 
-    fn line(&self, text: &str) {
+    pub(super) fn say(&self, told: Told) {
         // Nobody has to listen.
-        let _ = match self.json {
-            true => writeln!(std::io::stderr(), "{text}"),
-            false => writeln!(std::io::stdout(), "{text}"),
-        };
+        let _ = self.0.send(told);
     }
 
-    /// A new part of the story.
-    pub(super) fn chapter(&self, text: &str) {
-        self.line(&format!("\n{}", self.paint.strong(text)));
-    }
-
-    /// What somebody does, and what it is for.
-    pub(super) fn does(&self, text: &str) {
-        self.line(&format!("  {} {text}", self.paint.waits("▸")));
-    }
-
-    /// What came of it.
-    pub(super) fn good(&self, text: &str) {
-        self.line(&format!("  {} {text}", self.paint.good("✓")));
-    }
-
-    /// What came of it, when it is a no.
-    pub(super) fn no(&self, text: &str) {
-        self.line(&format!("  {} {text}", self.paint.bad("✗")));
-    }
-
-    /// What is not part of the story.
-    pub(super) fn aside(&self, text: &str) {
-        self.line(&self.paint.dim(text));
-    }
-
-    /// The end.
-    pub(super) fn report(&self, report: &Report) {
-        self.line("");
-        for line in report.table(self.paint) {
-            self.line(&line);
-        }
+    pub(super) fn does(&self, who: &'static str, what: impl Into<String>) {
+        let what = what.into();
+        self.say(Told::Does { who, what });
     }
 }
