@@ -144,7 +144,8 @@ fn parse(bytes: &[u8]) -> Result<Manifest, String> {
 mod tests {
     use super::*;
 
-    const VALID: &str = "[project]\nname = \"page\"\n[environments.staging]\nbranch = \"develop\"\n";
+    const VALID: &str =
+        "[project]\nname = \"page\"\n[environments.staging]\nbranch = \"develop\"\n";
 
     fn manifests(root: &std::path::Path) -> Manifests {
         Manifests::of(Place {
@@ -162,7 +163,9 @@ mod tests {
         assert_eq!(manifests.read().environments.len(), 1);
         assert!(manifests.wrong().is_some(), "there is no file");
 
-        write(&format!("{VALID}[environments.production]\nbranch = \"main\"\n"));
+        write(&format!(
+            "{VALID}[environments.production]\nbranch = \"main\"\n"
+        ));
         assert_eq!(manifests.read().environments.len(), 2);
         assert_eq!(manifests.wrong(), None);
 

@@ -12,7 +12,7 @@ impl Walk {
         println!("killed {} times", self.deaths.len());
         assert_eq!(deployments(project), DEPLOYMENTS);
         for deployment in project.history() {
-            check_tries(&deployment);
+            check_tries(project, &deployment);
         }
         check_environments(project);
         check_effects(project);
@@ -46,13 +46,26 @@ fn deployments(project: &Project) -> Vec<String> {
 }
 
 /// Whoever goes on with a step goes on with the same try of it.
-fn check_tries(deployment: &DeploymentView) {
+fn check_tries(project: &Project, deployment: &DeploymentView) {
     for step in &deployment.steps {
         let expected = match step.id.as_str() {
             "settle" => 0,
             _ => 1,
         };
-        assert_eq!(step.tries, expected, "{}: {step:?}", deployment.deployment);
+        let told = || {
+            let stream = format!(
+                "journal show --json --stream deployment/{}",
+                deployment.deployment.0
+            );
+            project.towpath(&stream, 0).told()
+        };
+        assert_eq!(
+            step.tries,
+            expected,
+            "{}: {step:?}\n{}",
+            deployment.deployment,
+            told()
+        );
     }
     let signatures = match (deployment.kind, deployment.environment.as_str()) {
         (Kind::Deploy, "staging") => 2,
