@@ -64,21 +64,26 @@ impl Manifests {
 
     /// The manifest as it is now; while it is not valid, the last valid one.
     pub(crate) fn read(&self) -> Manifest {
-        if let ManifestSource::WorkTree(root) = &self.source {
-            let text = fs::read(root.join(FILE)).map_err(|error| error.to_string());
-            self.take(text);
-        }
+        self.look_at_work_tree();
         self.lock().valid.clone()
     }
 
     /// Why the last valid manifest is not the one that is there.
     pub(super) fn wrong(&self) -> Option<String> {
+        self.look_at_work_tree();
         self.lock().wrong.clone()
     }
 
     /// Whether somebody has to look at the upstream.
     pub(super) fn is_upstream(&self) -> bool {
         self.source == ManifestSource::Upstream
+    }
+
+    fn look_at_work_tree(&self) {
+        if let ManifestSource::WorkTree(root) = &self.source {
+            let path = root.join(FILE);
+            self.take(fs::read(&path).map_err(|error| format!("{}: {error}", path.display())));
+        }
     }
 
     /// Looks at the tip of the upstream's default branch.
@@ -137,15 +142,18 @@ fn parse(bytes: &[u8]) -> Result<Manifest, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| format!("{FILE} is not UTF-8"))?;
     manifest::parse(text, FILE)
         .map(|parsed| parsed.manifest)
-        .map_err(|problems| problems.to_string())
+        .map_err(|problems| match problems.as_slice() {
+            [only] => only.one_line(),
+            [first, others @ ..] => format!("{}, and {} more", first.one_line(), others.len()),
+            [] => problems.to_string(),
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const VALID: &str =
-        "[project]\nname = \"page\"\n[environments.staging]\nbranch = \"develop\"\n";
+    const VALID: &str = "[project]\nname = \"page\"\n[environments.staging]\nbranch = \"main\"\n";
 
     fn manifests(root: &std::path::Path) -> Manifests {
         Manifests::of(Place {
@@ -164,7 +172,7 @@ mod tests {
         assert!(manifests.wrong().is_some(), "there is no file");
 
         write(&format!(
-            "{VALID}[environments.production]\nbranch = \"main\"\n"
+            "{VALID}[environments.production]\nbranch = \"live\"\n"
         ));
         assert_eq!(manifests.read().environments.len(), 2);
         assert_eq!(manifests.wrong(), None);

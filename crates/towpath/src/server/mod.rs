@@ -198,7 +198,8 @@ fn open_socket(path: &Path) -> io::Result<UnixListener> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = UnixListener::bind(Short::of(path)?)?;
+    let short = Short::of(path)?;
+    let listener = UnixListener::bind(&short)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     Ok(listener)
 }

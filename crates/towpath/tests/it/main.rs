@@ -8,4 +8,5 @@
 
 mod crash;
 mod project;
+mod server;
 mod walk;
