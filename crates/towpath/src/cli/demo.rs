@@ -118,18 +118,10 @@ impl Teller {
         while let Some(told) = told.recv().await {
             self.show(told);
         }
-        if let Some(bar) = self.bar {
-            bar.finish_and_clear();
-        }
+        self.rests();
     }
 
     fn show(&mut self, told: Told) {
-        if let Some(bar) = &self.bar
-            && !matches!(told, Told::UnderWay(_))
-        {
-            bar.set_message("");
-            bar.reset_elapsed();
-        }
         match told {
             Told::Begins(at) => self.begins(&at),
             Told::Chapter { release, title } => {
@@ -139,17 +131,37 @@ impl Teller {
             Told::Does { who, what } => self.does(who, &what),
             Told::Good(text) => self.came_of_it(&self.paint.good("✓"), &text),
             Told::Refused(text) => self.came_of_it(&self.paint.bad("✗"), &text),
-            Told::UnderWay(view) => {
-                if let Some(bar) = &self.bar {
-                    bar.set_message(under_way(&view));
-                }
-            }
+            Told::Awaits(what) => self.moves(format!("waits for {what}")),
+            Told::UnderWay(view) => self.moves(under_way(&view)),
             Told::Stands(view) => self.stands(&view),
             Told::Aside(text) => self.line(&self.paint.dim(&text)),
-            Told::Ends(report) => self.ends(&report),
+            Told::Ends(report) => {
+                self.rests();
+                self.ends(&report);
+            }
             Told::Stays(at) => self.stays(&at),
-            Told::CleaningUp => self.line(&self.paint.dim("\ncleaning up …")),
+            Told::CleaningUp => {
+                self.rests();
+                self.line(&self.paint.dim("\ncleaning up …"));
+            }
             Told::Gone => self.line(&self.paint.dim("everything has ended, and nothing is left")),
+        }
+    }
+
+    /// Shows what goes on in the line that moves.
+    fn moves(&self, what: String) {
+        if let Some(bar) = &self.bar
+            && bar.message() != what
+        {
+            bar.set_message(what);
+            bar.reset_elapsed();
+        }
+    }
+
+    /// Nothing moves any more.
+    fn rests(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
         }
     }
 
@@ -221,17 +233,13 @@ impl Teller {
             ("settled", _) => (self.paint.good("✓"), self.paint.good("verified")),
             (status, _) => (self.paint.bad("✗"), self.paint.bad(status)),
         };
-        let long: Vec<String> = phases(&view.phases)
-            .filter(|(_, ms)| *ms >= 50)
-            .map(|(phase, ms)| format!("{phase} {}", human(ms_of(ms))))
-            .collect();
         self.came_of_it(
             &mark,
             &format!(
                 "{} {} {outcome}  {}",
                 view.release,
                 view.environment,
-                self.paint.dim(&long.join(", "))
+                self.paint.dim(&how(view))
             ),
         );
         if view.status != "settled"
@@ -291,7 +299,8 @@ impl Teller {
             self.line(&format!(
                 "{} {}",
                 self.paint.bad("not as told:"),
-                style::plain(&trouble.message)
+                // The rest was told where it happened.
+                style::plain(trouble.message.lines().next().unwrap_or_default())
             ));
             self.line(&format!(
                 "  {} {}",
@@ -359,6 +368,23 @@ fn under_way(view: &DeploymentView) -> String {
         format!(": {}, {}", step.phase, step.what)
     });
     format!("{} {}{step}", view.release, view.environment)
+}
+
+/// By whom it was signed; or, told before that, how long its longer phases took.
+fn how(view: &DeploymentView) -> String {
+    if view.asked.is_none() && !view.signatures.is_empty() {
+        let names: Vec<&str> = view
+            .signatures
+            .iter()
+            .map(|signature| signature.by.split('@').next().unwrap_or_default())
+            .collect();
+        return format!("signed by {}", names.join(" and "));
+    }
+    let long: Vec<String> = phases(&view.phases)
+        .filter(|(_, ms)| *ms >= 50)
+        .map(|(phase, ms)| format!("{phase} {}", human(ms_of(ms))))
+        .collect();
+    long.join(", ")
 }
 
 fn ms_of(ms: u64) -> Duration {

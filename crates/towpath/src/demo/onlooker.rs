@@ -42,6 +42,7 @@ impl Onlooker {
     ) -> Result<T, DemoError> {
         let began = Instant::now();
         let mut records = self.engine.store.subscribe();
+        self.tell.say(Told::Awaits(what.to_owned()));
         loop {
             if let Some(found) = look().await? {
                 return Ok(found);

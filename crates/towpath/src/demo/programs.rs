@@ -44,7 +44,9 @@ async fn ask(program: &str, help: &str) -> Result<String, DemoError> {
             _ => missing(format!("could not run {program}: {error}")),
         })?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        // What follows an empty line is for those who made it.
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = said.trim().split("\n\n").next().unwrap_or_default();
         return Err(missing(format!("{program} does not work: {said}")));
     }
     let said = String::from_utf8_lossy(&output.stdout);

@@ -30,6 +30,8 @@ pub enum Told {
     Good(String),
     /// It was refused, as it should be.
     Refused(String),
+    /// Something is waited for.
+    Awaits(String),
     /// A deployment is under way.
     UnderWay(Box<DeploymentView>),
     /// A deployment has ended, or waits for a person.

@@ -7,6 +7,7 @@
 )]
 
 mod crash;
+mod demo;
 mod project;
 mod server;
 mod walk;
