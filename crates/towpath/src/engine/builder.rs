@@ -188,6 +188,7 @@ impl Engine {
         let copied = tokio::process::Command::new("cp")
             .arg("-a")
             .args([&builds, &fresh])
+            .kill_on_drop(true)
             .output()
             .await;
         let copied = copied.map_err(errored)?;
