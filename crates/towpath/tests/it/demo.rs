@@ -15,6 +15,8 @@ use nix::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::project::eventually;
+
 /// Where demos make their directories, with a cache that the tests share and keep.
 struct Place {
     temporary: TempDir,
@@ -276,9 +278,12 @@ fn a_directory_that_is_named_is_kept_and_nothing_runs_in_it() {
     let fresh = kept.path().join("demo");
     let mut demo = place.start(&["--keep", fresh.to_str().unwrap()]);
     demo.tells("commits to");
+    let manifest = fresh.join("guestbook/towpath.toml");
+    // Told first, then done.
+    eventually("the guestbook's files", || manifest.exists().then_some(()));
     demo.send(Signal::SIGINT);
     demo.ends();
     place.is_clean();
     assert!(fresh.join("data/journal.db").exists());
-    assert!(fresh.join("guestbook/towpath.toml").exists());
+    assert!(manifest.exists());
 }
