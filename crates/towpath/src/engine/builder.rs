@@ -1,4 +1,4 @@
-//! Builds: in a clean work tree of the release's commit, once; what they make is kept by its digest.
+//! Builds: in a clean work tree of the release's commit, once.
 
 use std::{
     collections::BTreeMap,
@@ -9,9 +9,7 @@ use std::{
 };
 
 use nix::fcntl::{Flock, FlockArg};
-use sha2::{Digest as _, Sha256};
 use towpath_core::{
-    Digest,
     manifest::{Manifest, Service},
     names::ServiceName,
     path::{BuiltArtifact, Outcome, Receipt, Release},
@@ -23,6 +21,17 @@ use crate::home::lock_file;
 
 /// The cache that builds share. No environment is named so.
 const BUILDS: &str = ".builds";
+
+/// A service of a release that is to be built.
+struct Building<'a> {
+    release: &'a Release,
+    manifest: &'a Manifest,
+    name: &'a ServiceName,
+    service: &'a Service,
+    tree: &'a Path,
+    /// Names the try.
+    key: &'a str,
+}
 
 impl Engine {
     /// Makes a release's artifacts, or checks those that were made before. `key` names the try.
@@ -53,53 +62,15 @@ impl Engine {
         manifest: &Manifest,
         key: &str,
     ) -> Result<Outcome, Outcome> {
-        // One build at a time in a data directory: they share the cache.
-        let mut lock = self.lock_builds().await?;
-        let since = self.store.release(release.number).await.map_err(errored)?;
-        if let Some(artifacts) = since.and_then(|release| release.artifacts) {
+        let made = self.make(release, manifest, key).await;
+        // Somebody else may have been quicker, and cleared the work tree away.
+        if made.is_err()
+            && let Some(artifacts) = self.made_since(release).await?
+        {
             return self.built_before(&artifacts).await;
         }
-        self.await_earlier(&mut lock).await?;
-        let tree = self.home.trees().join(release.number.to_string());
-        let mut begun = Begun::read(&tree).map_err(errored)?;
-        let is_of_use = self.is_of_use(&begun, key).await?;
-        let mut is_in_use = false;
-        let mut artifacts = BTreeMap::new();
-        for name in &release.source.built_services {
-            let Some(service) = manifest.services.get(name) else {
-                continue;
-            };
-            let job = match begun.job(name).filter(|_| is_of_use) {
-                Some(job) => job.to_owned(),
-                None => {
-                    if !is_in_use {
-                        begun.forget().map_err(errored)?;
-                        self.mirror
-                            .check_out(&release.source.commit, &tree)
-                            .await
-                            .map_err(errored)?;
-                        self.link_cache(manifest, BUILDS, &tree)?;
-                        failpoint::pass("the build's tree is there");
-                    }
-                    format!("{key}.{name}")
-                }
-            };
-            is_in_use = true;
-            if self.runner.observe(&job).await.map_err(errored)? == JobState::Absent {
-                begun.note(name, &job).map_err(errored)?;
-                lock.set_len(0).map_err(errored)?;
-                io::Seek::rewind(&mut *lock).map_err(errored)?;
-                lock.write_all(job.as_bytes()).map_err(errored)?;
-                self.run_build(service, &job, &tree).await?;
-                failpoint::pass("the build runs");
-            }
-            self.await_build(&job).await?;
-            failpoint::pass("the build has ended");
-            if let Some(artifact) = self.keep_artifact(name, service, &tree).await? {
-                artifacts.insert(name.clone(), artifact);
-            }
-        }
         // The tree stays until the journal says that the release is built: a process that ends before that finds it again.
+        let artifacts = made?;
         let bytes: u64 = artifacts.values().map(|artifact| artifact.bytes).sum();
         Ok(Outcome::Passed {
             detail: format!("built {} ({})", plural(artifacts.len()), human_bytes(bytes)),
@@ -107,14 +78,82 @@ impl Engine {
         })
     }
 
-    /// A build whose engine was killed still runs under its shim. The lock's file names the last job that was started.
-    async fn await_earlier(&self, lock: &mut Flock<File>) -> Result<(), Outcome> {
-        let mut earlier = String::new();
-        lock.read_to_string(&mut earlier).map_err(errored)?;
-        if !earlier.is_empty() {
-            self.runner.ended(&earlier).await.map_err(errored)?;
+    async fn make(
+        &self,
+        release: &Release,
+        manifest: &Manifest,
+        key: &str,
+    ) -> Result<BTreeMap<ServiceName, BuiltArtifact>, Outcome> {
+        let tree = self.home.trees().join(release.number.to_string());
+        let mut artifacts = BTreeMap::new();
+        let mut is_in_use = false;
+        for name in &release.source.built_services {
+            let Some(service) = manifest.services.get(name) else {
+                continue;
+            };
+            let building = Building {
+                release,
+                manifest,
+                name,
+                service,
+                tree: &tree,
+                key,
+            };
+            let job = self.begin(&building, is_in_use).await?;
+            is_in_use = true;
+            self.await_build(&job).await?;
+            failpoint::pass("the build has ended");
+            if let Some(artifact) = self.keep_artifact(name, service, &tree).await? {
+                artifacts.insert(name.clone(), artifact);
+            }
         }
-        Ok(())
+        Ok(artifacts)
+    }
+
+    /// Starts the build of a service, or finds the one that was begun before; returns the job.
+    async fn begin(&self, building: &Building<'_>, is_in_use: bool) -> Result<String, Outcome> {
+        let Building {
+            release, tree, key, ..
+        } = building;
+        let mut lock = self.no_build_runs().await?;
+        if self.made_since(release).await?.is_some() {
+            return Err(errored("somebody else has built it meanwhile"));
+        }
+        let mut begun = Begun::read(tree).map_err(errored)?;
+        let is_of_use = self.is_of_use(&begun, key).await?;
+        let job = match begun.job(building.name).filter(|_| is_of_use) {
+            Some(earlier) => earlier.to_owned(),
+            None => {
+                if !is_in_use {
+                    begun.forget().map_err(errored)?;
+                    self.mirror
+                        .check_out(&release.source.commit, tree)
+                        .await
+                        .map_err(errored)?;
+                    self.link_cache(building.manifest, BUILDS, tree)?;
+                    failpoint::pass("the build's tree is there");
+                }
+                format!("{key}.{}", building.name)
+            }
+        };
+        if self.runner.observe(&job).await.map_err(errored)? == JobState::Absent {
+            begun.note(building.name, &job).map_err(errored)?;
+            lock.set_len(0).map_err(errored)?;
+            io::Seek::rewind(&mut *lock).map_err(errored)?;
+            lock.write_all(job.as_bytes()).map_err(errored)?;
+            self.run_build(building.service, &job, tree).await?;
+            failpoint::pass("the build runs");
+        }
+        Ok(job)
+    }
+
+    /// What a release was found to be built as, when it was not before.
+    async fn made_since(
+        &self,
+        release: &Release,
+    ) -> Result<Option<BTreeMap<ServiceName, BuiltArtifact>>, Outcome> {
+        let now = self.store.release(release.number).await.map_err(errored)?;
+        Ok(now.and_then(|release| release.artifacts))
     }
 
     /// Whether what was begun in a release's tree is gone on with: always by the same try, and by another one unless some of
@@ -136,13 +175,27 @@ impl Engine {
         Ok(true)
     }
 
-    async fn lock_builds(&self) -> Result<Flock<File>, Outcome> {
-        let path = self.home.build_lock();
-        let locked = tokio::task::spawn_blocking(move || {
-            let file = lock_file(&path)?;
-            Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| io::Error::from(errno))
-        });
-        locked.await.map_err(errored)?.map_err(errored)
+    /// The right to start a build: one runs at a time in a data directory, since they share the cache. Nobody has it while a
+    /// build runs: that goes on without whoever started it. The lock's file names the last job that was started.
+    async fn no_build_runs(&self) -> Result<Flock<File>, Outcome> {
+        loop {
+            let path = self.home.build_lock();
+            let locked = tokio::task::spawn_blocking(move || {
+                let file = lock_file(&path)?;
+                Flock::lock(file, FlockArg::LockExclusive)
+                    .map_err(|(_, errno)| io::Error::from(errno))
+            });
+            let mut lock = locked.await.map_err(errored)?.map_err(errored)?;
+            let mut last = String::new();
+            lock.read_to_string(&mut last).map_err(errored)?;
+            if last.is_empty()
+                || self.runner.observe(&last).await.map_err(errored)? != JobState::Running
+            {
+                return Ok(lock);
+            }
+            drop(lock);
+            self.runner.ended(&last).await.map_err(errored)?;
+        }
     }
 
     /// Puts the cache's directories into a work tree. Builds share one, and the tests of each environment another: build
@@ -181,7 +234,7 @@ impl Engine {
         if manifest.cache.is_empty() || own.exists() || !builds.exists() {
             return Ok(());
         }
-        let _no_build_meanwhile = self.lock_builds().await?;
+        let _none_meanwhile = self.no_build_runs().await?;
         let fresh = own.with_extension("new");
         let _ = fs::remove_dir_all(&fresh);
         // `cp -a` keeps the times that build tools go by, and knows how to copy cheaply where the file system can.
@@ -236,62 +289,6 @@ impl Engine {
             }),
         }
     }
-
-    async fn keep_artifact(
-        &self,
-        name: &ServiceName,
-        service: &Service,
-        tree: &Path,
-    ) -> Result<Option<BuiltArtifact>, Outcome> {
-        let Some(artifact) = &service.artifact else {
-            return Ok(None);
-        };
-        let path = inside(tree, artifact).ok_or_else(|| {
-            failed(format!(
-                "the artifact {artifact:?} lies outside the repository"
-            ))
-        })?;
-        if !tree.exists() {
-            return Err(errored(format!("the work tree of {name}'s build is gone")));
-        }
-        if !path.exists() {
-            return Err(failed(format!("the build of {name} made no {artifact:?}")));
-        }
-        let store = self.home.artifacts();
-        let kept = tokio::task::spawn_blocking(move || keep(&store, &path));
-        kept.await.map_err(errored)?.map(Some).map_err(errored)
-    }
-
-    async fn check_artifacts(
-        &self,
-        artifacts: &BTreeMap<ServiceName, BuiltArtifact>,
-    ) -> Result<(), Outcome> {
-        for (service, artifact) in artifacts {
-            let path = self.artifact_path(&artifact.digest);
-            let digest = tokio::task::spawn_blocking(move || digest_of(&path))
-                .await
-                .map_err(errored)?;
-            match digest {
-                Ok(digest) if digest == artifact.digest => {}
-                Ok(_) => {
-                    return Err(failed(format!(
-                        "the stored artifact of {service} is not the one that was built; cut a new release"
-                    )));
-                }
-                Err(error) => {
-                    return Err(failed(format!(
-                        "the stored artifact of {service} cannot be read: {error}"
-                    )));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Where an artifact is kept.
-    pub fn artifact_path(&self, digest: &Digest) -> PathBuf {
-        self.home.artifacts().join(digest.to_string())
-    }
 }
 
 /// A path below a directory; `None` when it leads out of it.
@@ -302,94 +299,11 @@ pub(super) fn inside(directory: &Path, path: &str) -> Option<PathBuf> {
         .then(|| directory.join(path))
 }
 
-/// Keeps a file, or a directory as an archive, under the digest of its bytes.
-fn keep(store: &Path, path: &Path) -> io::Result<BuiltArtifact> {
-    let mut fresh = tempfile::NamedTempFile::new_in(store)?;
-    let directory = path.is_dir();
-    let mut out = Hashing {
-        to: fresh.as_file_mut(),
-        digest: Sha256::new(),
-        bytes: 0,
-    };
-    if directory {
-        archive(path, &mut out)?;
-    } else {
-        io::copy(&mut File::open(path)?, &mut out)?;
-    }
-    let (digest, bytes) = (Digest::from_raw(out.digest.finalize().into()), out.bytes);
-    let kept = store.join(digest.to_string());
-    fresh.as_file().sync_all()?;
-    fresh.persist(&kept).map_err(|error| error.error)?;
-    File::open(store)?.sync_all()?;
-    let file_name = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    Ok(BuiltArtifact {
-        digest,
-        file_name,
-        directory,
-        bytes,
-    })
-}
-
-/// Archives a directory so that the same files are the same bytes: sorted, without owners and times.
-fn archive(path: &Path, out: impl Write) -> io::Result<()> {
-    let mut builder = tar::Builder::new(out);
-    builder.mode(tar::HeaderMode::Deterministic);
-    builder.follow_symlinks(false);
-    let mut pending = vec![PathBuf::new()];
-    while let Some(relative) = pending.pop() {
-        let mut entries: Vec<_> = fs::read_dir(path.join(&relative))?.collect::<io::Result<_>>()?;
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let name = relative.join(entry.file_name());
-            if entry.file_type()?.is_dir() {
-                builder.append_dir(&name, entry.path())?;
-                pending.push(name);
-            } else {
-                builder.append_path_with_name(entry.path(), &name)?;
-            }
-        }
-    }
-    builder.finish()
-}
-
-fn digest_of(path: &Path) -> io::Result<Digest> {
-    let mut out = Hashing {
-        to: io::sink(),
-        digest: Sha256::new(),
-        bytes: 0,
-    };
-    io::copy(&mut File::open(path)?, &mut out)?;
-    Ok(Digest::from_raw(out.digest.finalize().into()))
-}
-
-struct Hashing<W> {
-    to: W,
-    digest: Sha256,
-    bytes: u64,
-}
-
-impl<W: Write> Write for Hashing<W> {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let written = self.to.write(buffer)?;
-        self.digest.update(&buffer[..written]);
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
-    }
-}
-
-fn failed(finding: String) -> Outcome {
+pub(super) fn failed(finding: String) -> Outcome {
     Outcome::Failed { finding }
 }
 
-fn errored(cause: impl ToString) -> Outcome {
+pub(super) fn errored(cause: impl ToString) -> Outcome {
     Outcome::Errored {
         cause: cause.to_string(),
         transient: true,
@@ -432,22 +346,6 @@ fn human_bytes(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_directory_is_the_same_bytes_whenever_and_in_whatever_order_it_was_made() {
-        let store = tempfile::tempdir().unwrap();
-        let [one, two] = [["a", "b/c"], ["b/c", "a"]].map(|names| {
-            let tree = tempfile::tempdir().unwrap();
-            for name in names {
-                let path = tree.path().join("site").join(name);
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, name).unwrap();
-            }
-            keep(store.path(), &tree.path().join("site")).unwrap()
-        });
-        assert_eq!(one, two);
-        assert!(one.directory);
-    }
 
     #[test]
     fn paths_stay_inside() {

@@ -1,5 +1,6 @@
 //! The engine: leases deployments, asks the core what is next, performs it, and journals the outcome.
 
+mod artifacts;
 mod begun;
 mod builder;
 mod dispatcher;
