@@ -11,7 +11,7 @@ use towpath_core::{
 };
 
 use super::{
-    Engine, EngineError, LEASE, failpoint,
+    Engine, EngineError, failpoint,
     steps::{self, Attempt, Cause},
 };
 use crate::{
@@ -56,7 +56,7 @@ impl Engine {
         let is_gone = |name: &str| Worker::is_gone(&self.home, name);
         let lease = self
             .store
-            .lease(number, self.worker.name(), now(), LEASE, is_gone)
+            .lease(number, self.worker.name(), now(), failpoint::lease(), is_gone)
             .await?;
         let Some(lease) = lease else {
             return Ok(Rest::Elsewhere);
@@ -193,9 +193,9 @@ impl Engine {
                 let why = format!("cancelled by {}: {}", cancel.by, cancel.reason);
                 return Ok(Interruption::Cancelled(why));
             }
-            if now().since(renewed) > LEASE / 4 {
+            if now().since(renewed) > failpoint::lease() / 4 {
                 renewed = now();
-                if !self.store.renew(lease, renewed, LEASE).await? {
+                if !self.store.renew(lease, renewed, failpoint::lease()).await? {
                     return Err(StoreError::Fenced(lease.deployment).into());
                 }
             }

@@ -1,14 +1,25 @@
-//! Points at which a test ends the process, to see that another one goes on. Only debug builds have them.
+//! Points at which a test ends or stops the process, to see that another one goes on. Only debug builds have them.
+
+use std::time::Duration;
+
+use super::LEASE;
 
 /// Passes one point; at the chosen one the process ends as by `kill -9`.
 #[cfg(not(debug_assertions))]
 pub fn pass(_name: impl std::fmt::Display) {}
 
+/// How long a lease lasts; a test that waits for the end of one has shorter ones.
+#[cfg(not(debug_assertions))]
+pub fn lease() -> Duration {
+    LEASE
+}
+
 #[cfg(debug_assertions)]
-pub use debug::pass;
+pub use debug::{lease, pass};
 
 #[cfg(debug_assertions)]
 mod debug {
+    use super::{Duration, LEASE};
     use std::{
         fmt::Display,
         fs::OpenOptions,
@@ -28,39 +39,64 @@ mod debug {
     /// Says at which point the process kills itself: its number, counted from 1, or its name.
     const DIE_AT: &str = "TOWPATH_TEST_DIE_AT";
 
+    /// Says likewise at which point it stops itself, until somebody lets it go on.
+    const STOP_AT: &str = "TOWPATH_TEST_STOP_AT";
+
+    /// How long leases last, in milliseconds.
+    const LEASE_MS: &str = "TOWPATH_TEST_LEASE_MS";
+
     /// Names a file that gets a line for every point that is passed.
     const POINTS: &str = "TOWPATH_TEST_POINTS";
 
     struct Chosen {
-        point: Option<String>,
+        last: Option<String>,
+        pause: Option<String>,
         list: Option<PathBuf>,
         passed: AtomicU64,
     }
 
     static CHOSEN: LazyLock<Chosen> = LazyLock::new(|| Chosen {
-        point: std::env::var(DIE_AT).ok(),
+        last: std::env::var(DIE_AT).ok(),
+        pause: std::env::var(STOP_AT).ok(),
         list: std::env::var_os(POINTS).map(PathBuf::from),
         passed: AtomicU64::new(0),
     });
 
     /// Passes one point; at the chosen one the process ends as by `kill -9`.
     pub fn pass(name: impl Display) {
-        if CHOSEN.point.is_none() && CHOSEN.list.is_none() {
+        let Chosen {
+            last,
+            pause,
+            list,
+            passed,
+        } = &*CHOSEN;
+        if last.is_none() && pause.is_none() && list.is_none() {
             return;
         }
-        let number = CHOSEN.passed.fetch_add(1, Ordering::Relaxed) + 1;
-        let (number, name) = (number.to_string(), name.to_string());
-        if let Some(list) = &CHOSEN.list
+        let number = (passed.fetch_add(1, Ordering::Relaxed) + 1).to_string();
+        let name = name.to_string();
+        if let Some(list) = list
             && let Ok(mut list) = OpenOptions::new().create(true).append(true).open(list)
         {
             let _ = list.write_all(format!("{number} {name}\n").as_bytes());
         }
-        if CHOSEN
-            .point
-            .as_ref()
-            .is_some_and(|point| *point == number || *point == name)
-        {
+        let is_here = |chosen: &Option<String>| {
+            chosen
+                .as_ref()
+                .is_some_and(|chosen| *chosen == number || *chosen == name)
+        };
+        if is_here(last) {
             let _ = kill(Pid::this(), Signal::SIGKILL);
         }
+        if is_here(pause) {
+            let _ = kill(Pid::this(), Signal::SIGSTOP);
+        }
+    }
+
+    /// How long a lease lasts; a test that waits for the end of one has shorter ones.
+    pub fn lease() -> Duration {
+        let chosen = std::env::var(LEASE_MS).ok();
+        let chosen = chosen.and_then(|text| text.parse().ok());
+        chosen.map_or(LEASE, Duration::from_millis)
     }
 }

@@ -76,6 +76,7 @@ async fn migrate(
     } else {
         ""
     };
+    failpoint::pass(format_args!("about to migrate for {}", attempt.key));
     let receipts = database
         .apply(&plan, attempt.key, || now().0, |_| {})
         .await

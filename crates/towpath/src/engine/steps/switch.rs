@@ -8,6 +8,7 @@ use towpath_core::{
 };
 
 use super::{Attempt, errored, from_target};
+use crate::engine::failpoint;
 
 pub(super) async fn perform(attempt: &Attempt<'_>) -> Outcome {
     let plan = &attempt.deployment.plan;
@@ -43,6 +44,10 @@ pub(super) async fn perform(attempt: &Attempt<'_>) -> Outcome {
         }
     }
     let target = &attempt.engine.target;
+    failpoint::pass(format_args!(
+        "about to move the traffic for {}",
+        attempt.key
+    ));
     match target
         .route(&plan.environment, &routes, attempt.lease.token)
         .await
