@@ -51,6 +51,9 @@ impl GitError {
     pub fn help(&self) -> String {
         match self {
             GitError::Missing => "install git with your system's package manager".into(),
+            GitError::Failed { said, .. } if said.contains("No space left on device") => {
+                "make room on that disk, then run the command again".into()
+            }
             GitError::Failed { .. } => "run the same git command by hand to see more".into(),
             GitError::NoSuchRevision { .. } => {
                 "`git branch --all` and `git log` show what there is; fetch first if it is elsewhere".into()

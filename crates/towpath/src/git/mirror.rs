@@ -13,6 +13,18 @@ pub struct Mirror {
     upstream: String,
 }
 
+fn failed(error: std::io::Error) -> GitError {
+    GitError::Failed {
+        what: "init".into(),
+        said: error.to_string(),
+    }
+}
+
+/// The name under which a commit is kept.
+fn kept(commit: &Commit) -> String {
+    format!("refs/towpath/commits/{commit}")
+}
+
 /// A branch and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tip {
@@ -42,24 +54,20 @@ impl Mirror {
     pub async fn open(path: &Path, upstream: &str) -> Result<Mirror, GitError> {
         if !path.join("HEAD").exists() {
             let parent = path.parent().unwrap_or(Path::new("."));
-            // An aborted first start leaves nothing that looks like a repository.
-            let fresh = path.with_extension("new");
-            let _ = std::fs::remove_dir_all(&fresh);
+            // Under a name of its own first: an aborted start leaves nothing that looks like a repository, and of two starts
+            // at once one is quicker.
+            let fresh = tempfile::Builder::new()
+                .prefix("repository.new-")
+                .tempdir_in(parent)
+                .map_err(failed)?;
             git(
-                parent,
-                ["init", "--quiet", "--bare", "--initial-branch=main"]
-                    .iter()
-                    .map(Path::new)
-                    .chain([fresh.as_path()]),
+                fresh.path(),
+                ["init", "--quiet", "--bare", "--initial-branch=main"],
             )
             .await?;
-            if let Err(error) = std::fs::rename(&fresh, path)
-                && !path.join("HEAD").exists()
-            {
-                return Err(GitError::Failed {
-                    what: "init".into(),
-                    said: error.to_string(),
-                });
+            match std::fs::rename(fresh.path(), path) {
+                Err(_) if path.join("HEAD").exists() => {}
+                renamed => renamed.map_err(failed)?,
             }
         }
         Ok(Mirror {
@@ -142,35 +150,23 @@ impl Mirror {
 
     /// Brings a commit in, and keeps it.
     pub async fn fetch(&self, commit: &Commit, from: Option<&Path>) -> Result<(), GitError> {
-        let kept = format!("refs/towpath/commits/{commit}");
-        if asks(
-            &self.path,
-            [
-                "rev-parse",
-                "--verify",
-                "--quiet",
-                &format!("{kept}^{{commit}}"),
-            ],
-        )
-        .await?
-        {
+        if self.keeps(commit).await? {
             return Ok(());
         }
         let source = from.map_or(self.upstream.clone(), |path| path.display().to_string());
-        let refspec = format!("{commit}:{kept}");
-        git(
-            &self.path,
-            [
-                "fetch",
-                "--quiet",
-                "--no-tags",
-                "--no-write-fetch-head",
-                &source,
-                &refspec,
-            ],
-        )
-        .await?;
-        Ok(())
+        let refspec = format!("{commit}:{}", kept(commit));
+        let options = ["--quiet", "--no-tags", "--no-write-fetch-head"];
+        let arguments = ["fetch"].into_iter().chain(options);
+        match git(&self.path, arguments.chain([&*source, &*refspec])).await {
+            // Two at once: git lets one of them write.
+            Err(error) if !self.keeps(commit).await? => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn keeps(&self, commit: &Commit) -> Result<bool, GitError> {
+        let wanted = format!("{}^{{commit}}", kept(commit));
+        asks(&self.path, ["rev-parse", "--verify", "--quiet", &wanted]).await
     }
 
     /// What a commit that is here says of itself.

@@ -21,6 +21,18 @@ pub enum Promoted {
 impl Mirror {
     /// Moves the upstream's `branch` to hold `commit`.
     pub async fn promote(&self, commit: &Commit, branch: &str) -> Result<Promoted, GitError> {
+        match self.promote_from_its_tip(commit, branch).await {
+            // Somebody else was quicker, perhaps with the very same.
+            Err(GitError::Moved { .. }) => self.promote_from_its_tip(commit, branch).await,
+            promoted => promoted,
+        }
+    }
+
+    async fn promote_from_its_tip(
+        &self,
+        commit: &Commit,
+        branch: &str,
+    ) -> Result<Promoted, GitError> {
         let tip = self
             .tips()
             .await?
@@ -113,7 +125,10 @@ impl Mirror {
         )
         .await
         {
-            Err(GitError::Failed { said, .. }) if said.contains("stale info") => {
+            // The other side's words for a branch that is not where it was expected, or that is being moved right now.
+            Err(GitError::Failed { said, .. })
+                if said.contains("stale info") || said.contains("cannot lock ref") =>
+            {
                 Err(GitError::Moved {
                     branch: branch.to_owned(),
                     said,
