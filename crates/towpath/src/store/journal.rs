@@ -28,16 +28,17 @@ impl TryFrom<Row> for Record {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Record, StoreError> {
+        let bad = |why: &dyn std::fmt::Display| bad(format!("record {}: {why}", row.seq));
         Ok(Record {
             seq: number(row.seq)?,
-            stream: row.stream.parse().map_err(bad)?,
+            stream: row.stream.parse().map_err(|why| bad(&why))?,
             version: number(row.version)?,
             at: Time(row.at),
             actor: row.actor,
             kind: row.kind,
-            body: serde_json::from_str(&row.body).map_err(bad)?,
-            prev: row.prev.parse().map_err(bad)?,
-            hash: row.hash.parse().map_err(bad)?,
+            body: serde_json::from_str(&row.body).map_err(|why| bad(&why))?,
+            prev: row.prev.parse().map_err(|why| bad(&why))?,
+            hash: row.hash.parse().map_err(|why| bad(&why))?,
         })
     }
 }

@@ -10,7 +10,9 @@ mod releases;
 mod replay;
 mod transact;
 
-use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
+use std::{io, path::Path, str::FromStr, sync::Arc, time::Duration};
+
+use nix::fcntl::{Flock, FlockArg};
 
 use sqlx::{
     Connection, SqliteConnection, SqlitePool,
@@ -18,6 +20,8 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, broadcast};
 use towpath_core::{journal::Record, path::State};
+
+use crate::home::lock_file;
 
 pub use self::{
     error::StoreError,
@@ -59,10 +63,7 @@ impl Store {
         let mut connection = SqliteConnection::connect_with(&options)
             .await
             .map_err(opened)?;
-        sqlx::migrate!("../../migrations")
-            .run(&mut connection)
-            .await
-            .map_err(|error| StoreError::Schema(error.to_string()))?;
+        migrate(path, &mut connection).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(2)
             .connect_lazy_with(options.read_only(true));
@@ -79,4 +80,29 @@ impl Store {
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Record>> {
         self.written.subscribe()
     }
+}
+
+/// Brings the schema up to date. One process at a time: of two that make the same table, one would fail.
+async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let lock = path.with_extension("lock");
+    let locked = tokio::task::spawn_blocking(move || {
+        Flock::lock(lock_file(&lock)?, FlockArg::LockExclusive)
+            .map_err(|(_, errno)| io::Error::from(errno))
+    });
+    let _lock = locked
+        .await
+        .map_err(io::Error::other)
+        .and_then(|locked| locked)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly,
+            io::ErrorKind::StorageFull => StoreError::Full,
+            _ => StoreError::Open {
+                path: path.display().to_string(),
+                why: error.to_string(),
+            },
+        })?;
+    sqlx::migrate!("../../migrations")
+        .run(connection)
+        .await
+        .map_err(|error| StoreError::Schema(error.to_string()))
 }
