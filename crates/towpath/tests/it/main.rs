@@ -9,5 +9,7 @@
 mod crash;
 mod demo;
 mod project;
+mod refusals;
 mod server;
+mod together;
 mod walk;

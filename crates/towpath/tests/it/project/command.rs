@@ -3,6 +3,7 @@
 use std::{
     io::Read,
     os::unix::process::ExitStatusExt,
+    path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
@@ -71,6 +72,12 @@ impl<'a> Ask<'a> {
     /// Killed at a point that it passes, by number or by name.
     pub fn dies_at(self, point: impl ToString) -> Self {
         self.with("TOWPATH_TEST_DIE_AT", point.to_string())
+    }
+
+    /// In another directory than the work tree.
+    pub fn in_directory(mut self, path: PathBuf) -> Self {
+        self.command.current_dir(path);
+        self
     }
 
     /// Starts it.
@@ -154,9 +161,11 @@ impl Ran {
 
     /// Everything that it said, for the message of a failure.
     pub fn told(&self) -> String {
+        let start = |text: &str| text.chars().take(4000).collect::<String>();
+        let (stdout, stderr) = (start(&self.stdout), start(&self.stderr));
         format!(
-            "`towpath {}` ended with {}\n{}{}",
-            self.line, self.status, self.stdout, self.stderr
+            "`towpath {}` ended with {}\n{stdout}{stderr}",
+            self.line, self.status
         )
     }
 
@@ -164,6 +173,14 @@ impl Ran {
     pub fn json<T: DeserializeOwned>(&self) -> T {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", self.told()))
+    }
+
+    /// Checks that it said all of this to people.
+    pub fn says(self, texts: &[&str]) -> Ran {
+        for text in texts {
+            assert!(self.stderr.contains(text), "no {text:?}: {}", self.told());
+        }
+        self
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is in an environment's database.
+//! What is in an environment's database, and damage to the journal's.
 
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
@@ -13,15 +13,30 @@ impl Project {
             .join(environment)
             .join("main.db");
         let options = SqliteConnectOptions::new().filename(file).read_only(true);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
+        runtime().block_on(async {
             let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
             let number = sqlx::query_scalar(sql).fetch_one(&mut connection).await;
             connection.close().await.unwrap();
             number.unwrap()
         })
     }
+
+    /// Changes the journal's database behind everybody's back.
+    pub fn damage(&self, sql: &'static str) {
+        let file = self.data().join("journal.db");
+        let options = SqliteConnectOptions::new().filename(file);
+        runtime().block_on(async {
+            let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+            let done = sqlx::query(sql).execute(&mut connection).await.unwrap();
+            assert_ne!(done.rows_affected(), 0, "nothing was damaged");
+            connection.close().await.unwrap();
+        });
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
 }

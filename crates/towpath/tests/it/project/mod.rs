@@ -195,6 +195,17 @@ impl Project {
         ran.json::<History>().deployments
     }
 
+    /// How many records the journal has.
+    pub fn records(&self) -> usize {
+        match self.data().exists() {
+            true => {
+                let ran = self.towpath("journal show --json --limit 100000", 0);
+                ran.stdout.lines().count()
+            }
+            false => 0,
+        }
+    }
+
     /// The last that the proxy was told of each environment.
     pub fn fences(&self) -> BTreeMap<String, u64> {
         let Ok(text) = fs::read(self.data().join("target/proxy/routes.json")) else {

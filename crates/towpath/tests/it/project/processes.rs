@@ -28,6 +28,11 @@ impl Process {
     pub fn is(&self, word: &str) -> bool {
         self.command.split(' ').any(|one| one == word)
     }
+
+    /// Whether it is the proxy, or looks after it.
+    pub fn is_proxys(&self) -> bool {
+        self.is("proxy") || self.command.ends_with("/proxy/run")
+    }
 }
 
 /// Those that have a project's directory in their command line, in their variables, or as their own.
