@@ -56,7 +56,13 @@ impl Engine {
         let is_gone = |name: &str| Worker::is_gone(&self.home, name);
         let lease = self
             .store
-            .lease(number, self.worker.name(), now(), failpoint::lease(), is_gone)
+            .lease(
+                number,
+                self.worker.name(),
+                now(),
+                failpoint::lease(),
+                is_gone,
+            )
             .await?;
         let Some(lease) = lease else {
             return Ok(Rest::Elsewhere);
