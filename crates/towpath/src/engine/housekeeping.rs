@@ -12,7 +12,7 @@ use towpath_core::{
     target::{InstanceKey, TargetError},
 };
 
-use super::{Engine, EngineError, begun::Begun, supervise::supervise};
+use super::{Engine, EngineError, begun::Begun, steps::test::ready_mark, supervise::supervise};
 use crate::clock::now;
 
 /// How long requests may take to drain before an instance is asked to stop all the same.
@@ -113,8 +113,9 @@ async fn tidy_trees(engine: &Engine) -> Result<(), EngineError> {
         };
         if is_over {
             engine.mirror.remove_tree(&entry.path()).await?;
-            // Its last trace; a file that is not there needs no removing.
+            // Its last traces; a file that is not there needs no removing.
             let _ = std::fs::remove_file(Begun::beside(&entry.path()));
+            let _ = std::fs::remove_file(ready_mark(&entry.path()));
         }
     }
     Ok(())

@@ -6,6 +6,10 @@ use towpath_core::path::Commit;
 
 use super::command::{GitError, asks, git};
 
+/// How often a work tree is tried to be made, and how long between tries.
+const CHECK_OUT_TRIES: u32 = 5;
+const CHECK_OUT_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+
 /// A bare repository in the data directory.
 #[derive(Debug, Clone)]
 pub struct Mirror {
@@ -239,12 +243,32 @@ impl Mirror {
 
     /// Makes a clean work tree of a commit at `path`, in place of whatever is there.
     pub async fn check_out(&self, commit: &Commit, path: &Path) -> Result<(), GitError> {
-        self.remove_tree(path).await?;
-        let path = path.as_os_str();
+        let mut tries = 1;
+        loop {
+            let made = async {
+                self.remove_tree(path).await?;
+                self.add_tree(commit, path).await
+            };
+            match made.await {
+                // The git of a process that was killed may still be at it, in the same place; it soon ends.
+                Err(GitError::Failed { .. }) if tries < CHECK_OUT_TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(CHECK_OUT_PAUSE).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn add_tree(&self, commit: &Commit, path: &Path) -> Result<(), GitError> {
         let arguments =
             ["worktree", "add", "--quiet", "--force", "--detach"].map(std::ffi::OsStr::new);
         let commit = std::ffi::OsStr::new(&commit.0);
-        git(&self.path, arguments.into_iter().chain([path, commit])).await?;
+        git(
+            &self.path,
+            arguments.into_iter().chain([path.as_os_str(), commit]),
+        )
+        .await?;
         Ok(())
     }
 

@@ -7,7 +7,7 @@ mod migrate;
 mod smoke;
 mod start;
 mod switch;
-mod test;
+pub(super) mod test;
 mod watch;
 
 use std::{

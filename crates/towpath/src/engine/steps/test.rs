@@ -1,6 +1,6 @@
 //! Test: a command of the release's own commit, run against the deployed environment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use towpath_core::{
     Digest,
@@ -81,7 +81,8 @@ pub(super) async fn tree(attempt: &Attempt<'_>) -> Result<PathBuf, Outcome> {
         .home
         .trees()
         .join(attempt.deployment.number.to_string());
-    let ready = tree.join(".git");
+    // Written last: what an engine that was killed left half made is made anew.
+    let ready = ready_mark(&tree);
     if !ready.exists() {
         let manifest = engine.manifest_of(attempt.release).map_err(hopeless)?;
         engine
@@ -92,8 +93,14 @@ pub(super) async fn tree(attempt: &Attempt<'_>) -> Result<PathBuf, Outcome> {
         let user = attempt.deployment.plan.environment.as_str();
         engine.seed_cache(&manifest, user).await?;
         engine.link_cache(&manifest, user, &tree)?;
+        std::fs::write(&ready, "").map_err(errored)?;
     }
     Ok(tree)
+}
+
+/// The file beside a work tree that says that it is whole.
+pub(in crate::engine) fn ready_mark(tree: &Path) -> PathBuf {
+    tree.with_extension("ready")
 }
 
 /// What a command finds in its environment: the configuration, and where each service is.
