@@ -11,10 +11,16 @@ struct Bench {
 }
 
 /// Every benchmark there is; a new one is a module and a line here.
-const BENCHES: &[Bench] = &[Bench {
-    name: "path",
-    run: crate::bench_path::run,
-}];
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "path",
+        run: crate::bench_path::run,
+    },
+    Bench {
+        name: "proxy",
+        run: crate::bench_proxy::run,
+    },
+];
 
 /// Runs the benchmark that the first argument names.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod bench_path;
+mod bench_proxy;
 mod guestbook;
 mod needs;
 mod stage;
