@@ -10,7 +10,13 @@ mod releases;
 mod replay;
 mod transact;
 
-use std::{io, path::Path, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::Path,
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use nix::fcntl::{Flock, FlockArg};
 
@@ -18,7 +24,10 @@ use sqlx::{
     Connection, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tokio::sync::{Mutex, broadcast};
+use tokio::{
+    sync::{Mutex, broadcast},
+    time::sleep,
+};
 use towpath_core::{journal::Record, path::State};
 
 use crate::home::lock_file;
@@ -30,6 +39,9 @@ pub use self::{
     replay::{Replay, Verification},
     transact::Written,
 };
+
+/// Between tries to open a journal that another process is making.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a writer waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(10);
@@ -59,15 +71,17 @@ impl Store {
             // A record that was reported as written survives a power cut.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY);
-        let opened = |error| StoreError::opening(path, error);
-        let mut connection = SqliteConnection::connect_with(&options)
-            .await
-            .map_err(opened)?;
-        migrate(path, &mut connection).await?;
+        let began = Instant::now();
+        let (connection, state) = loop {
+            match open_once(path, &options).await {
+                // Two that make the journal at the same time: SQLite does not wait where waiting could be for ever.
+                Err(StoreError::Busy) if began.elapsed() < BUSY => sleep(PAUSE).await,
+                opened => break opened?,
+            }
+        };
         let readers = SqlitePoolOptions::new()
             .max_connections(2)
             .connect_lazy_with(options.read_only(true));
-        let state = replay::load(&mut connection).await?;
         let (written, _) = broadcast::channel(1024);
         Ok(Store {
             writer: Arc::new(Mutex::new(Writer { connection, state })),
@@ -105,4 +119,16 @@ async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), S
         .run(connection)
         .await
         .map_err(|error| StoreError::Schema(error.to_string()))
+}
+
+async fn open_once(
+    path: &Path,
+    options: &SqliteConnectOptions,
+) -> Result<(SqliteConnection, State), StoreError> {
+    let mut connection = SqliteConnection::connect_with(options)
+        .await
+        .map_err(|error| StoreError::opening(path, error))?;
+    migrate(path, &mut connection).await?;
+    let state = replay::load(&mut connection).await?;
+    Ok((connection, state))
 }
