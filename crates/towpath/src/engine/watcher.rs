@@ -136,6 +136,12 @@ impl Watcher {
             .fed_by(branch)
             .flat_map(|e| &e.after)
             .collect::<Vec<_>>();
+        // Only a merge that nobody has released stands for what it merges.
+        let is_own =
+            about.parents.len() < 2 || !self.engine.store.releases_of(commit).await?.is_empty();
+        if is_own {
+            return self.engine.cut(&Actor::Towpath, commit).await;
+        }
         for parent in &about.parents {
             for release in self.engine.store.releases_of(parent).await? {
                 let verified = upstream
