@@ -1,6 +1,6 @@
 //! The story: three releases on their way, the third of which is taken back.
 
-use std::sync::Arc;
+use std::{io, path::Path, sync::Arc};
 
 use towpath_core::{
     names::{DeploymentNumber, ReleaseNumber},
@@ -30,6 +30,12 @@ pub(super) struct Story {
     tell: Tell,
     visitors: Visitors,
     deployments: Vec<DeploymentNumber>,
+}
+
+/// A branch that was pushed, and the last deployment to development before that.
+struct Pushed {
+    branch: &'static str,
+    before: Option<DeploymentNumber>,
 }
 
 impl Story {
@@ -66,26 +72,24 @@ impl Story {
         // What is there when the server looks first was not pushed: nothing is deployed for it.
         let seen = async || Ok((!self.onlooker.state().await?.branches.is_empty()).then_some(()));
         self.onlooker.until("the server's first look", seen).await?;
-        self.first_release().await?;
-        self.second_release().await?;
-        self.third_release().await
+        let pushed = self.first_release().await?;
+        let pushed = self.second_release(pushed).await?;
+        self.third_release(pushed).await
     }
 
-    async fn first_release(&mut self) -> Result<(), DemoError> {
+    async fn first_release(&mut self) -> Result<Pushed, DemoError> {
         self.chapter("v1", "a guestbook");
-        let branch = "feature/guestbook";
         self.tell.does(
             DANA,
-            format!(
-                "commits to {branch} and pushes; development takes whatever is pushed to feature/*"
-            ),
+            "commits to feature/guestbook and pushes; development takes whatever is pushed to feature/*",
         );
-        self.develop(branch, first_files).await?;
+        let pushed = self.push("feature/guestbook", first_files).await?;
+        self.arrives(&pushed).await?;
         self.tell.does(
             DANA,
             "rebases, merges into develop and pushes: staging takes the very bytes that were built, and tests them",
         );
-        let staged = self.stage(branch).await?;
+        let staged = self.stage(&pushed).await?;
         self.sign(staged, QUINN, "qa", "signed it, and read it back")
             .await?;
         self.sign(staged, LEE, "acceptance", "good enough for the lock house")
@@ -103,22 +107,26 @@ impl Story {
                 "ask http://{address} two hundred times a second from here on, without a break"
             ),
         );
-        self.ends(promoted, "settled").await.map(drop)
+        self.tell.does(
+            DANA,
+            "does not wait while production is watched: she commits to feature/mood, and pushes",
+        );
+        let write = |clone: &Path| sources::write_change(clone, "v2-mood");
+        let next = self.push("feature/mood", write).await?;
+        self.ends(promoted, "settled").await?;
+        Ok(next)
     }
 
-    async fn second_release(&mut self) -> Result<(), DemoError> {
+    async fn second_release(&mut self, pushed: Pushed) -> Result<Pushed, DemoError> {
         self.chapter("v2", "entries get a mood, and the database a column for it");
-        let branch = "feature/mood";
-        self.tell
-            .does(DANA, format!("commits to {branch} and pushes"));
-        self.develop(branch, |clone| sources::write_change(clone, "v2-mood"))
-            .await?;
+        self.tell.does(DANA, "finds what she pushed in development");
+        self.arrives(&pushed).await?;
         self.tell
             .does(DANA, "is in a hurry, and pushes it straight to main");
         self.push_past_staging().await?;
         self.tell
             .does(DANA, "takes the way through develop after all");
-        let staged = self.stage(branch).await?;
+        let staged = self.stage(&pushed).await?;
         self.tell.does(DANA, "would sign it herself");
         self.sign_own_work(staged).await?;
         self.sign(
@@ -134,21 +142,25 @@ impl Story {
             "promotes it: production's database gets the column while v1 serves, then v2 takes over",
         );
         let promoted = self.promote().await?;
-        self.ends(promoted, "settled").await.map(drop)
+        self.tell.does(
+            DANA,
+            "goes on meanwhile: she commits to feature/feed-cache, and pushes",
+        );
+        let write = |clone: &Path| sources::write_change(clone, "v3-bad");
+        let next = self.push("feature/feed-cache", write).await?;
+        self.ends(promoted, "settled").await?;
+        Ok(next)
     }
 
-    async fn third_release(&mut self) -> Result<(), DemoError> {
+    async fn third_release(&mut self, pushed: Pushed) -> Result<(), DemoError> {
         self.chapter(
             "v3",
             "a mistake that only production's configuration brings out",
         );
-        let branch = "feature/feed-cache";
-        self.tell
-            .does(DANA, format!("commits to {branch} and pushes"));
-        self.develop(branch, |clone| sources::write_change(clone, "v3-bad"))
-            .await?;
+        self.tell.does(DANA, "finds what she pushed in development");
+        self.arrives(&pushed).await?;
         self.tell.does(DANA, "merges it into develop and pushes");
-        let staged = self.stage(branch).await?;
+        let staged = self.stage(&pushed).await?;
         self.sign(staged, QUINN, "qa", "the feed is as it was")
             .await?;
         self.sign(staged, LEE, "acceptance", "faster feeds: fine")
@@ -170,23 +182,29 @@ impl Story {
         self.tell.say(Told::Stands(Box::new(view.clone())));
     }
 
-    /// A branch with a change is pushed, and arrives in development.
-    async fn develop(
-        &mut self,
-        branch: &str,
-        change: impl FnOnce(&std::path::Path) -> std::io::Result<String>,
-    ) -> Result<(), DemoError> {
+    /// A branch with a change is pushed.
+    async fn push(
+        &self,
+        branch: &'static str,
+        change: impl FnOnce(&Path) -> io::Result<String>,
+    ) -> Result<Pushed, DemoError> {
         let before = self.onlooker.last("development").await?;
         self.people.push_feature(branch, change).await?;
+        Ok(Pushed { branch, before })
+    }
+
+    /// What was pushed arrives in development.
+    async fn arrives(&mut self, pushed: &Pushed) -> Result<(), DemoError> {
+        let before = pushed.before;
         let number = self.onlooker.requested("development", before).await?;
         self.deployments.push(number);
         self.ends(number, "settled").await.map(drop)
     }
 
     /// A branch is merged into develop, and staging deploys and tests it until it waits for people.
-    async fn stage(&mut self, branch: &str) -> Result<DeploymentNumber, DemoError> {
+    async fn stage(&mut self, pushed: &Pushed) -> Result<DeploymentNumber, DemoError> {
         let before = self.onlooker.last("staging").await?;
-        self.people.merge(branch).await?;
+        self.people.merge(pushed.branch).await?;
         let number = self.onlooker.requested("staging", before).await?;
         self.deployments.push(number);
         let view = self
