@@ -53,6 +53,14 @@ impl ApiError {
         }
     }
 
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(super) fn said(&self) -> &Said {
+        &self.said
+    }
+
     /// There is no such thing.
     pub(super) fn missing(what: impl Into<String>) -> Self {
         ApiError::new(

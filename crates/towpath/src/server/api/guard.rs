@@ -130,11 +130,15 @@ pub(super) async fn in_our_format(request: Request, next: Next) -> Response {
         return ApiError::ours(StatusCode::INTERNAL_SERVER_ERROR).into_response();
     };
     let status = response.status();
-    let is_json = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
-    if is_json || !(status.is_client_error() || status.is_server_error()) {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_ours = kind.is_some_and(|kind| {
+        // The page tells people in its own way.
+        let formats: [&[u8]; 2] = [b"application/json", b"text/html"];
+        formats
+            .iter()
+            .any(|format| kind.as_bytes().starts_with(format))
+    });
+    if is_ours || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
     let (parts, body) = response.into_parts();

@@ -175,6 +175,8 @@ async fn a_manifest_that_is_not_valid_for_a_while_changes_nothing() {
     assert_eq!(names().await, ["staging", "production"]);
     let health = server.client.health().await.unwrap();
     assert!(health.ok && health.manifest.is_some(), "{health:?}");
+    let page = server.see("/").await.body;
+    assert!(page.contains("manifest is not valid") && page.contains("towpath.toml:1:"));
     world.write(&format!(
         "{PLAIN}\n[environments.local]\nbranch = \"feature/*\"\n"
     ));
@@ -230,8 +232,14 @@ async fn a_journal_that_cannot_be_written_for_a_while_does_not_end_it() {
         trouble.message.contains("no room") && !trouble.help.is_empty(),
         "{trouble:?}"
     );
-    // What only looks goes on.
-    assert_eq!(server.see("/").await.status, 200);
+    // What only looks goes on, and tells.
+    let page = server.see("/").await;
+    assert_eq!(page.status, 200);
+    assert!(
+        page.body.contains("cannot work on the path"),
+        "{}",
+        page.body
+    );
     sqlx::query("DROP TRIGGER full")
         .execute(&mut journal)
         .await

@@ -14,6 +14,11 @@ async fn it_shows_where_releases_are() {
     for path in [
         "/",
         "/?fragment=1",
+        "/?environment=stg",
+        "/?before=d1",
+        "/deployments/d1",
+        "/deployments/d1?fragment=1",
+        "/mark.svg",
         "/api/v1/status",
         "/api/v1/deployments",
         "/api/v1/deployments/d1",
@@ -146,14 +151,53 @@ async fn what_people_wrote_is_text_on_the_page() {
     ] {
         server.client.ask(&dana(), None, &ask).await.unwrap();
     }
-    for path in ["/", "/?fragment=1"] {
+    for path in ["/", "/?fragment=1", "/deployments/d1"] {
         let page = server.see(path).await.body;
         assert!(page.contains("&lt;script&gt;alert(1)"), "{page}");
         assert!(page.contains("{{ 7*7 }}"), "{page}");
-        for never in ["<script>alert", "<img", "onerror=alert(2)>", "\"'>"] {
+        for never in ["<script>alert", "<img src=x", "onerror=alert(2)>", "\"'>"] {
             assert!(!page.contains(never), "{never} in {page}");
         }
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_told_on_a_page_of_its_own() {
+    let world = World::new(PLAIN);
+    let server = world.serve().await;
+    for (path, status, words) in [
+        ("/deployments/d9", 404, "there is no deployment d9"),
+        ("/deployments/%3Cb%3E", 400, "&lt;b&gt;"),
+        ("/?environment=moon", 404, "there are staging, production"),
+        ("/?before=yesterday", 400, "yesterday"),
+        ("/?colour=red", 400, "colour"),
+    ] {
+        let answer = server.see(path).await;
+        assert_eq!(answer.status, status, "{path}");
+        let kind = answer.header("content-type");
+        assert_eq!(kind, Some("text/html; charset=utf-8"), "{path}");
+        assert!(answer.body.contains(words), "{path}: {}", answer.body);
+        assert!(!answer.body.contains("<b>"), "{path}: {}", answer.body);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_history_has_pages() {
+    let world = World::new(PLAIN);
+    let server = world.serve().await;
+    for _ in 0..22 {
+        let number = server.deploy("staging").await;
+        server.end_of(number).await;
+        world.commit("more");
+    }
+    let newest = server.see("/?environment=stg").await.body;
+    assert!(newest.contains(">d22</a>") && !newest.contains(">d2</a>"));
+    assert!(newest.contains("environment=staging&amp;before=d3#history"));
+    let older = server.see("/?environment=stg&before=d3").await.body;
+    assert!(older.contains(">d2</a>") && older.contains(">d1</a>"));
+    assert!(!older.contains("&amp;before="));
     server.stop().await;
 }
 
