@@ -62,6 +62,8 @@ pub struct Engine {
     /// What runs commands.
     pub runner: Arc<dyn Runner>,
     worker: Worker,
+    /// Held while a branch is moved together with what is asked for because of that, and while somebody looks at branches.
+    branches: tokio::sync::Mutex<()>,
 }
 
 /// Why an engine cannot be had.
@@ -111,6 +113,7 @@ impl Engine {
             target: Arc::new(ProcessTarget::new(home.target(), launcher.clone())),
             runner: Arc::new(ProcessRunner::new(home.target(), launcher)),
             worker: Worker::enter(&home)?,
+            branches: tokio::sync::Mutex::default(),
             store,
             home,
             mirror,

@@ -303,7 +303,7 @@ impl Engine {
                 let release = self
                     .release_for(actor, place, environment, what.as_deref())
                     .await?;
-                self.request(actor, &environment.name, &release, Trigger::Person)
+                self.request(actor, &environment.name, &release, Trigger::Person, None)
                     .await
             }
             Ask::Promote { from, release, to } => {
@@ -316,7 +316,7 @@ impl Engine {
                     plan: Box::new(plan),
                     trigger: Trigger::Person,
                 };
-                self.requested(actor, command).await
+                self.requested(actor, &[command]).await
             }
             Ask::SignOff {
                 deployment,
@@ -509,8 +509,8 @@ impl Engine {
         Ok(())
     }
 
-    async fn requested(&self, actor: &Actor, command: Command) -> Result<Reply, RequestError> {
-        let written = self.write(actor, &[command], None).await?;
+    async fn requested(&self, actor: &Actor, commands: &[Command]) -> Result<Reply, RequestError> {
+        let written = self.write(actor, commands, None).await?;
         let deployment = written.requested().ok_or_else(|| RequestError::Unclear {
             what: "nothing was requested".into(),
             help: "`towpath status` shows what is under way".into(),
@@ -534,19 +534,22 @@ impl Engine {
         })
     }
 
-    /// Requests that a release be put into an environment, by the release's own manifest.
+    /// Requests that a release be put into an environment, by the release's own manifest; and notes something else with it,
+    /// both or neither.
     pub(super) async fn request(
         &self,
         actor: &Actor,
         environment: &EnvironmentName,
         release: &Release,
         trigger: Trigger,
+        also: Option<Command>,
     ) -> Result<Reply, RequestError> {
         let (manifest, environment) = self.own_manifest(release, environment)?;
         let state = self.store.state().await?;
         let plan = Box::new(plan_deploy(&state, &manifest, &environment, release));
-        self.requested(actor, Command::Request { plan, trigger })
-            .await
+        let request = Command::Request { plan, trigger };
+        let commands: Vec<Command> = std::iter::once(request).chain(also).collect();
+        self.requested(actor, &commands).await
     }
 
     fn own_manifest(
@@ -748,6 +751,8 @@ impl Engine {
         }
         policy.check(actor, towpath_core::path::Right::Deploy)?;
         self.open_for(actor, &to.name, &release, &from.name).await?;
+        // Otherwise the watcher could be quicker with a request of its own, for which nobody has asked.
+        let _nobody_looks = self.branches.lock().await;
         let branch = match to.branch.as_ref().and_then(|pattern| pattern.exact()) {
             None => None,
             Some(branch) => {
@@ -766,7 +771,10 @@ impl Engine {
         let trigger = Trigger::Promotion {
             from: from.name.clone(),
         };
-        match self.request(actor, &to.name, &release, trigger).await? {
+        match self
+            .request(actor, &to.name, &release, trigger, None)
+            .await?
+        {
             Reply::Deployment { deployment, .. } => Ok(Reply::Deployment { deployment, branch }),
             other => Ok(other),
         }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use towpath_core::{
     manifest::Manifest,
+    names::EnvironmentName,
     path::{Actor, Command, Commit, Refusal, Release, Trigger},
 };
 
@@ -49,79 +50,101 @@ impl Watcher {
 
     /// Looks once.
     pub async fn look(&mut self, manifest: &Manifest) -> Result<(), EngineError> {
+        let _nobody_moves_one = self.engine.branches.lock().await;
         let tips = self.engine.mirror.tips().await?;
         let state = self.engine.store.state().await?;
-        let first = state.branches.is_empty();
+        if state.branches.is_empty() {
+            // What was there before anybody watched is taken as it is: nothing moved. All of it at once, or a crash in
+            // between would make pushes of the rest.
+            let all = tips
+                .into_iter()
+                .map(|tip| moved(&tip.branch, Some(tip.commit)));
+            return self.note(all.collect()).await;
+        }
         let now: BTreeMap<&str, &Commit> = tips
             .iter()
             .map(|tip| (tip.branch.as_str(), &tip.commit))
             .collect();
         for Tip { branch, commit } in &tips {
-            if state.branches.get(branch) == Some(commit) {
-                continue;
-            }
-            // What was there before anybody watched is taken as it is: nothing moved.
-            if !first {
+            if state.branches.get(branch) != Some(commit) {
                 self.pushed(manifest, branch, commit).await?;
             }
-            // After the request: a crash in between repeats it, and a repeated one is refused as on its way.
-            self.moved(branch, Some(commit.clone())).await?;
         }
-        for branch in state
-            .branches
-            .keys()
-            .filter(|branch| !now.contains_key(branch.as_str()))
-        {
-            self.moved(branch, None).await?;
+        let gone = state.branches.keys().map(String::as_str);
+        let gone = gone.filter(|branch| !now.contains_key(branch));
+        self.note(gone.map(|branch| moved(branch, None)).collect())
+            .await
+    }
+
+    async fn note(&self, commands: Vec<Command>) -> Result<(), EngineError> {
+        if !commands.is_empty() {
+            self.engine.write(&Actor::Towpath, &commands, None).await?;
         }
         Ok(())
     }
 
-    async fn moved(&self, branch: &str, commit: Option<Commit>) -> Result<(), EngineError> {
-        let command = Command::MoveBranch {
-            branch: branch.to_owned(),
-            commit,
-        };
-        self.engine.write(&Actor::Towpath, &[command], None).await?;
-        Ok(())
-    }
-
+    /// Requests what a branch feeds, and notes where it is: with the last of the requests, so that a crash repeats none.
     async fn pushed(
         &self,
         manifest: &Manifest,
         branch: &str,
         commit: &Commit,
     ) -> Result<(), EngineError> {
-        let fed: Vec<_> = manifest.fed_by(branch).map(|e| e.name.clone()).collect();
-        if fed.is_empty() {
-            return Ok(());
+        let mut note = Some(moved(branch, Some(commit.clone())));
+        let fed: Vec<_> = manifest.fed_by(branch).map(|e| &e.name).collect();
+        if let Some((last, others)) = fed.split_last()
+            && let Some(release) = self.released(manifest, branch, commit).await?
+        {
+            for environment in others {
+                self.feed(environment, &release, branch, None).await?;
+            }
+            if self.feed(last, &release, branch, note.clone()).await? {
+                note = None;
+            }
         }
+        self.note(note.into_iter().collect()).await
+    }
+
+    /// Requests that an environment gets what its branch holds; says whether it will.
+    async fn feed(
+        &self,
+        environment: &EnvironmentName,
+        release: &Release,
+        branch: &str,
+        also: Option<Command>,
+    ) -> Result<bool, EngineError> {
+        let trigger = Trigger::Push {
+            branch: branch.to_owned(),
+        };
+        let request = self
+            .engine
+            .request(&Actor::Towpath, environment, release, trigger, also);
+        match request.await {
+            Ok(_) => return Ok(true),
+            Err(RequestError::Engine(error)) => return Err(error),
+            Err(RequestError::Refused(Refusal::AlreadyThere { .. })) => {}
+            Err(error) => tracing::warn!(%environment, branch, %error, "not deployed"),
+        }
+        Ok(false)
+    }
+
+    /// The release of what was pushed; `None` for a commit that cannot be released.
+    async fn released(
+        &self,
+        manifest: &Manifest,
+        branch: &str,
+        commit: &Commit,
+    ) -> Result<Option<Release>, EngineError> {
         self.engine.mirror.fetch(commit, None).await?;
-        let release = match self.release_of(manifest, branch, commit).await {
-            Ok(release) => release,
-            // A commit that cannot be released says so; the branch has moved all the same.
+        match self.release_of(manifest, branch, commit).await {
+            Ok(release) => Ok(Some(release)),
+            // It is said; the branch has moved all the same.
             Err(error @ EngineError::Manifest(_)) => {
                 tracing::error!(branch, commit = commit.short(), %error, "cannot be released");
-                return Ok(());
+                Ok(None)
             }
-            Err(error) => return Err(error),
-        };
-        for environment in fed {
-            let trigger = Trigger::Push {
-                branch: branch.to_owned(),
-            };
-            match self
-                .engine
-                .request(&Actor::Towpath, &environment, &release, trigger)
-                .await
-            {
-                Ok(_) => {}
-                Err(RequestError::Engine(error)) => return Err(error),
-                Err(RequestError::Refused(Refusal::AlreadyThere { .. })) => {}
-                Err(error) => tracing::warn!(%environment, branch, %error, "not deployed"),
-            }
+            Err(error) => Err(error),
         }
-        Ok(())
     }
 
     /// The release of a commit; for a merge that holds the files of a verified one, that one.
@@ -153,5 +176,12 @@ impl Watcher {
             }
         }
         self.engine.cut(&Actor::Towpath, commit).await
+    }
+}
+
+fn moved(branch: &str, commit: Option<Commit>) -> Command {
+    Command::MoveBranch {
+        branch: branch.to_owned(),
+        commit,
     }
 }
