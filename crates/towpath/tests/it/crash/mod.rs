@@ -4,6 +4,7 @@ mod any_moment;
 mod every_point;
 mod jobs;
 mod long_lived;
+mod pushes;
 mod watch;
 
 use crate::{

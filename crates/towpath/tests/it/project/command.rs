@@ -126,8 +126,21 @@ impl Running {
         kill(self.pid(), signal).unwrap();
     }
 
+    /// Waits for its end, however long that takes.
+    pub fn ended_sometime(mut self) -> Ran {
+        let mut printed = self.child.stdout.take().unwrap();
+        let reader = thread::spawn(move || read(&mut printed));
+        let stderr = read(&mut self.child.stderr.take().unwrap());
+        Ran {
+            stdout: reader.join().unwrap(),
+            stderr,
+            status: self.child.wait().unwrap(),
+            line: self.line,
+        }
+    }
+
     /// Waits for its end; one that does not come is a failure.
-    pub fn ended(mut self) -> Ran {
+    pub fn ended(self) -> Ran {
         let pid = self.pid();
         let (done, is_done) = mpsc::channel::<()>();
         let watchdog = thread::spawn(move || {
@@ -137,15 +150,7 @@ impl Running {
             }
             late
         });
-        let mut printed = self.child.stdout.take().unwrap();
-        let reader = thread::spawn(move || read(&mut printed));
-        let stderr = read(&mut self.child.stderr.take().unwrap());
-        let ran = Ran {
-            stdout: reader.join().unwrap(),
-            stderr,
-            status: self.child.wait().unwrap(),
-            line: self.line,
-        };
+        let ran = self.ended_sometime();
         drop(done);
         let is_late = watchdog.join().unwrap();
         assert!(!is_late, "{} never ended", ran.told());

@@ -187,12 +187,18 @@ impl Project {
 
     /// Every deployment that was, newest first.
     pub fn history(&self) -> Vec<DeploymentView> {
+        self.try_history().unwrap()
+    }
+
+    /// The same, where nobody may answer.
+    pub fn try_history(&self) -> Option<Vec<DeploymentView>> {
         #[derive(serde::Deserialize)]
         struct History {
             deployments: Vec<DeploymentView>,
         }
-        let ran = self.ask("history --json --limit 1000").ends(0);
-        ran.json::<History>().deployments
+        let ran = self.ask("history --json --limit 1000").run();
+        let history = || ran.json::<History>().deployments;
+        ran.status.success().then(history)
     }
 
     /// How many records the journal has.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use towpath::engine::DeploymentView;
 use towpath_core::path::Kind;
 
+pub use self::outcome::arrived;
 use crate::project::{Project, Ran, Users};
 
 /// One command of the walk.
@@ -96,9 +97,9 @@ impl Walk {
         for (index, step) in steps().iter().enumerate() {
             self.take(step, |project, line| run(project, index, step, line));
         }
-        let deaths = self.deaths.len();
-        self.arrived();
-        deaths
+        println!("killed {} times", self.deaths.len());
+        arrived(&self.project, self.users.unwrap());
+        self.deaths.len()
     }
 
     fn take(&mut self, step: &Step, mut run: impl FnMut(&Project, &str) -> Ran) {

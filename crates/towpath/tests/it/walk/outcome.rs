@@ -3,26 +3,22 @@
 use towpath::engine::DeploymentView;
 use towpath_core::path::Kind;
 
-use super::Walk;
-use crate::project::Project;
+use crate::project::{Project, Users};
 
-impl Walk {
-    pub(super) fn arrived(self) {
-        let project = &self.project;
-        println!("killed {} times", self.deaths.len());
-        assert_eq!(deployments(project), DEPLOYMENTS);
-        for deployment in project.history() {
-            check_tries(project, &deployment);
-        }
-        check_environments(project);
-        check_effects(project);
-        let saw = self.users.unwrap().saw();
-        assert_eq!(saw.releases, ["v1", "v2", "v3", "v2"], "{saw:?}");
-        assert!(saw.unanswered.is_empty(), "{saw:?}");
-        assert_eq!(project.tip("main"), project.tip("develop"));
-        project.towpath("journal verify", 0);
-        project.towpath("journal replay", 0);
+/// Checks where a walk has led to, and what users saw of it.
+pub fn arrived(project: &Project, users: Users) {
+    assert_eq!(deployments(project), DEPLOYMENTS);
+    for deployment in project.history() {
+        check_tries(project, &deployment);
     }
+    check_environments(project);
+    check_effects(project);
+    let saw = users.saw();
+    assert_eq!(saw.releases, ["v1", "v2", "v3", "v2"], "{saw:?}");
+    assert!(saw.unanswered.is_empty(), "{saw:?}");
+    assert_eq!(project.tip("main"), project.tip("develop"));
+    project.towpath("journal verify", 0);
+    project.towpath("journal replay", 0);
 }
 
 const DEPLOYMENTS: [&str; 7] = [
