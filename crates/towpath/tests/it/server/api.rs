@@ -8,7 +8,7 @@ use towpath::{
 };
 use towpath_core::{journal::Stream, path::Actor};
 
-use super::rig::{PLAIN, Running, World, dana, say, soon};
+use super::rig::{PLAIN, Running, World, by_hand, dana, say, soon};
 
 const GUARDED: &str = r#"
 [project]
@@ -71,7 +71,7 @@ async fn a_deployment_from_the_question_to_its_end() {
 
 #[tokio::test]
 async fn pages_end_where_they_are_asked_to() {
-    let world = World::new(PLAIN);
+    let world = World::new(&by_hand());
     let server = world.serve().await;
     for _ in 0..3 {
         let number = server.deploy("staging").await;

@@ -3,7 +3,7 @@
 use tokio::io::AsyncWriteExt;
 use towpath::engine::Ask;
 
-use super::rig::{PLAIN, World, dana, say};
+use super::rig::{PLAIN, World, by_hand, dana, say};
 
 #[tokio::test]
 async fn it_shows_where_releases_are() {
@@ -185,7 +185,7 @@ async fn what_is_not_there_is_told_on_a_page_of_its_own() {
 
 #[tokio::test]
 async fn the_history_has_pages() {
-    let world = World::new(PLAIN);
+    let world = World::new(&by_hand());
     let server = world.serve().await;
     for _ in 0..22 {
         let number = server.deploy("staging").await;

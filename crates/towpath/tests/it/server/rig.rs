@@ -56,6 +56,11 @@ after = ["staging"]
 test = ["true"]
 "#;
 
+/// The same, where nothing is deployed by itself.
+pub(super) fn by_hand() -> String {
+    PLAIN.replace("branch = \"main\"", "branch = \"release\"")
+}
+
 /// Waits for something that must come.
 pub(super) async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(SOON, what)
@@ -237,10 +242,11 @@ impl Running {
         }
     }
 
+    /// Deploys the tip of `main`.
     pub(super) async fn deploy(&self, environment: &str) -> DeploymentNumber {
         self.ask(Ask::Deploy {
             environment: environment.into(),
-            what: None,
+            what: Some("main".into()),
         })
         .await
     }
