@@ -11,5 +11,6 @@ mod demo;
 mod project;
 mod refusals;
 mod server;
+mod store;
 mod together;
 mod walk;
