@@ -1,83 +1,26 @@
-//! `towpath demo`: the whole path, told by walking it. How the story looks is here; what happens in it is in `demo`.
+//! How the story is told: a line for each thing that happens, and one that moves while something goes on.
 
 use std::{
     io::{IsTerminal, Write},
-    path::PathBuf,
     time::Duration,
 };
 
-use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use towpath_core::{
-    path::{Kind, Phase, Verdict},
-    time::human,
-};
+use tokio::sync::mpsc::UnboundedReceiver;
+use towpath_core::{path::Verdict, time::human};
 
 use super::{
-    Global,
-    error::CliError,
-    exit::Exit,
-    style::{self, Paint},
+    super::{
+        style::{self, Paint},
+        table::shown,
+    },
     table,
 };
 use crate::{
-    demo::{self, Description, Options, Report, Row, Tell, Told},
+    demo::{Description, Report, Told},
     engine::DeploymentView,
 };
-
-/// Walk the whole path with a real application: three releases, the third taken back by itself
-///
-/// Makes a repository and a clone in a temporary directory, and takes three releases of a guestbook to production, while
-/// visitors never stop asking: one, one with a migration, and one that is bad. Then everything goes on running, until
-/// Ctrl-C ends it and cleans up. Needs git, cargo and a C compiler. The first run builds the guestbook's dependencies and
-/// keeps them; each one after that takes less than a minute.
-#[derive(Args)]
-#[command(
-    after_help = "Examples:\n  towpath demo\n  towpath demo --exit          # exit status 0: everything went as told\n  \
-                  towpath demo --exit --json"
-)]
-pub struct Demo {
-    /// End by itself; the exit status says whether everything went as told.
-    #[arg(long)]
-    exit: bool,
-    /// Work in this directory, and keep its files at the end; it must be empty or not there.
-    #[arg(long, value_name = "DIR")]
-    keep: Option<PathBuf>,
-}
-
-impl Demo {
-    pub(super) async fn run(self, global: &Global) -> Result<Exit, CliError> {
-        let options = Options {
-            exit: self.exit,
-            keep: self.keep,
-        };
-        let (tell, told) = unbounded_channel();
-        let teller = Teller::new(global.json);
-        let listening = tokio::spawn(teller.listen(told));
-        let ended = demo::run(options, Tell::new(tell)).await;
-        // Everything that was told is shown before anything else is.
-        let _ = listening.await;
-        match ended {
-            Ok(Some(report)) if report.ok => Ok(Exit::Done),
-            Ok(Some(_)) => Ok(Exit::Failed),
-            Ok(None) if global.json => Err(CliError::new(
-                Exit::Detached,
-                "demo::stopped",
-                "the demo was stopped before its end",
-                "",
-            )),
-            Ok(None) => Ok(Exit::Detached),
-            Err(error) => Err(CliError::new(
-                Exit::Disorder,
-                error.code(),
-                error.to_string(),
-                error.help(),
-            )),
-        }
-    }
-}
 
 /// How wide the column of those who act is.
 const WHO: usize = 8;
@@ -86,7 +29,7 @@ const WHO: usize = 8;
 const INDENT: usize = WHO + 3;
 
 /// Shows what is told: for people on standard output, or on standard error when that is for the report.
-struct Teller {
+pub(super) struct Teller {
     json: bool,
     paint: Paint,
     width: usize,
@@ -94,7 +37,7 @@ struct Teller {
 }
 
 impl Teller {
-    fn new(json: bool) -> Teller {
+    pub(super) fn new(json: bool) -> Teller {
         let (paint, terminal, target) = if json {
             let target = ProgressDrawTarget::stderr_with_hz(10);
             (style::of_stderr(), std::io::stderr().is_terminal(), target)
@@ -114,7 +57,7 @@ impl Teller {
         }
     }
 
-    async fn listen(mut self, mut told: UnboundedReceiver<Told>) {
+    pub(super) async fn listen(mut self, mut told: UnboundedReceiver<Told>) {
         while let Some(told) = told.recv().await {
             self.show(told);
         }
@@ -258,7 +201,7 @@ impl Teller {
             let _ = writeln!(std::io::stdout(), "{}", json!(report));
         }
         self.line("");
-        for line in deployments(&report.releases, self.paint, self.width) {
+        for line in table::of(&report.releases, self.paint, self.width) {
             self.line(&line);
         }
         self.line("");
@@ -380,7 +323,7 @@ fn how(view: &DeploymentView) -> String {
             .collect();
         return format!("signed by {}", names.join(" and "));
     }
-    let long: Vec<String> = phases(&view.phases)
+    let long: Vec<String> = table::phases(&view.phases)
         .filter(|(_, ms)| *ms >= 50)
         .map(|(phase, ms)| format!("{phase} {}", human(ms_of(ms))))
         .collect();
@@ -391,113 +334,12 @@ fn ms_of(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// Phases in their order.
-fn phases(all: &std::collections::BTreeMap<String, u64>) -> impl Iterator<Item = (Phase, u64)> {
-    Phase::ALL
-        .into_iter()
-        .filter_map(|phase| all.get(phase.name()).map(|ms| (phase, *ms)))
-}
-
-/// Phases that take next to no time here; where the terminal is narrow they are left out.
-const SHORT: [Phase; 3] = [Phase::Admit, Phase::Configure, Phase::SignOff];
-
-/// The deployments as lines of a table, no wider than the terminal if that can be had.
-fn deployments(rows: &[Row], paint: Paint, width: usize) -> Vec<String> {
-    let used: Vec<Phase> = Phase::ALL
-        .into_iter()
-        .filter(|phase| rows.iter().any(|row| row.phases.contains_key(phase.name())))
-        .collect();
-    let all = columns(rows, &used);
-    let cells = if width_of(&all) <= width {
-        all
-    } else {
-        let long: Vec<Phase> = used
-            .into_iter()
-            .filter(|phase| !SHORT.contains(phase))
-            .collect();
-        columns(rows, &long)
-    };
-    let widths = widths(&cells);
-    cells
-        .iter()
-        .enumerate()
-        .map(|(number, cells)| {
-            let mut line = String::new();
-            for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
-                let pad = " ".repeat(width - cell.chars().count());
-                let shown = match (number, column) {
-                    (0, _) => paint.dim(cell),
-                    (_, 1) => paint.status(cell),
-                    (_, _) if cell == "–" => paint.dim(cell),
-                    _ => cell.clone(),
-                };
-                // Texts to the left, times to the right.
-                line.push_str(&match column {
-                    0 | 1 => format!("{shown}{pad}  "),
-                    _ => format!("{pad}{shown}  "),
-                });
-            }
-            line.trim_end().to_owned()
-        })
-        .collect()
-}
-
-fn columns(rows: &[Row], phases: &[Phase]) -> Vec<Vec<String>> {
-    let heading = ["DEPLOYMENT".to_owned(), "OUTCOME".to_owned()]
-        .into_iter()
-        .chain(phases.iter().map(|phase| phase.name().to_uppercase()))
-        .chain(["TOTAL".to_owned()]);
-    let mut cells = vec![heading.collect::<Vec<_>>()];
-    for row in rows {
-        let back = if row.kind == Kind::Rollback.to_string() {
-            " ↩"
-        } else {
-            ""
-        };
-        let times = phases
-            .iter()
-            .map(|phase| match row.phases.get(phase.name()) {
-                Some(ms) => human(ms_of(*ms)),
-                None => "–".into(),
-            });
-        cells.push(
-            [
-                format!("{} {}{back}", row.release, row.environment),
-                row.outcome.clone(),
-            ]
-            .into_iter()
-            .chain(times)
-            .chain([human(ms_of(row.ms))])
-            .collect(),
-        );
-    }
-    cells
-}
-
-fn widths(cells: &[Vec<String>]) -> Vec<usize> {
-    let columns = cells.first().map_or(0, Vec::len);
-    (0..columns)
-        .map(|column| {
-            cells
-                .iter()
-                .map(|row| row[column].chars().count())
-                .max()
-                .unwrap_or(0)
-        })
-        .collect()
-}
-
-fn width_of(cells: &[Vec<String>]) -> usize {
-    let widths = widths(cells);
-    widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1)
-}
-
 /// Breaks a text between words so that no line is wider than a terminal shows; colours take no room.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut room = width;
     for word in text.split(' ') {
-        let length = table::shown(word);
+        let length = shown(word);
         if let Some(line) = lines
             .last_mut()
             .filter(|line| line.is_empty() || length < room)
@@ -519,47 +361,6 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn row(release: &str, environment: &str, kind: &str, phases: &[(&str, u64)]) -> Row {
-        Row {
-            release: release.into(),
-            environment: environment.into(),
-            kind: kind.into(),
-            outcome: "settled".into(),
-            phases: phases
-                .iter()
-                .map(|(name, ms)| ((*name).to_owned(), *ms))
-                .collect(),
-            ms: phases.iter().map(|(_, ms)| ms).sum(),
-        }
-    }
-
-    #[test]
-    fn the_table_is_aligned_and_leaves_out_what_is_short_where_there_is_no_room() {
-        let rows = [
-            row(
-                "v1",
-                "staging",
-                "deploy",
-                &[("admit", 3), ("build", 15_800), ("test", 900)],
-            ),
-            row(
-                "v1",
-                "production",
-                "rollback",
-                &[("admit", 3), ("rollout", 29)],
-            ),
-        ];
-        let plain = Paint::none();
-        assert_eq!(
-            deployments(&rows, plain, 80).join("\n"),
-            "DEPLOYMENT       OUTCOME  ADMIT  BUILD  ROLLOUT   TEST  TOTAL\n\
-             v1 staging       settled    3ms  15.8s        –  900ms  16.7s\n\
-             v1 production ↩  settled    3ms      –     29ms      –   32ms"
-        );
-        let narrow = deployments(&rows, plain, 60);
-        assert!(!narrow[0].contains("ADMIT") && narrow[0].contains("BUILD"));
-    }
 
     #[test]
     fn texts_are_broken_between_words_by_what_is_shown() {
