@@ -31,10 +31,7 @@ mod debug {
         },
     };
 
-    use nix::{
-        sys::signal::{Signal, kill},
-        unistd::Pid,
-    };
+    use nix::sys::signal::{Signal, raise};
 
     /// Says at which point the process kills itself: its number, counted from 1, or its name.
     const DIE_AT: &str = "TOWPATH_TEST_DIE_AT";
@@ -85,11 +82,12 @@ mod debug {
                 .as_ref()
                 .is_some_and(|chosen| *chosen == number || *chosen == name)
         };
+        // To this very thread, which otherwise would go on for a moment, into a transaction for example.
         if is_here(last) {
-            let _ = kill(Pid::this(), Signal::SIGKILL);
+            let _ = raise(Signal::SIGKILL);
         }
         if is_here(pause) {
-            let _ = kill(Pid::this(), Signal::SIGSTOP);
+            let _ = raise(Signal::SIGSTOP);
         }
     }
 
