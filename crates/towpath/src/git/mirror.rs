@@ -1,6 +1,9 @@
 //! Our own copy of the repository: what was released stays there, whatever happens to branches elsewhere.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use towpath_core::path::Commit;
 
@@ -17,9 +20,9 @@ pub struct Mirror {
     upstream: String,
 }
 
-fn failed(error: std::io::Error) -> GitError {
-    GitError::Failed {
-        what: "init".into(),
+fn failed(what: &str) -> impl Fn(io::Error) -> GitError {
+    move |error| GitError::Failed {
+        what: what.into(),
         said: error.to_string(),
     }
 }
@@ -63,15 +66,15 @@ impl Mirror {
             let fresh = tempfile::Builder::new()
                 .prefix("repository.new-")
                 .tempdir_in(parent)
-                .map_err(failed)?;
+                .map_err(failed("init"))?;
             git(
                 fresh.path(),
                 ["init", "--quiet", "--bare", "--initial-branch=main"],
             )
             .await?;
-            match std::fs::rename(fresh.path(), path) {
+            match fs::rename(fresh.path(), path) {
                 Err(_) if path.join("HEAD").exists() => {}
-                renamed => renamed.map_err(failed)?,
+                renamed => renamed.map_err(failed("init"))?,
             }
         }
         Ok(Mirror {
@@ -212,10 +215,7 @@ impl Mirror {
             .stdin(std::process::Stdio::null())
             .output()
             .await
-            .map_err(|error| GitError::Failed {
-                what: "cat-file".into(),
-                said: error.to_string(),
-            })?;
+            .map_err(failed("cat-file"))?;
         match output.status.success() {
             true => Ok(Some(output.stdout)),
             false => Err(GitError::Failed {
@@ -260,32 +260,104 @@ impl Mirror {
         }
     }
 
+    /// A work tree is a repository of its own, which borrows our objects: nothing is registered here, so that whoever is
+    /// killed while he makes one leaves nothing behind that stands in the way of the next.
     async fn add_tree(&self, commit: &Commit, path: &Path) -> Result<(), GitError> {
-        let arguments =
-            ["worktree", "add", "--quiet", "--force", "--detach"].map(std::ffi::OsStr::new);
-        let commit = std::ffi::OsStr::new(&commit.0);
-        git(
-            &self.path,
-            arguments.into_iter().chain([path.as_os_str(), commit]),
-        )
-        .await?;
+        self.lay_out(commit, path).map_err(failed("checkout"))?;
+        git(path, ["read-tree", "--reset", "-u", &commit.0]).await?;
         Ok(())
+    }
+
+    /// What git asks of a repository, without the samples and hooks that `git init` may bring.
+    fn lay_out(&self, commit: &Commit, path: &Path) -> io::Result<()> {
+        let git = path.join(".git");
+        fs::create_dir_all(git.join("objects/info"))?;
+        fs::create_dir(git.join("refs"))?;
+        let objects = std::path::absolute(self.path.join("objects"))?;
+        let alternates = [objects.as_os_str().as_encoded_bytes(), b"\n"].concat();
+        fs::write(git.join("objects/info/alternates"), alternates)?;
+        let config = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n";
+        fs::write(git.join("config"), config)?;
+        // Last: from here on it is a repository.
+        fs::write(git.join("HEAD"), format!("{commit}\n"))
     }
 
     /// Removes a work tree.
     pub async fn remove_tree(&self, path: &Path) -> Result<(), GitError> {
         match tokio::fs::remove_dir_all(path).await {
-            // `worktree add --force` takes the place of one that is registered and gone.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => {
-                return Err(GitError::Failed {
-                    what: "worktree".into(),
-                    said: error.to_string(),
-                });
-            }
-            Ok(()) => {}
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("checkout")(error)),
+            _ => Ok(()),
         }
-        git(&self.path, ["worktree", "prune"]).await?;
-        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    async fn said(directory: &Path, line: &str) -> String {
+        let identity = ["-c", "user.name=Dana", "-c", "user.email=dana@acme.test"];
+        let arguments = identity.into_iter().chain(line.split(' '));
+        git(directory, arguments).await.unwrap()
+    }
+
+    /// A repository with a commit, and our copy of it.
+    async fn copied(place: &Path) -> (Mirror, Commit) {
+        let work = place.join("work");
+        fs::create_dir_all(work.join("bin")).unwrap();
+        said(&work, "init --quiet --initial-branch=main").await;
+        fs::write(work.join("notes"), "one").unwrap();
+        fs::write(work.join("bin/run"), "#!/bin/sh\n").unwrap();
+        fs::set_permissions(work.join("bin/run"), fs::Permissions::from_mode(0o755)).unwrap();
+        symlink("notes", work.join("link")).unwrap();
+        said(&work, "add --all").await;
+        said(&work, "commit --quiet --message one").await;
+        let upstream = work.display().to_string();
+        let mirror = Mirror::open(&place.join("copy"), &upstream).await.unwrap();
+        let commit = mirror.resolve("main", None).await.unwrap();
+        (mirror, commit)
+    }
+
+    #[tokio::test]
+    async fn a_work_tree_is_clean_and_knows_its_commit() {
+        let place = tempfile::tempdir().unwrap();
+        let (mirror, commit) = copied(place.path()).await;
+        let tree = place.path().join("trees/v1");
+        mirror.check_out(&commit, &tree).await.unwrap();
+        assert_eq!(fs::read_to_string(tree.join("link")).unwrap(), "one");
+        let mode = fs::metadata(tree.join("bin/run")).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o777, 0o755);
+        assert_eq!(said(&tree, "rev-parse HEAD").await, commit.0);
+        assert_eq!(said(&tree, "status --porcelain").await, "");
+        assert_eq!(said(&tree, "log -1 --format=%s").await, "one");
+        // Whatever somebody did there is gone the next time.
+        fs::write(tree.join("notes"), "two").unwrap();
+        fs::write(tree.join("more"), "more").unwrap();
+        mirror.check_out(&commit, &tree).await.unwrap();
+        assert_eq!(fs::read_to_string(tree.join("notes")).unwrap(), "one");
+        assert!(!tree.join("more").exists());
+        mirror.remove_tree(&tree).await.unwrap();
+        mirror.remove_tree(&tree).await.unwrap();
+        assert!(!tree.exists());
+    }
+
+    #[tokio::test]
+    async fn a_work_tree_is_made_again_however_far_the_last_one_came() {
+        let place = tempfile::tempdir().unwrap();
+        let (mirror, commit) = copied(place.path()).await;
+        let tree = place.path().join("trees/v1");
+        mirror.lay_out(&commit, &tree).unwrap();
+        mirror.check_out(&commit, &tree).await.unwrap();
+        fs::write(tree.join(".git/index.lock"), "").unwrap();
+        mirror.check_out(&commit, &tree).await.unwrap();
+        for tenths in 0..40 {
+            let made = mirror.check_out(&commit, &tree);
+            let soon = std::time::Duration::from_micros(tenths * 100);
+            let _ = tokio::time::timeout(soon, made).await;
+        }
+        mirror.check_out(&commit, &tree).await.unwrap();
+        assert_eq!(said(&tree, "status --porcelain").await, "");
     }
 }

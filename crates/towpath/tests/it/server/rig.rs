@@ -2,7 +2,9 @@
 
 use std::{
     fs,
+    io::Write,
     net::SocketAddr,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     pin::Pin,
     process::Command,
@@ -429,8 +431,18 @@ impl Latch {
 
     /// Waits until a command waits, then lets it go on; it prints `text`.
     pub(super) async fn open(&self, text: &str) {
-        let (path, text) = (self.path.clone(), text.to_owned());
-        let written = tokio::task::spawn_blocking(move || fs::write(path, text));
-        soon(written).await.unwrap().unwrap();
+        let mut writing = fs::OpenOptions::new();
+        // Not a thread that waits for a reader: nobody could end it when none comes.
+        writing.write(true).custom_flags(nix::libc::O_NONBLOCK);
+        let opened = async {
+            loop {
+                match writing.open(&self.path) {
+                    Ok(file) => return file,
+                    Err(error) => assert_eq!(error.raw_os_error(), Some(nix::libc::ENXIO)),
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        soon(opened).await.write_all(text.as_bytes()).unwrap();
     }
 }
