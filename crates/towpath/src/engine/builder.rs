@@ -6,9 +6,13 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::symlink,
     path::{Component, Path, PathBuf},
+    time::Duration,
 };
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg},
+};
 use towpath_core::{
     manifest::{Manifest, Service},
     names::ServiceName,
@@ -21,6 +25,9 @@ use crate::home::lock_file;
 
 /// The cache that builds share. No environment is named so.
 const BUILDS: &str = ".builds";
+
+/// How long until somebody else's right to build is asked for again.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// A service of a release that is to be built.
 struct Building<'a> {
@@ -101,6 +108,7 @@ impl Engine {
             };
             let job = self.begin(&building, is_in_use).await?;
             is_in_use = true;
+            failpoint::pass("the build runs");
             self.await_build(&job).await?;
             failpoint::pass("the build has ended");
             if let Some(artifact) = self.keep_artifact(name, service, &tree).await? {
@@ -142,7 +150,6 @@ impl Engine {
             io::Seek::rewind(&mut *lock).map_err(errored)?;
             lock.write_all(job.as_bytes()).map_err(errored)?;
             self.run_build(building.service, &job, tree).await?;
-            failpoint::pass("the build runs");
         }
         Ok(job)
     }
@@ -179,13 +186,16 @@ impl Engine {
     /// build runs: that goes on without whoever started it. The lock's file names the last job that was started.
     async fn no_build_runs(&self) -> Result<Flock<File>, Outcome> {
         loop {
-            let path = self.home.build_lock();
-            let locked = tokio::task::spawn_blocking(move || {
-                let file = lock_file(&path)?;
-                Flock::lock(file, FlockArg::LockExclusive)
-                    .map_err(|(_, errno)| io::Error::from(errno))
-            });
-            let mut lock = locked.await.map_err(errored)?.map_err(errored)?;
+            let file = lock_file(&self.home.build_lock()).map_err(errored)?;
+            // Asked for again and again rather than waited for, since nobody can end a thread that waits.
+            let mut lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => lock,
+                Err((_, Errno::EWOULDBLOCK)) => {
+                    tokio::time::sleep(LOCK_PAUSE).await;
+                    continue;
+                }
+                Err((_, errno)) => return Err(errored(errno)),
+            };
             let mut last = String::new();
             lock.read_to_string(&mut last).map_err(errored)?;
             if last.is_empty()
