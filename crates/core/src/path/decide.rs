@@ -737,18 +737,20 @@ fn in_force<'a>(state: &'a State, environment: &EnvironmentName) -> Option<&'a P
     state.environments.get(environment)?.in_force.as_ref()
 }
 
-/// Checks that the actor may sign, likewise; a role that is new has no other rules than the release's.
+/// Checks that the actor may sign, likewise; a role that is new, or not there any more, has the rules of one side only.
 fn check_signer(
     state: &State,
     actor: &Actor,
     deployment: &Deployment,
     rule: &crate::manifest::SignOffRule,
 ) -> Result<(), Refusal> {
-    deployment.plan.policy.check_signer(actor, rule)?;
-    match in_force(state, &deployment.plan.environment) {
-        Some(policy) if policy.roles.contains_key(&rule.role) => policy.check_signer(actor, rule),
-        _ => Ok(()),
+    let own = &deployment.plan.policy;
+    let in_force = in_force(state, &deployment.plan.environment)
+        .filter(|policy| policy.roles.contains_key(&rule.role));
+    if in_force.is_none() || own.roles.is_empty() || own.roles.contains_key(&rule.role) {
+        own.check_signer(actor, rule)?;
     }
+    in_force.map_or(Ok(()), |policy| policy.check_signer(actor, rule))
 }
 
 /// Why a deployment that waits is not wanted any more when `number` is requested.

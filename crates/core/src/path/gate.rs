@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Deployment, EnvironmentState, Kind, Policy, Release, Right, State, Trigger, frozen_until,
+    Action, Deployment, EnvironmentState, Kind, Plan, Release, Right, State, Trigger, frozen_until,
     schema_allows,
 };
 use crate::{Time, names::EnvironmentName};
@@ -26,6 +26,8 @@ pub enum Gate {
     NotFrozen,
     /// Automatic deployments are not stopped.
     NotHeld,
+    /// It will be signed by everyone who must.
+    SignedOff,
 }
 
 impl fmt::Display for Gate {
@@ -37,6 +39,7 @@ impl fmt::Display for Gate {
             Gate::NotLocked => "not locked",
             Gate::NotFrozen => "not frozen",
             Gate::NotHeld => "not held",
+            Gate::SignedOff => "signed off",
         })
     }
 }
@@ -79,20 +82,16 @@ pub struct GateReport {
 
 /// What is asked to be let in.
 pub struct Candidate<'a> {
-    /// Why it exists.
-    pub kind: Kind,
+    /// What it would do, and the rules that it brings.
+    pub plan: &'a Plan,
     /// What asked for it.
     pub trigger: &'a Trigger,
     /// Who asked for it.
     pub requested_by: &'a str,
     /// When.
     pub requested_at: Time,
-    /// The rules that it brings.
-    pub policy: &'a Policy,
     /// The release.
     pub release: &'a Release,
-    /// The databases that it uses and who keeps them.
-    pub launch: &'a super::Launch,
 }
 
 impl<'a> Candidate<'a> {
@@ -100,27 +99,25 @@ impl<'a> Candidate<'a> {
     pub fn of(deployment: &'a Deployment, release: &'a Release) -> Self {
         let retried_by = deployment.retried_by.as_ref();
         Candidate {
-            kind: deployment.plan.kind,
+            plan: &deployment.plan,
             trigger: match retried_by {
                 Some(_) if !deployment.is_automatic() => &Trigger::Person,
                 _ => &deployment.trigger,
             },
             requested_by: retried_by.unwrap_or(&deployment.requested_by),
             requested_at: deployment.retried_at.unwrap_or(deployment.requested_at),
-            policy: &deployment.plan.policy,
             release,
-            launch: &deployment.plan.launch,
         }
     }
 }
 
 /// What every gate says to a candidate at this instant.
 pub fn ask_gates(state: &State, candidate: &Candidate<'_>, now: Time) -> Vec<GateReport> {
-    let environment = state.environment(&candidate.policy.environment);
+    let environment = state.environment(&candidate.plan.environment);
     let mut reports = vec![report(Gate::NotVetoed, veto(candidate))];
     reports.push(report(Gate::Schema, schema(state, candidate)));
     // Taking a release back is for emergencies: only what would make it wrong stops it.
-    if candidate.kind != Kind::Rollback {
+    if candidate.plan.kind != Kind::Rollback {
         reports.push(report(Gate::Verified, verified(&environment, candidate)));
         reports.push(report(Gate::NotLocked, lock(&environment, candidate, now)));
         reports.push(report(
@@ -128,6 +125,7 @@ pub fn ask_gates(state: &State, candidate: &Candidate<'_>, now: Time) -> Vec<Gat
             freeze(&environment, candidate, now),
         ));
         reports.push(report(Gate::NotHeld, hold(&environment, candidate)));
+        reports.push(report(Gate::SignedOff, signatures(&environment, candidate)));
     }
     reports
 }
@@ -170,7 +168,7 @@ fn veto(candidate: &Candidate<'_>) -> Answer {
 }
 
 fn schema(state: &State, candidate: &Candidate<'_>) -> Answer {
-    match schema_allows(state, candidate.release, candidate.launch) {
+    match schema_allows(state, candidate.release, &candidate.plan.launch) {
         Ok(()) => pass("it runs on the schema that is there"),
         Err(obstacle) => Answer::Refuse {
             reason: obstacle.to_string(),
@@ -183,7 +181,8 @@ fn verified(environment: &EnvironmentState, candidate: &Candidate<'_>) -> Answer
     let release = candidate.release;
     // A release may add a rule for itself, but not drop one that is in force.
     let in_force = environment.in_force.iter().flat_map(|policy| &policy.after);
-    let mut needed: Vec<&EnvironmentName> = candidate.policy.after.iter().chain(in_force).collect();
+    let mut needed: Vec<&EnvironmentName> =
+        candidate.plan.policy.after.iter().chain(in_force).collect();
     needed.sort();
     needed.dedup();
     let missing: Vec<&EnvironmentName> = needed
@@ -224,7 +223,7 @@ fn lock(environment: &EnvironmentState, candidate: &Candidate<'_>, now: Time) ->
             who: format!(
                 "{}, or {}",
                 lock.owner,
-                candidate.policy.who_may(Right::Lock)
+                candidate.plan.policy.who_may(Right::Lock)
             ),
             until: Some(lock.until),
         },
@@ -239,6 +238,7 @@ fn freeze(environment: &EnvironmentState, candidate: &Candidate<'_>, now: Time) 
         .iter()
         .flat_map(|policy| &policy.freezes);
     let latest = candidate
+        .plan
         .policy
         .freezes
         .iter()
@@ -264,11 +264,40 @@ fn hold(environment: &EnvironmentState, candidate: &Candidate<'_>) -> Answer {
         Some(hold) if candidate.trigger.is_automatic() || candidate.requested_at < hold.at => {
             Answer::Wait {
                 reason: format!("held by {}: {}", hold.by, hold.reason),
-                who: candidate.policy.who_may(Right::Lock),
+                who: candidate.plan.policy.who_may(Right::Lock),
                 until: None,
             }
         }
         Some(_) => pass("held, but a person asks"),
         None => pass("not held"),
+    }
+}
+
+/// What is in force may have changed since the plan was made.
+fn signatures(environment: &EnvironmentState, candidate: &Candidate<'_>) -> Answer {
+    let plan = candidate.plan;
+    let needed = plan.policy.signatures(environment.in_force.as_ref());
+    let asked_for = |name: &str, role| {
+        plan.steps.iter().any(|step| match &step.action {
+            Action::SignOff(rule) => rule.name == name && &rule.role == role,
+            _ => false,
+        })
+    };
+    let missing = needed
+        .iter()
+        .find(|rule| !asked_for(&rule.name, &rule.role));
+    match (missing, needed.as_slice()) {
+        (None, []) => pass("nobody has to sign"),
+        (None, needed) => {
+            let names: Vec<&str> = needed.iter().map(|rule| rule.name.as_str()).collect();
+            pass(format!("will be signed: {}", names.join(", then ")))
+        }
+        (Some(rule), _) => Answer::Refuse {
+            reason: format!(
+                "it would not ask for the signature {:?} by {}, which is needed since it was planned",
+                rule.name, rule.role
+            ),
+            way_out: "deploy it again: the new plan asks for it".into(),
+        },
     }
 }

@@ -262,6 +262,8 @@ pub fn plan_deploy(
     release: &Release,
 ) -> Plan {
     let launch = launch(manifest, environment);
+    let now = state.environments.get(&environment.name);
+    let policy = Policy::of(manifest, environment);
     let mut steps = Vec::new();
     if !release.source.built_services.is_empty() {
         steps.push(step(
@@ -303,14 +305,9 @@ pub fn plan_deploy(
             check.within,
         ));
     }
-    for rule in &environment.sign_off {
-        let action = Action::SignOff(rule.clone());
-        steps.push(step(
-            &format!("sign-{}", rule.name),
-            Phase::SignOff,
-            action,
-            rule.within,
-        ));
+    for rule in policy.signatures(now.and_then(|e| e.in_force.as_ref())) {
+        let (id, within) = (format!("sign-{}", rule.name), rule.within);
+        steps.push(step(&id, Phase::SignOff, Action::SignOff(rule), within));
     }
     if let Some(watch) = &environment.watch {
         let within = watch.window + WATCH_MARGIN;
@@ -323,12 +320,8 @@ pub fn plan_deploy(
     }
     steps.push(step("settle", Phase::Settle, Action::Settle, QUICK_WITHIN));
 
-    let live = state
-        .environments
-        .get(&environment.name)
-        .and_then(|e| e.live.as_ref());
     Plan {
-        kind: match live {
+        kind: match now.and_then(|e| e.live.as_ref()) {
             Some(live) if live.release == release.number => Kind::Redeploy,
             _ => Kind::Deploy,
         },
@@ -336,7 +329,7 @@ pub fn plan_deploy(
         release: release.number,
         steps,
         on_failure: environment.on_failure,
-        policy: Policy::of(manifest, environment),
+        policy,
         launch,
     }
 }

@@ -23,6 +23,8 @@ pub struct Policy {
     pub after: Vec<EnvironmentName>,
     /// Windows in which nothing is deployed here.
     pub freezes: Vec<Freeze>,
+    /// The signatures that a release needs here, in order.
+    pub sign_off: Vec<SignOffRule>,
 }
 
 /// Something that only some may do.
@@ -69,7 +71,24 @@ impl Policy {
                 .filter(|freeze| freeze.environments.contains(&environment.name))
                 .cloned()
                 .collect(),
+            sign_off: environment.sign_off.clone(),
         }
+    }
+
+    /// The signatures that these rules and those in force ask for: a release may ask for more, and drops or eases none.
+    pub fn signatures(&self, in_force: Option<&Policy>) -> Vec<SignOffRule> {
+        let in_force = in_force.map_or(&[][..], |policy| &policy.sign_off);
+        let named = |rules: &[SignOffRule], name: &str| {
+            rules.iter().find(|rule| rule.name == name).cloned()
+        };
+        let own = self.sign_off.iter().map(|rule| SignOffRule {
+            role: named(in_force, &rule.name).map_or(rule.role.clone(), |kept| kept.role),
+            ..rule.clone()
+        });
+        let dropped = in_force
+            .iter()
+            .filter(|kept| named(&self.sign_off, &kept.name).is_none());
+        own.chain(dropped.cloned()).collect()
     }
 
     /// Checks that the actor may do this here. Towpath itself may: it acts on what was decided before.
@@ -168,6 +187,8 @@ fn describe(roles: &Roles, names: &[RoleName]) -> String {
             role.members.iter().cloned().chain(groups).collect()
         });
         match people.as_slice() {
+            // A manifest defines the roles that it names: this one is of a rule in force that it drops.
+            [] if !roles.contains_key(name) => format!("{name} by the rules in force"),
             [] => format!("{name} (nobody)"),
             people => format!("{name} ({})", people.join(", ")),
         }

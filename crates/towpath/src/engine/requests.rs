@@ -481,13 +481,11 @@ impl Engine {
         let (manifest, environment) = self.own_manifest(&release, &environment.name)?;
         let plan = plan_deploy(&state, &manifest, &environment, &release);
         let candidate = Candidate {
-            kind: plan.kind,
+            plan: &plan,
             trigger: &Trigger::Person,
             requested_by: &actor.to_string(),
             requested_at: now(),
-            policy: &plan.policy,
             release: &release,
-            launch: &plan.launch,
         };
         let gates = ask_gates(&state, &candidate, now());
         let pending = pending(&state, &plan, &release);
@@ -792,13 +790,11 @@ impl Engine {
         let state = self.store.state_with(&[release.number]).await?;
         let plan = plan_deploy(&state, &manifest, &environment, release);
         let candidate = Candidate {
-            kind: plan.kind,
+            plan: &plan,
             trigger: &Trigger::Promotion { from: from.clone() },
             requested_by: &actor.to_string(),
             requested_at: now(),
-            policy: &plan.policy,
             release,
-            launch: &plan.launch,
         };
         match verdict_of_gates(&ask_gates(&state, &candidate, now())) {
             Answer::Refuse { reason, way_out } => Err(RequestError::Unclear {

@@ -208,13 +208,18 @@ fn a_release_may_bring_a_role_of_its_own_for_its_signatures() {
         idp_groups: Vec::new(),
     };
     sim.manifest.roles.insert(role("security"), security);
-    environment(&mut sim.manifest, STAGING).sign_off[1].role = role("security");
+    let staging = environment(&mut sim.manifest, STAGING);
+    let mut rule = staging.sign_off[1].clone();
+    (rule.name, rule.role) = ("security".into(), role("security"));
+    staging.sign_off.push(rule);
     let second = sim.cut(&[]);
     let number = sim.deploy(&quinn(), STAGING, second).unwrap();
     sim.run(number);
     sim.sign(&quinn(), number, "qa").unwrap();
     sim.advance(number);
-    sim.sign(&Actor::person("sam@acme.test"), number, "acceptance")
+    sim.sign(&lee(), number, "acceptance").unwrap();
+    sim.advance(number);
+    sim.sign(&Actor::person("sam@acme.test"), number, "security")
         .unwrap();
     assert_eq!(sim.complete(number), End::Settled);
 }

@@ -235,3 +235,71 @@ fn only_a_person_ends_the_wait_for_a_signature() {
     }
     assert!(sim.deployment(number).asked.is_some());
 }
+
+/// The names of the signatures that a plan asks for, with who gives them.
+fn signatures(plan: &Plan) -> Vec<(&str, &str)> {
+    let signature = |step: &'_ Step| matches!(step.action, Action::SignOff(_));
+    let steps = plan.steps.iter().filter(|step| signature(step));
+    steps
+        .map(|step| match &step.action {
+            Action::SignOff(rule) => (rule.name.as_str(), rule.role.as_str()),
+            _ => unreachable!(),
+        })
+        .collect()
+}
+
+#[test]
+fn a_release_cannot_drop_a_signature_that_is_in_force() {
+    let mut sim = Sim::new();
+    let first = sim.cut(&[]);
+    sim.ship(first);
+    let staging = environment(&mut sim.manifest, STAGING);
+    staging.sign_off.remove(1);
+    staging.sign_off[0].role = "developer".parse().unwrap();
+    sim.manifest.roles.remove("leader");
+    let second = sim.cut(&[]);
+    let plan = sim.plan(STAGING, second);
+    assert_eq!(signatures(&plan), [("qa", "qa"), ("acceptance", "leader")]);
+
+    let number = sim.deploy(&dana(), STAGING, second).unwrap();
+    sim.run(number);
+    let refusal = sim.sign(&dana(), number, "qa").unwrap_err();
+    assert_eq!(refusal.code(), "path::not-allowed");
+    sim.sign(&quinn(), number, "qa").unwrap();
+    sim.advance(number);
+    assert_eq!(
+        sim.waits(number).who.unwrap(),
+        "leader by the rules in force"
+    );
+    let refusal = sim.sign(&dana(), number, "acceptance").unwrap_err();
+    assert_eq!(refusal.code(), "path::not-allowed");
+    sim.sign(&lee(), number, "acceptance").unwrap();
+    assert_eq!(sim.complete(number), End::Settled);
+
+    // From the next one on, its rules are those in force.
+    let third = sim.cut(&[]);
+    let plan = sim.plan(STAGING, third);
+    assert_eq!(signatures(&plan), [("qa", "developer")]);
+}
+
+#[test]
+fn a_plan_from_before_a_signature_was_needed_is_refused() {
+    let mut sim = Sim::new();
+    let rules = environment(&mut sim.manifest, STAGING).sign_off.clone();
+    environment(&mut sim.manifest, STAGING).sign_off.clear();
+    let without = sim.cut(&[]);
+    environment(&mut sim.manifest, STAGING).sign_off = rules;
+    let with = sim.cut(&[]);
+    let planned_before = sim.plan(STAGING, without);
+    let number = sim.deploy(&dana(), STAGING, with).unwrap();
+    sim.complete(number);
+    let late = sim
+        .request(&dana(), planned_before, Trigger::Person)
+        .unwrap();
+    sim.advance(late);
+    assert_eq!(sim.end(late), Some(End::Refused));
+    assert!(sim.why(late).contains("signature \"qa\" by qa"));
+    // Planned now, it asks for them.
+    let plan = sim.plan(STAGING, without);
+    assert_eq!(signatures(&plan), [("qa", "qa"), ("acceptance", "leader")]);
+}
