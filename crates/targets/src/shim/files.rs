@@ -209,16 +209,20 @@ pub fn create<T: Serialize + DeserializeOwned>(path: &Path, record: &T) -> io::R
         match fs::hard_link(&part, path) {
             Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
                 if read::<T>(path)?.is_some() {
-                    return Ok(false);
+                    return Ok(None);
                 }
                 fs::rename(&part, path)?;
             }
             linked => linked?,
         }
-        file.sync_all().map(|()| true)
+        Ok(Some(file))
     });
+    // Before it is made durable, so that the file system has one thing to write down, and not another one right after.
     let _ = fs::remove_file(&part);
-    linked
+    match linked? {
+        Some(file) => file.sync_all().map(|()| true),
+        None => Ok(false),
+    }
 }
 
 /// Writes a record in place of an older one, and makes it durable before it is one.
@@ -278,8 +282,10 @@ impl ReservedExit {
         let bytes = serde_json::to_vec(exit)?;
         self.file.write_all_at(&bytes, 0)?;
         self.file.set_len(bytes.len() as u64)?;
-        self.file.sync_all()?;
+        // Nobody takes the file for the result while the shim is there, so it may have its name before it is durable: most
+        // file systems then write down all of it at once.
         fs::rename(&self.part, directory.join(EXIT))?;
+        self.file.sync_all()?;
         sync_directory(directory)
     }
 }
