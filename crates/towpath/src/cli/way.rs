@@ -1,7 +1,7 @@
 //! The way to the path: through the server where one runs, and by an engine of our own where none does. Both give the same
 //! answers.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::StreamExt;
 use tokio::{sync::broadcast::error::RecvError, task::JoinSet};
@@ -190,11 +190,18 @@ async fn follow_own(
             },
             received = records.recv() => match received {
                 Ok(record) => {
-                    if let Stream::Deployment(about) = record.stream
-                        && let Some(view) = engine.deployment_view(about).await?
-                        && (about == number || view.trigger == format!("undoing {number}"))
-                    {
-                        seen(&view);
+                    let mut streams = BTreeSet::from([record.stream.clone()]);
+                    // What was written at once is looked at once.
+                    while let Ok(record) = records.try_recv() {
+                        streams.insert(record.stream.clone());
+                    }
+                    for stream in streams {
+                        if let Stream::Deployment(about) = stream
+                            && let Some(view) = engine.deployment_view(about).await?
+                            && (about == number || view.trigger == format!("undoing {number}"))
+                        {
+                            seen(&view);
+                        }
                     }
                 }
                 Err(RecvError::Lagged(_)) => {}

@@ -3,13 +3,16 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{Mutex, broadcast::error::RecvError},
+    sync::{
+        Mutex,
+        broadcast::error::{RecvError, TryRecvError},
+    },
     task::JoinSet,
 };
 use towpath_core::{
     Time,
     names::DeploymentNumber,
-    path::{Deployment, Next, Waiting, next},
+    path::{Deployment, Next, State, Waiting, next},
 };
 
 use super::{Engine, EngineError, executor::Rest, housekeeping::Housekeeper};
@@ -71,9 +74,10 @@ impl Dispatcher {
     ) -> Result<Option<Outlook>, EngineError> {
         let mut records = self.engine.store.subscribe();
         loop {
-            let wake = self.dispatch().await?;
+            let state = self.engine.store.state().await?;
+            let wake = self.dispatch(&state);
             if let Some(number) = wanted
-                && let Some(outlook) = self.outlook(number).await?
+                && let Some(outlook) = self.outlook(&state, number).await?
             {
                 return Ok(Some(outlook));
             }
@@ -89,12 +93,13 @@ impl Dispatcher {
                 },
                 () = tokio::time::sleep(pause) => {}
             }
+            // What was written at once is looked at once.
+            while let Ok(_) | Err(TryRecvError::Lagged(_)) = records.try_recv() {}
         }
     }
 
     /// Starts an executor for everything that has something to do; says when to look again.
-    async fn dispatch(&mut self) -> Result<Option<Time>, EngineError> {
-        let state = self.engine.store.state().await?;
+    fn dispatch(&mut self, state: &State) -> Option<Time> {
         let now = now();
         let mut wake = None;
         for deployment in state.open() {
@@ -102,7 +107,7 @@ impl Dispatcher {
             if self.busy.contains(&number) {
                 continue;
             }
-            match next(&state, number, now) {
+            match next(state, number, now) {
                 Next::Done => {}
                 Next::Wait(waiting) => wake = earliest(wake, waiting.until),
                 Next::Advance | Next::Perform { .. } | Next::Abort { .. } => {
@@ -113,7 +118,7 @@ impl Dispatcher {
                 }
             }
         }
-        Ok(wake)
+        wake
     }
 
     fn note(
@@ -133,8 +138,11 @@ impl Dispatcher {
     }
 
     /// How a deployment stands, when nothing can be done about it by working on.
-    async fn outlook(&self, number: DeploymentNumber) -> Result<Option<Outlook>, EngineError> {
-        let state = self.engine.store.state().await?;
+    async fn outlook(
+        &self,
+        state: &State,
+        number: DeploymentNumber,
+    ) -> Result<Option<Outlook>, EngineError> {
         let open = state
             .deployments
             .get(&number)
@@ -144,7 +152,7 @@ impl Dispatcher {
             let ended = self.engine.store.deployment(number).await?;
             return Ok(ended.map(|deployment| Outlook::Ended(Box::new(deployment))));
         };
-        match next(&state, number, now()) {
+        match next(state, number, now()) {
             // Waiting for a person, or behind something that does.
             Next::Wait(waiting)
                 if self.busy.is_empty() && (waiting.who.is_some() || waiting.until.is_none()) =>

@@ -2,11 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::broadcast::error::RecvError, time::sleep};
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    time::sleep,
+};
 use towpath_core::{
-    journal::Stream,
+    Time,
+    journal::{Record, Stream},
     names::DeploymentNumber,
-    path::{Actor, Command, Deployment, Next, Outcome, Release, State, Waiting, next},
+    path::{Actor, Command, Deployment, Next, Outcome, Release, State, Step, Waiting, next},
     time::human,
 };
 
@@ -78,6 +82,8 @@ impl Engine {
 
     async fn drive_leased(self: &Arc<Engine>, lease: &Lease) -> Result<Rest, EngineError> {
         let number = lease.deployment;
+        // Before the first look: nothing is written unnoticed.
+        let mut records = self.store.subscribe();
         let mut state = self.store.state().await?;
         loop {
             let commands = match next(&state, number, now()) {
@@ -92,9 +98,16 @@ impl Engine {
                     let Some((deployment, release)) = with_release(&state, number) else {
                         return Ok(Rest::Ended);
                     };
-                    let outcome = self
-                        .perform(lease, deployment, release, step, &key, deadline)
-                        .await?;
+                    let task = Task {
+                        lease,
+                        deployment,
+                        release,
+                        step: step.and_then(|step| deployment.plan.steps.get(step)),
+                        key: &key,
+                        deadline,
+                        seen: state.seq,
+                    };
+                    let outcome = self.perform(&task, &mut records).await?;
                     end(number, key, outcome)
                 }
                 Next::Abort { step, key, why } => {
@@ -126,14 +139,18 @@ impl Engine {
     /// Performs an attempt, until it has ended, its deadline has passed, or someone wants it to stop.
     async fn perform(
         self: &Arc<Engine>,
-        lease: &Lease,
-        deployment: &Deployment,
-        release: &Release,
-        step: Option<usize>,
-        key: &str,
-        deadline: towpath_core::Time,
+        task: &Task<'_>,
+        records: &mut Receiver<Arc<Record>>,
     ) -> Result<Outcome, EngineError> {
-        let step = step.and_then(|step| deployment.plan.steps.get(step));
+        let Task {
+            lease,
+            deployment,
+            release,
+            step,
+            key,
+            deadline,
+            ..
+        } = *task;
         let cause = Cause::default();
         let started_at = deployment
             .attempt()
@@ -149,7 +166,7 @@ impl Engine {
         };
         let why = tokio::select! {
             outcome = steps::perform(&attempt, step) => return Ok(outcome),
-            why = self.interruption(lease, step.is_some(), deadline) => why?,
+            why = self.interruption(task, records) => why?,
         };
         if let Err(error) = steps::abort(self, deployment, step, key).await {
             let cause = format!("could not end it: {error}");
@@ -176,26 +193,21 @@ impl Engine {
     /// Returns when a running attempt should be ended from outside.
     async fn interruption(
         &self,
-        lease: &Lease,
-        can_be_cancelled: bool,
-        deadline: towpath_core::Time,
+        task: &Task<'_>,
+        records: &mut Receiver<Arc<Record>>,
     ) -> Result<Interruption, EngineError> {
-        let mut records = self.store.subscribe();
+        let Task {
+            lease, deadline, ..
+        } = *task;
         let stream = Stream::Deployment(lease.deployment);
         let mut renewed = now();
+        let mut cancel = task.deployment.cancel.clone();
         loop {
             if now() >= deadline {
                 return Ok(Interruption::Deadline);
             }
-            if can_be_cancelled
-                && let Some(cancel) = self
-                    .store
-                    .state()
-                    .await?
-                    .deployments
-                    .get(&lease.deployment)
-                    .and_then(|d| d.cancel.clone())
-            {
+            // The removal of instances is not cancelled.
+            if let Some(cancel) = cancel.filter(|_| task.step.is_some()) {
                 let why = format!("cancelled by {}: {}", cancel.by, cancel.reason);
                 return Ok(Interruption::Cancelled(why));
             }
@@ -207,10 +219,26 @@ impl Engine {
             }
             tokio::select! {
                 () = sleep(TICK.min(deadline.since(now())).max(Duration::from_millis(1))) => {}
-                () = until_about(&mut records, &stream) => {}
+                () = until_about(records, &stream, task.seen) => {}
             }
+            let state = self.store.state().await?;
+            let deployment = state.deployments.get(&lease.deployment);
+            cancel = deployment.and_then(|deployment| deployment.cancel.clone());
         }
     }
+}
+
+/// An attempt, as the executor has it before it.
+struct Task<'a> {
+    lease: &'a Lease,
+    deployment: &'a Deployment,
+    release: &'a Release,
+    /// None for the removal of the deployment's instances.
+    step: Option<&'a Step>,
+    key: &'a str,
+    deadline: Time,
+    /// The last record that all of this knows.
+    seen: u64,
 }
 
 enum Interruption {
@@ -256,14 +284,11 @@ fn with_release(state: &State, number: DeploymentNumber) -> Option<(&Deployment,
     Some((deployment, state.releases.get(&deployment.plan.release)?))
 }
 
-/// Returns when something was written about a stream, or may have been.
-async fn until_about(
-    records: &mut tokio::sync::broadcast::Receiver<Arc<towpath_core::journal::Record>>,
-    stream: &Stream,
-) {
+/// Returns when something was written about a stream after record `seen`, or may have been.
+async fn until_about(records: &mut Receiver<Arc<Record>>, stream: &Stream, seen: u64) {
     loop {
         match records.recv().await {
-            Ok(record) if record.stream == *stream => return,
+            Ok(record) if record.stream == *stream && record.seq > seen => return,
             Ok(_) => {}
             Err(RecvError::Lagged(_)) => return,
             Err(RecvError::Closed) => std::future::pending().await,
