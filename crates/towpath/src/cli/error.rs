@@ -94,10 +94,11 @@ impl From<ClientError> for CliError {
                 message,
                 help,
             } => {
-                let exit = match status {
-                    403 | 404 | 409 if code == "build::failed" => Exit::Failed,
-                    400..=409 => Exit::Refused,
-                    422 => Exit::Manifest,
+                let exit = match (status, code.as_str()) {
+                    (_, "build::failed") => Exit::Failed,
+                    (_, "build::errored") => Exit::Errored,
+                    (400..=409, _) => Exit::Refused,
+                    (422, _) => Exit::Manifest,
                     _ => Exit::Disorder,
                 };
                 CliError::new(exit, code, message, help)

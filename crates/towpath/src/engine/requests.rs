@@ -224,6 +224,9 @@ impl RequestError {
                 format!("there are {}", known.join(", "))
             }
             RequestError::Unclear { help, .. } => help.clone(),
+            RequestError::Build { verdict, .. } if verdict == "errored" => {
+                "it could not be built, so nobody knows whether it can be; put that right, and run the command again".into()
+            }
             RequestError::Build { .. } => "mend the build, commit, and release that".into(),
         }
     }
@@ -241,6 +244,7 @@ impl RequestError {
             RequestError::Engine(EngineError::Manifest(_)) => "manifest::invalid",
             RequestError::NoSuchEnvironment { .. } => "ask::no-such-environment",
             RequestError::Unclear { .. } => "ask::unclear",
+            RequestError::Build { verdict, .. } if verdict == "errored" => "build::errored",
             RequestError::Build { .. } => "build::failed",
         }
     }
