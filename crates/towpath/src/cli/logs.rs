@@ -1,9 +1,7 @@
 //! `towpath logs`: what a deployment's builds, tests and instances printed.
 
 use std::{
-    fs::File,
-    io::{self, Seek, SeekFrom, Write},
-    path::Path,
+    io::{self, Write},
     time::Duration,
 };
 
@@ -18,7 +16,7 @@ use super::{
     style,
     way::Way,
 };
-use crate::engine::Output;
+use crate::engine::{Output, Tail};
 
 /// How often a growing output is looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -94,41 +92,28 @@ async fn print_all(outputs: &[Output], follow: bool) -> io::Result<()> {
     let paint = style::of_stderr();
     for (index, output) in outputs.iter().enumerate() {
         eprintln!("{}", paint.dim(&format!("── {}", output.of)));
-        let mut file = File::open(&output.path)?;
-        pass_on(&mut file)?;
-        if follow && index + 1 == outputs.len() {
-            return grow(file, &output.path).await;
+        let mut tail = Tail::new(&output.path);
+        pass_on(&mut tail).await?;
+        while follow && index + 1 == outputs.len() {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                _ = tokio::signal::ctrl_c() => return Ok(()),
+            }
+            pass_on(&mut tail).await?;
         }
     }
     Ok(())
 }
 
-/// Copies what is there, without holding it all.
-fn pass_on(file: &mut File) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    match io::copy(file, &mut out).and_then(|_| out.flush()) {
-        // The reader has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
-        copied => copied,
-    }
-}
-
-/// Goes on as the file grows, and as it is rotated.
-async fn grow(mut file: File, path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-        }
-        pass_on(&mut file)?;
-        let rotated = match path.metadata() {
-            Ok(now) => now.ino() != file.metadata()?.ino() || now.len() < file.stream_position()?,
-            Err(_) => false,
-        };
-        if rotated {
-            file = File::open(path)?;
-            file.seek(SeekFrom::Start(0))?;
+/// Copies what is there, a piece at a time.
+async fn pass_on(tail: &mut Tail) -> io::Result<()> {
+    while let Some(piece) = tail.more().await? {
+        let mut out = io::stdout().lock();
+        match out.write_all(&piece).and_then(|()| out.flush()) {
+            // The reader has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+            written => written?,
         }
     }
+    Ok(())
 }
