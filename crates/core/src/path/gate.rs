@@ -219,7 +219,7 @@ fn list(names: &[&EnvironmentName]) -> String {
 fn lock(environment: &EnvironmentState, candidate: &Candidate<'_>, now: Time) -> Answer {
     match &environment.lock {
         Some(lock) if lock.until > now && lock.owner != candidate.requested_by => Answer::Wait {
-            reason: format!("locked by {}: {}", lock.owner, lock.reason),
+            reason: format!("the lock of {}: {}", lock.owner, lock.reason),
             who: format!(
                 "{}, or {}",
                 lock.owner,
@@ -249,8 +249,8 @@ fn freeze(environment: &EnvironmentState, candidate: &Candidate<'_>, now: Time) 
         None => pass("no freeze holds"),
         Some((freeze, until)) => Answer::Wait {
             reason: match &freeze.reason {
-                Some(reason) => format!("frozen by {:?}: {reason}", freeze.name),
-                None => format!("frozen by {:?}", freeze.name),
+                Some(reason) => format!("the end of freeze {:?}: {reason}", freeze.name),
+                None => format!("the end of freeze {:?}", freeze.name),
             },
             who: "whoever maintains `freezes` in towpath.toml".into(),
             until: Some(until),
@@ -263,7 +263,7 @@ fn hold(environment: &EnvironmentState, candidate: &Candidate<'_>) -> Answer {
         // Who asked before it was held has not looked at what it is held for.
         Some(hold) if candidate.trigger.is_automatic() || candidate.requested_at < hold.at => {
             Answer::Wait {
-                reason: format!("held by {}: {}", hold.by, hold.reason),
+                reason: format!("the release of the hold by {}: {}", hold.by, hold.reason),
                 who: candidate.plan.policy.who_may(Right::Lock),
                 until: None,
             }

@@ -306,7 +306,7 @@ fn a_persons_retry_of_what_a_push_began_is_a_persons() {
 
     sim.retry(&lee(), number, None).unwrap();
     sim.advance(number);
-    assert!(sim.waits(number).reason.contains("locked by olga"));
+    assert!(sim.waits(number).reason.contains("the lock of olga"));
     sim.cancel(&lee(), number).unwrap();
     sim.advance(number);
     sim.retry(&olga(), number, None).unwrap();

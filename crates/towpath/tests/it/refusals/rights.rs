@@ -95,7 +95,7 @@ fn a_lock_keeps_others_out_until_it_is_given_up() {
     let says = ["path::locked", "quinn@acme.test", "measuring"];
     refused(&project, "lock stg -m mine --for 1h", 3, &says);
     let ran = project.towpath("deploy stg", 4);
-    prints(&ran, &["locked by quinn@acme.test: measuring"]);
+    prints(&ran, &["the lock of quinn@acme.test: measuring"]);
     assert_eq!(project.effects().of("").len(), 0, "nothing was begun");
     project.ask("unlock stg").by("quinn").ends(0);
     project.towpath("retry stg", 4);
@@ -130,7 +130,7 @@ until = "2120-01-01T00:00"
     project.change("towpath.toml", "[environments.staging]", winter);
     project.commit("winter");
     let ran = project.towpath("deploy stg", 4);
-    prints(&ran, &["frozen by \"ice\": the canal is frozen"]);
+    prints(&ran, &["the end of freeze \"ice\": the canal is frozen"]);
     assert_eq!(project.effects().of("").len(), 0, "nothing was begun");
     project.towpath("cancel stg -m 'in spring'", 0);
 }
