@@ -2,6 +2,10 @@
 
 use std::path::Path;
 
+use nix::{
+    errno::Errno,
+    unistd::{AccessFlags, access},
+};
 use towpath_core::{
     journal::Broken,
     names::DeploymentNumber,
@@ -59,6 +63,8 @@ pub enum StoreError {
 impl StoreError {
     pub(super) fn opening(path: &Path, error: sqlx::Error) -> StoreError {
         match StoreError::from(error) {
+            // SQLite says no more than that it cannot, where it would have to make files beside the journal.
+            StoreError::Database(_) if is_read_only(path) => StoreError::ReadOnly,
             StoreError::Database(error) => StoreError::Open {
                 path: path.display().to_string(),
                 why: error.to_string(),
@@ -113,6 +119,14 @@ impl StoreError {
             StoreError::Database(_) => "store::database",
         }
     }
+}
+
+fn is_read_only(path: &Path) -> bool {
+    let directory = path.parent().unwrap_or(path);
+    matches!(
+        access(directory, AccessFlags::W_OK),
+        Err(Errno::EROFS | Errno::EACCES)
+    )
 }
 
 impl From<sqlx::Error> for StoreError {

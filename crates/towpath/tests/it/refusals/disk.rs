@@ -114,12 +114,19 @@ fn a_disk_that_is_read_only() {
         return;
     };
     project.towpath("release", 0);
-    disk.remount("ro");
-    for line in ["deploy stg v1", "status", "journal verify"] {
-        let says = ["store::read-only", "make the data directory writable"];
-        project.towpath(line, 7).says(&says);
-    }
-    disk.remount("rw");
+    let refused = || {
+        disk.remount("ro");
+        for line in ["deploy stg v1", "status", "journal verify"] {
+            let says = ["store::read-only", "make the data directory writable"];
+            project.towpath(line, 7).says(&says);
+        }
+        disk.remount("rw");
+    };
+    // With what SQLite keeps beside a journal in use, and without.
+    refused();
+    project.damage("UPDATE journal SET actor = actor WHERE seq = 1");
+    assert!(!project.data().join("journal.db-wal").exists());
+    refused();
     project.towpath("deploy stg v1", 4);
 }
 
