@@ -25,7 +25,10 @@ fn a_lock_keeps_others_out_until_it_expires() {
     let number = sim.deploy(&dana(), STAGING, release).unwrap();
     assert!(sim.advance(number).is_empty());
     let waiting = sim.waits(number);
-    assert_eq!(waiting.reason, "the lock of quinn@acme.test: a demonstration");
+    assert_eq!(
+        waiting.reason,
+        "the lock of quinn@acme.test: a demonstration"
+    );
     assert_eq!(waiting.until, Some(NOON + seconds(3600)));
 
     sim.now = NOON + seconds(3599);
@@ -100,7 +103,10 @@ fn after_a_rollback_nothing_automatic_happens_until_a_person_says_so() {
     let pushed = sim.push(PRODUCTION, third).unwrap();
     assert!(sim.advance(pushed).is_empty());
     let waiting = sim.waits(pushed);
-    assert!(waiting.reason.contains("the hold by towpath"), "{waiting:?}");
+    assert!(
+        waiting.reason.contains("the hold by towpath"),
+        "{waiting:?}"
+    );
     assert_eq!(waiting.who.unwrap(), "operator (olga@acme.test)");
 
     let policy = sim.policy(PRODUCTION);
