@@ -3,6 +3,7 @@
 mod bench;
 mod bench_path;
 mod bench_proxy;
+mod docs;
 mod guestbook;
 mod needs;
 mod stage;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     let done = match verb {
         "test" => test::run(rest),
         "bench" => bench::run(rest),
+        "docs" => docs::run(rest),
         "help" | "--help" | "-h" => {
             println!("{}", help());
             Ok(())
@@ -58,6 +60,7 @@ usage: cargo xtask <chore>
   test --fast       without the example and the documentation's tests
   test <part>       only the stages whose names contain this, such as `guestbook` or `lints`
   bench <name> ...  a benchmark, one command each: {}
+  docs              writes docs/reference/ anew, from the program itself
   help              this text",
         bench::names()
     )

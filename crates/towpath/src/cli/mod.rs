@@ -20,8 +20,10 @@ mod plan;
 mod progress;
 mod promote;
 pub mod proxy;
+mod reference;
 mod reject;
 mod release;
+mod releases;
 mod retry;
 mod rollback;
 mod schema;
@@ -109,6 +111,7 @@ enum Verb {
     Check(check::Check),
     Plan(plan::Plan),
     Release(release::Release),
+    Releases(releases::Releases),
     Deploy(deploy::Deploy),
     Promote(promote::Promote),
     SignOff(sign_off::SignOff),
@@ -130,8 +133,9 @@ enum Verb {
     Shim(Shim),
     Schema(schema::Schema),
     Completions(completions::Completions),
-    #[command(hide = true)]
     Man(man::Man),
+    #[command(hide = true)]
+    Reference(reference::Reference),
 }
 
 /// Look after one process, and outlive whoever started it. Towpath starts shims by itself.
@@ -178,11 +182,13 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Verb::Schema(verb) => verb.run(),
         Verb::Completions(verb) => verb.run(),
         Verb::Man(verb) => verb.run(),
+        Verb::Reference(verb) => verb.run(),
         // Told apart before this; here only for their help.
         Verb::Proxy(_) | Verb::Shim(_) => Ok(Exit::Usage),
         Verb::Server(verb) => verb.run(Context::open(global).await?).await,
         Verb::Plan(verb) => verb.run(Context::open(global).await?).await,
         Verb::Release(verb) => verb.run(Context::open(global).await?).await,
+        Verb::Releases(verb) => verb.run(Context::open(global).await?).await,
         Verb::Deploy(verb) => verb.run(Context::open(global).await?).await,
         Verb::Promote(verb) => verb.run(Context::open(global).await?).await,
         Verb::SignOff(verb) => verb.run(Context::open(global).await?).await,

@@ -63,6 +63,13 @@ impl Progress {
         }
     }
 
+    /// Shows what is under way, where a line can move.
+    pub fn say(&mut self, what: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(what.to_owned());
+        }
+    }
+
     fn once(&mut self, number: DeploymentNumber, what: &str, line: impl FnOnce() -> String) {
         if self.told.insert((number, what.to_owned())) {
             let line = line();

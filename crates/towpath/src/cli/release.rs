@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{context::Context, error::CliError, exit::Exit, style, way::Way};
+use super::{context::Context, error::CliError, exit::Exit, progress::Progress, style, way::Way};
 use crate::engine::{Ask, ReleaseView, Reply};
 
 /// Number a commit's release and build it, once for every environment
@@ -25,14 +25,18 @@ impl Release {
         let ask = Ask::Release {
             revision: self.revision,
         };
+        let mut progress = Progress::new();
+        progress.say("builds");
         let reply = tokio::select! {
-            reply = way.ask(&context, &ask) => reply?,
+            reply = way.ask(&context, &ask) => reply,
             _ = tokio::signal::ctrl_c() => {
+                progress.close();
                 eprintln!("detached: the build goes on; the same command picks its result up");
                 return Ok(Exit::Detached);
             }
         };
-        let Reply::Release { release } = reply else {
+        progress.close();
+        let Reply::Release { release } = reply? else {
             return Ok(Exit::Done);
         };
         let view = ReleaseView::of(*release);

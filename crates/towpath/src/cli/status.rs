@@ -40,7 +40,7 @@ impl Status {
         } else {
             let rows: Vec<Vec<String>> = status.environments.iter().map(row).collect();
             table::print(&["ENVIRONMENT", "LIVE", "SINCE", "NOW", "ADDRESS"], &rows);
-            let server = match way {
+            let server = match &way {
                 Way::Server(_) => "a server works on it",
                 Way::Own(_) => "no server: `towpath retry ENV` goes on with what is under way",
             };
@@ -52,6 +52,12 @@ impl Status {
                     context.home.root().display()
                 ))
             );
+        }
+        if !context.json {
+            let paint = style::of_stderr();
+            for trouble in way.trouble().await? {
+                eprintln!("{} {}", paint.bad("warning:"), style::plain(&trouble));
+            }
         }
         Ok(Exit::Done)
     }

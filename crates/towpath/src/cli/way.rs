@@ -7,14 +7,15 @@ use futures_util::StreamExt;
 use tokio::{sync::broadcast::error::RecvError, task::JoinSet};
 use towpath_core::{
     journal::{Record, Stream},
-    names::{DeploymentNumber, EnvironmentName},
+    names::{DeploymentNumber, EnvironmentName, ReleaseNumber},
     path::Waiting,
 };
 
 use super::{context::Context, error::CliError};
 use crate::{
     engine::{
-        Ask, DeploymentView, Dispatcher, Engine, Outlook, Output, Preview, Reply, StatusView,
+        Ask, DeploymentView, Dispatcher, Engine, Outlook, Output, Preview, ReleaseView, Reply,
+        StatusView,
     },
     server::client::Client,
     store::{Page, Verification},
@@ -85,6 +86,37 @@ impl Way {
             Way::Own(engine) => Ok(engine.history(environment, before, limit).await?),
             Way::Server(client) => Ok(client.deployments(environment, before, limit).await?),
         }
+    }
+
+    /// Releases, newest first.
+    pub async fn releases(
+        &self,
+        before: Option<ReleaseNumber>,
+        limit: u32,
+    ) -> Result<Vec<ReleaseView>, CliError> {
+        match self {
+            Way::Own(engine) => {
+                let releases = engine.store.releases(before, limit).await?;
+                Ok(releases.into_iter().map(ReleaseView::of).collect())
+            }
+            Way::Server(client) => Ok(client.releases(before, limit).await?),
+        }
+    }
+
+    /// What keeps a server from its work; nothing without one.
+    pub async fn trouble(&self) -> Result<Vec<String>, CliError> {
+        let Way::Server(client) = self else {
+            return Ok(Vec::new());
+        };
+        let health = client.health().await?;
+        let trouble = health.trouble.map(|trouble| {
+            let (message, since, help) = (trouble.message, trouble.since, trouble.help);
+            format!("the server cannot work since {since}: {message}; {help}")
+        });
+        let manifest = health
+            .manifest
+            .map(|wrong| format!("the server goes on with the last valid manifest: {wrong}"));
+        Ok(trouble.into_iter().chain(manifest).collect())
     }
 
     /// What a deployment would do.
