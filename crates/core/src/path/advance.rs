@@ -333,7 +333,9 @@ fn take_back(state: &State, deployment: &Deployment, with: End, why: String) -> 
             };
             let why = format!("{why}; not taken back: {no_return}");
             let mut events = end(state, deployment, with, why.clone());
-            events.push(hold(deployment, why));
+            if with != End::UndoFailed {
+                events.push(hold(deployment, why));
+            }
             events
         }
     }
@@ -427,6 +429,12 @@ fn end(state: &State, deployment: &Deployment, with: End, why: String) -> Events
             _ => format!("rollback {} {with}: {why}", deployment.number),
         };
         events.push(hold(deployment, reason));
+    } else if with == End::UndoFailed {
+        // Nobody knows what is there: nothing automatic comes on top of it before a person has looked.
+        events.push(hold(
+            deployment,
+            format!("{} {with}: {why}", deployment.number),
+        ));
     }
     if let Trigger::Undo { of } = deployment.trigger
         && let Some(undone) = state.deployments.get(&of)

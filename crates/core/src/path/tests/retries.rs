@@ -159,6 +159,8 @@ fn removing_is_given_up_after_a_few_tries() {
     sim.finish(number, errored("busy"));
     assert_eq!(sim.end(number), Some(End::UndoFailed));
     assert!(sim.why(number).contains("busy"), "{}", sim.why(number));
+    // Somebody has to look before anything automatic comes on top of what is left.
+    assert!(sim.env(DEVELOPMENT).hold.is_some());
 }
 
 #[test]
