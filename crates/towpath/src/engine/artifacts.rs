@@ -40,7 +40,12 @@ impl Engine {
             return Err(errored(format!("the work tree of {name}'s build is gone")));
         }
         if !path.exists() {
-            return Err(failed(format!("the build of {name} made no {artifact:?}")));
+            return Err(failed(match service.build {
+                Some(_) => format!("the build of {name} made no {artifact:?}"),
+                None => format!(
+                    "the commit holds no {artifact:?}, the artifact of {name}, which has no build"
+                ),
+            }));
         }
         let store = self.home.artifacts();
         let kept = tokio::task::spawn_blocking(move || keep(&store, &path));

@@ -46,6 +46,16 @@ fn a_build_that_makes_no_artifact() {
 }
 
 #[test]
+fn an_artifact_that_is_neither_built_nor_committed() {
+    let project = Project::new();
+    project.change("towpath.toml", "build       = \"sh build.sh\"", "");
+    project.commit("nothing to build");
+    let says = ["build::failed", "the commit holds no \"dist\""];
+    let ran = project.towpath("release", 1).says(&says);
+    nothing_is_left(&project, &ran);
+}
+
+#[test]
 fn a_service_that_never_becomes_healthy() {
     let project = Project::new();
     project.write("behaviour", "sick");
