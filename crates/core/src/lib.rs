@@ -1,9 +1,10 @@
 //! The page and the path, as pure values.
 //!
-//! `manifest` reads `towpath.toml`; `path` is the state machine that hauls a release through its
-//! environments; `journal` is the record of what happened; `target` and `runner` are the traits that
-//! drivers implement. Nothing in this crate reads a clock, opens a file or a socket, or knows SQL.
+//! `manifest` reads `towpath.toml`; `catalogue` answers questions about what it describes; `path` is the
+//! state machine that hauls a release through its environments; `journal` is the record of what happened;
+//! `target` and `runner` are the traits that drivers implement. Nothing in this crate reads a clock, opens a file or a socket, or knows SQL.
 
+pub mod catalogue;
 pub mod digest;
 pub mod journal;
 pub mod manifest;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Debug, str::FromStr};
 
 use super::{
     Allow, BranchPattern, Environment, EnvironmentDatabase, Freeze, FreezeWindow, Group, HttpCheck,
-    Manifest, OnFailure, Probe, ProbeCheck, Role, SignOffRule, Watch,
+    Manifest, OnFailure, Probe, ProbeCheck, Resource, Role, SignOffRule, Watch,
     check::Directory,
     written::{self, Asked, Http, Name, Written},
 };
@@ -27,11 +27,12 @@ pub(super) fn manifest(written: Written) -> Manifest {
         production: written.groups.iter().map(is_production).collect(),
         only_service: written.services.first().map(|s| named(&s.0.value)),
     };
-    let environments: Vec<_> = written
+    let mut environments: Vec<_> = written
         .environments
         .into_iter()
         .map(|environment| names.environment(environment))
         .collect();
+    share_resources(&mut environments);
     let freezes = written
         .freezes
         .into_iter()
@@ -136,6 +137,9 @@ impl Names {
         Environment {
             name: named(&written.name.value),
             description: written.description,
+            purpose: written.purpose,
+            url: written.url,
+            audience: written.audience,
             aliases: texts(written.aliases),
             group: group.map(|at| self.groups[at].clone()),
             branch: written.branch.map(|branch| BranchPattern(branch.value)),
@@ -168,7 +172,18 @@ impl Names {
                 .filter_map(|service| Some((named(&service.name.value), service.listen?.value)))
                 .collect(),
             databases: self.databases(written.databases),
-            resources: written.resources,
+            resources: written
+                .resources
+                .into_iter()
+                .map(|written| {
+                    let from = written.from.and_then(|name| self.resolved(&name));
+                    let resource = Resource {
+                        from,
+                        ..written.resource
+                    };
+                    (written.name.value, resource)
+                })
+                .collect(),
         }
     }
 
@@ -259,6 +274,32 @@ impl Names {
             zone: freeze.zone,
             window,
         })
+    }
+}
+
+/// Says of a resource that is shared what is said of it where it is declared.
+fn share_resources(environments: &mut [Environment]) {
+    let declared: BTreeMap<(EnvironmentName, String), Resource> = environments
+        .iter()
+        .flat_map(|environment| {
+            let own = environment.resources.iter();
+            own.map(|(name, resource)| {
+                let place = (environment.name.clone(), name.clone());
+                (place, resource.clone())
+            })
+        })
+        .collect();
+    for environment in environments {
+        for (name, resource) in &mut environment.resources {
+            if let Some(from) = resource.from.clone()
+                && let Some(declared) = declared.get(&(from.clone(), name.clone()))
+            {
+                *resource = Resource {
+                    from: Some(from),
+                    ..declared.clone()
+                };
+            }
+        }
     }
 }
 

@@ -72,6 +72,8 @@ codes! {
     UNKNOWN_SERVICE = "manifest::unknown-service";
     /// A database is nowhere described.
     UNKNOWN_DATABASE = "manifest::unknown-database";
+    /// A resource is not declared where it is said to be.
+    UNKNOWN_RESOURCE = "manifest::unknown-resource";
     /// Environments wait for one another in a circle.
     AFTER_CYCLE = "manifest::after-cycle";
     /// Environments lend one another the same database in a circle.

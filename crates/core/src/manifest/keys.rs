@@ -180,6 +180,9 @@ pub(super) static ENVIRONMENT: TableSpec = TableSpec {
     doc: "An environment. At least one of branch, after and used_by says how releases come to it.",
     keys: &[
         key("description", PROSE, Nothing, "What it is."),
+        key("purpose", PROSE, Nothing, "What it is for."),
+        key("url", Text(Format::Link), Nothing, "Where people open it."),
+        key("audience", Texts(Format::Filled), Nothing, "Who uses what runs here, in words, such as \"end users\"; `used_by` names roles."),
         key("aliases", NAMES, Nothing, "Other names that people type."),
         key("group", NAME, Nothing, "The group it belongs to."),
         key("branch", Text(Format::Branch), Nothing, "The branch, or pattern of branches, that feeds it."),
@@ -308,6 +311,10 @@ pub(super) static RESOURCE: TableSpec = TableSpec {
         key("kind", Text(Format::Filled), Nothing, "The vendor's product, such as \"okta\"."),
         key("id", Text(Format::Filled), Nothing, "The vendor's identifier."),
         key("link", Text(Format::Link), Nothing, "Where people look at it."),
+        key("title", PROSE, Nothing, "What people call it, such as \"Outgoing mail\"."),
+        key("owner", Text(Format::Filled), Nothing, "Who looks after it: a role, a team or a person."),
+        key("config", Texts(Format::Variable), Nothing, "The keys of configuration and secrets that belong to it."),
+        key("from", NAME, Nothing, "The environment that it is shared with and that declares it, under the same name; nothing else is said here then."),
     ],
     one_of: &[],
 };

@@ -111,6 +111,12 @@ pub struct Environment {
     pub name: EnvironmentName,
     /// What it is.
     pub description: Option<String>,
+    /// What it is for.
+    pub purpose: Option<String>,
+    /// Where people open it.
+    pub url: Option<String>,
+    /// Who uses what runs here, in words.
+    pub audience: Vec<String>,
     /// Other names that people type.
     pub aliases: Vec<String>,
     /// The group it belongs to.
@@ -300,6 +306,8 @@ pub struct EnvironmentDatabase {
 /// A vendor's thing that an environment uses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resource {
+    /// What people call it.
+    pub title: Option<String>,
     /// What it does for the environment.
     pub description: Option<String>,
     /// The vendor's product, such as `okta`.
@@ -308,6 +316,12 @@ pub struct Resource {
     pub id: Option<String>,
     /// Where people look at it.
     pub link: Option<String>,
+    /// Who looks after it: a role, a team or a person.
+    pub owner: Option<String>,
+    /// The keys of configuration and secrets that belong to it.
+    pub config: Vec<String>,
+    /// The environment that declares it, where that is another one; all else is as it is said there.
+    pub from: Option<EnvironmentName>,
 }
 
 /// A window in which nothing is deployed.

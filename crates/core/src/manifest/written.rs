@@ -1,6 +1,6 @@
 //! The manifest as written: formats checked, references still unresolved, each beside its place in the text.
 
-use std::{collections::BTreeMap, net::SocketAddr, ops::Range, time::Duration};
+use std::{net::SocketAddr, ops::Range, time::Duration};
 
 use super::{CommandCheck, Database, FreezeWindow, OnFailure, Resource, Service, table::At};
 
@@ -54,6 +54,9 @@ pub(super) struct WrittenDatabase {
 pub(super) struct Environment {
     pub(super) name: Name,
     pub(super) description: Option<String>,
+    pub(super) purpose: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) audience: Vec<String>,
     pub(super) aliases: Vec<Name>,
     pub(super) group: Option<Name>,
     pub(super) branch: Option<Name>,
@@ -72,7 +75,7 @@ pub(super) struct Environment {
     pub(super) config: Vec<(Name, String)>,
     pub(super) databases: Vec<EnvironmentDatabase>,
     pub(super) services: Vec<EnvironmentService>,
-    pub(super) resources: BTreeMap<String, Resource>,
+    pub(super) resources: Vec<EnvironmentResource>,
 }
 
 #[derive(Debug, Default)]
@@ -153,6 +156,15 @@ impl Environment {
 pub(super) struct EnvironmentDatabase {
     pub(super) name: Name,
     pub(super) same_as: Option<Name>,
+}
+
+#[derive(Debug)]
+pub(super) struct EnvironmentResource {
+    pub(super) name: Name,
+    pub(super) from: Option<Name>,
+    /// The first key that is written beside `from`.
+    pub(super) beside: Option<(&'static str, Range<usize>)>,
+    pub(super) resource: Resource,
 }
 
 #[derive(Debug)]

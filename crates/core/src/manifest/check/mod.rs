@@ -4,6 +4,7 @@ mod cycles;
 mod environments;
 mod names;
 mod people;
+mod resources;
 mod services;
 
 pub(super) use names::Directory;
@@ -18,4 +19,5 @@ pub(super) fn manifest(written: &Written, report: &Report) {
     cycles::check(written, &directory, report);
     people::check(written, report);
     services::check(written, report);
+    resources::check(written, &directory, report);
 }

@@ -5,7 +5,9 @@ use crate::manifest::{
     OnFailure, Resource,
     format::address,
     table::{At, Table},
-    written::{Allow, Environment, EnvironmentDatabase, EnvironmentService, Name},
+    written::{
+        Allow, Environment, EnvironmentDatabase, EnvironmentResource, EnvironmentService, Name,
+    },
 };
 
 pub(super) fn environments(root: &Table<'_>) -> Vec<Environment> {
@@ -22,6 +24,9 @@ fn environment(name: Name, table: &Table<'_>) -> Environment {
     Environment {
         name,
         description: table.plain("description"),
+        purpose: table.plain("purpose"),
+        url: table.plain("url"),
+        audience: values(table.texts("audience")),
         aliases: table.texts("aliases").unwrap_or_default(),
         group: table.text("group"),
         branch: table.text("branch"),
@@ -42,7 +47,7 @@ fn environment(name: Name, table: &Table<'_>) -> Environment {
         resources: table
             .tables("resources")
             .into_iter()
-            .map(|(name, table)| (name.value, resource(&table)))
+            .map(|(name, table)| resource(name, &table))
             .collect(),
     }
 }
@@ -93,11 +98,36 @@ fn services(environment: &Table<'_>) -> Vec<EnvironmentService> {
         .collect()
 }
 
-fn resource(table: &Table<'_>) -> Resource {
-    Resource {
-        description: table.plain("description"),
-        kind: table.plain("kind"),
-        id: table.plain("id"),
-        link: table.plain("link"),
+fn resource(name: Name, table: &Table<'_>) -> EnvironmentResource {
+    let said = [
+        "title",
+        "description",
+        "kind",
+        "id",
+        "link",
+        "owner",
+        "config",
+    ];
+    EnvironmentResource {
+        name,
+        from: table.text("from"),
+        beside: said
+            .into_iter()
+            .find_map(|key| Some((key, table.written(key)?))),
+        resource: Resource {
+            title: table.plain("title"),
+            description: table.plain("description"),
+            kind: table.plain("kind"),
+            id: table.plain("id"),
+            link: table.plain("link"),
+            owner: table.plain("owner"),
+            config: values(table.texts("config")),
+            from: None,
+        },
     }
+}
+
+fn values(texts: Option<Vec<Name>>) -> Vec<String> {
+    let texts = texts.unwrap_or_default();
+    texts.into_iter().map(|text| text.value).collect()
 }

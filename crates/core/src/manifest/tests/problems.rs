@@ -30,6 +30,7 @@ fn cases() -> Vec<(&'static str, String)> {
     cases.extend(environments());
     cases.extend(people_and_services());
     cases.extend(freezes());
+    cases.extend(resources());
     cases
 }
 
@@ -169,6 +170,26 @@ fn people_and_services() -> Vec<(&'static str, String)> {
         ],
     ));
     cases
+}
+
+fn resources() -> Vec<(&'static str, String)> {
+    let staging =
+        "[environments.staging.resources]\nmail = { id = \"m\" }\nlogs = { from = \"prd\" }\n";
+    let production =
+        "[environments.production]\naliases = [\"prd\"]\nbranch = \"main\"\nresources.logs = {}\n";
+    with(
+        &format!("{HEAD}{ENVIRONMENT}{staging}{production}"),
+        &[
+            "unknown-resource\nresources.mali = { from = \"staging\" }",
+            "unknown-resource\nresources.analytics = { from = \"staging\" }",
+            "unknown-resource\n[environments.local]\nused_by = []\nbranch = \"x\"\nresources.logs = { from = \"staging\" }",
+            "unknown-resource\nresources.mail = { from = \"prd\" }",
+            "unknown-environment\nresources.mail = { from = \"stagin\" }",
+            "key-does-not-fit\nresources.mail = { from = \"staging\", id = \"mine\" }",
+            "bad-variable\nresources.mail = { config = [\"MAIL KEY\"] }",
+            "bad-link\nurl = \"guestbook\"",
+        ],
+    )
 }
 
 fn freezes() -> Vec<(&'static str, String)> {

@@ -84,6 +84,9 @@ fn plain(name: &str, branch: &str, used_by: &[&str]) -> Environment {
     Environment {
         name: env(name),
         description: None,
+        purpose: None,
+        url: None,
+        audience: Vec::new(),
         aliases: Vec::new(),
         group: None,
         branch: Some(BranchPattern(branch.to_owned())),
