@@ -86,6 +86,11 @@ pub fn find_root(global: &Global) -> Result<PathBuf, CliError> {
     }
 }
 
+/// The manifest alone, for verbs that ask nothing else.
+pub fn manifest(global: &Global) -> Result<manifest::Manifest, CliError> {
+    read_manifest(&find_root(global)?.join(MANIFEST), global.json)
+}
+
 /// The directory that the command works in.
 pub fn start(global: &Global) -> Result<PathBuf, CliError> {
     let disorder = |error: std::io::Error| {

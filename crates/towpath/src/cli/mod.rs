@@ -6,11 +6,13 @@ mod completions;
 mod context;
 mod demo;
 mod deploy;
+mod env;
 mod error;
 mod exit;
 mod follow;
 mod history;
 mod hold;
+mod impact;
 mod init;
 mod journal;
 mod lock;
@@ -24,6 +26,7 @@ mod reference;
 mod reject;
 mod release;
 mod releases;
+mod resource;
 mod retry;
 mod rollback;
 mod schema;
@@ -126,6 +129,9 @@ enum Verb {
     Unlock(unlock::Unlock),
     Hold(hold::Hold),
     Veto(veto::Veto),
+    Env(env::Env),
+    Resource(resource::Resource),
+    Impact(impact::Impact),
     Journal(journal::Journal),
     Server(server::Server),
     Demo(demo::Demo),
@@ -179,6 +185,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Verb::Init(verb) => verb.run(global),
         Verb::Check(verb) => verb.run(global),
         Verb::Demo(verb) => verb.run(global).await,
+        Verb::Env(verb) => verb.run(global),
+        Verb::Resource(verb) => verb.run(global),
         Verb::Schema(verb) => verb.run(),
         Verb::Completions(verb) => verb.run(),
         Verb::Man(verb) => verb.run(),
@@ -203,6 +211,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Verb::Unlock(verb) => verb.run(Context::open(global).await?).await,
         Verb::Hold(verb) => verb.run(Context::open(global).await?).await,
         Verb::Veto(verb) => verb.run(Context::open(global).await?).await,
+        Verb::Impact(verb) => verb.run(Context::open(global).await?).await,
         Verb::Journal(verb) => verb.run(Context::open(global).await?).await,
     }
 }
