@@ -7,6 +7,7 @@
 mod build;
 mod check;
 mod code;
+mod edit;
 mod format;
 mod keys;
 mod model;
@@ -25,6 +26,7 @@ mod written;
 mod tests;
 
 pub use code::CODES;
+pub use edit::{Change, EditError, Said, Users, Words, edit_resource};
 pub use model::*;
 pub use parse::{Parsed, parse};
 pub use problem::{Problem, Problems, Severity};
