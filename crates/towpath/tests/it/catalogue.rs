@@ -1,5 +1,7 @@
 //! What the binary tells about environments and what they use.
 
+use std::{fs, os::unix::fs::PermissionsExt};
+
 use serde_json::Value;
 
 use crate::project::Project;
@@ -125,4 +127,70 @@ fn what_a_resource_touches_is_told_with_what_is_there() {
     project
         .towpath("impact analytics", 3)
         .says(&["catalogue::no-such-resource"]);
+}
+
+#[test]
+fn resources_are_edited_in_place() {
+    let project = catalogued();
+    let path = project.clone().join("towpath.toml");
+    let before = fs::read_to_string(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    project.towpath(
+        "resource add prd analytics --kind posthog --id 5 --owner platform",
+        0,
+    );
+    project.towpath(
+        "resource set prd analytics --link https://eu.posthog.test",
+        0,
+    );
+    let shown = json(&project, "resource show analytics");
+    let [analytics] = shown["resources"].as_array().unwrap().as_slice() else {
+        panic!("{shown}")
+    };
+    assert_eq!(analytics["link"], "https://eu.posthog.test");
+    project.towpath("resource share prd analytics --with stg", 0);
+    let shared = json(&project, "resource list --in stg");
+    assert_eq!(shared["resources"].as_array().unwrap().len(), 3);
+    let refused = project.towpath("resource remove prd analytics", 3);
+    refused.says(&[
+        "is shared with staging",
+        "resource remove staging analytics",
+    ]);
+    project.towpath("resource remove stg analytics", 0);
+    project.towpath("resource remove prd analytics", 0);
+    assert_eq!(fs::read_to_string(&path).unwrap(), before);
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o640);
+}
+
+#[test]
+fn an_edit_that_would_break_the_manifest_writes_nothing() {
+    let project = catalogued();
+    let path = project.clone().join("towpath.toml");
+    let before = fs::read_to_string(&path).unwrap();
+    for (line, code) in [
+        ("resource set stg mail --link nowhere", 6),
+        ("resource add stg mail --id 5", 3),
+        ("resource set prd mail --id 5", 3),
+        ("resource set prd mail", 2),
+        ("resource add nowhere mail --id 5", 3),
+        ("resource share stg logs --with prd", 6),
+    ] {
+        project.towpath(line, code);
+        assert_eq!(fs::read_to_string(&path).unwrap(), before, "{line}");
+    }
+    assert_eq!(
+        fs::read_dir(project.clone())
+            .unwrap()
+            .filter(|entry| {
+                entry
+                    .as_ref()
+                    .unwrap()
+                    .file_name()
+                    .to_string_lossy()
+                    .starts_with(".tmp")
+            })
+            .count(),
+        0
+    );
 }

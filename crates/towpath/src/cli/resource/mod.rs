@@ -1,5 +1,7 @@
 //! `towpath resource`: vendors' things that the environments use, as the manifest declares them.
 
+mod edit;
+
 use clap::{Args, Subcommand};
 use serde_json::json;
 use towpath_core::{
@@ -8,13 +10,17 @@ use towpath_core::{
     names::EnvironmentName,
 };
 
+use self::edit::{Sayings, Sharing, Which};
 use super::{Global, context, env, error::CliError, exit::Exit, style, table};
 use crate::engine::Place;
 
-/// List the resources, or show one
+/// List the resources, show one, or edit them in the manifest
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  towpath resource list\n  towpath resource list --in stg\n  towpath resource show identity"
+    after_help = "Examples:\n  towpath resource list --in stg\n  towpath resource show identity\n  \
+                  towpath resource add stg mail --kind resend --id m-1 --owner platform\n  \
+                  towpath resource set stg mail --link https://resend.test\n  \
+                  towpath resource share stg mail --with local\n  towpath resource remove local mail"
 )]
 pub struct Resource {
     #[command(subcommand)]
@@ -37,54 +43,80 @@ enum What {
         #[arg(long = "in", value_name = "ENVIRONMENT")]
         environment: Option<String>,
     },
+    /// Declare one that an environment uses
+    Add {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        said: Sayings,
+    },
+    /// Say something else of one; an empty text takes a key away
+    Set {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        said: Sayings,
+    },
+    /// Share one that an environment declares with others: it is the very same thing there
+    Share(Sharing),
+    /// Take one away from an environment
+    Remove(Which),
 }
 
 impl Resource {
     pub(super) fn run(self, global: &Global) -> Result<Exit, CliError> {
-        let place = Place {
-            manifest: context::manifest(global)?,
-            work_tree: None,
-        };
-        let (name, environment) = match &self.what {
-            What::List { environment } => (None, environment),
-            What::Show { name, environment } => (Some(name), environment),
-        };
-        let environment = match environment {
-            Some(typed) => Some(&place.environment(typed)?.name),
-            None => None,
-        };
-        let mut resources = declared(&place.manifest, environment);
-        if let Some(name) = name {
-            if resources.iter().all(|used| used.name != *name) {
-                return Err(unknown(name, environment, &resources));
-            }
-            resources.retain(|used| used.name == *name);
+        match self.what {
+            What::List { environment } => tell(global, None, environment.as_deref()),
+            What::Show { name, environment } => tell(global, Some(&name), environment.as_deref()),
+            What::Add { which, said } => edit::add(global, &which, said),
+            What::Set { which, said } => edit::set(global, &which, said),
+            What::Share(sharing) => edit::share(global, &sharing),
+            What::Remove(which) => edit::remove(global, &which),
         }
-        if global.json {
-            println!("{}", json!({"version": 1, "resources": resources}));
-        } else if name.is_some() {
-            for used in &resources {
-                env::resource(used);
-                println!(
-                    "    {} {}",
-                    style::of_stdout().dim("declared in "),
-                    used.declared_in
-                );
-            }
-        } else {
-            let rows: Vec<Vec<String>> = resources.iter().map(row).collect();
-            let heading = [
-                "RESOURCE",
-                "KIND",
-                "ID",
-                "OWNER",
-                "DECLARED IN",
-                "SHARED WITH",
-            ];
-            table::print(&heading, &rows);
-        }
-        Ok(Exit::Done)
     }
+}
+
+/// Lists them, or shows those of a name.
+fn tell(global: &Global, name: Option<&str>, environment: Option<&str>) -> Result<Exit, CliError> {
+    let place = Place {
+        manifest: context::manifest(global)?,
+        work_tree: None,
+    };
+    let environment = match environment {
+        Some(typed) => Some(&place.environment(typed)?.name),
+        None => None,
+    };
+    let mut resources = declared(&place.manifest, environment);
+    if let Some(name) = name {
+        if resources.iter().all(|used| used.name != *name) {
+            return Err(unknown(name, environment, &resources));
+        }
+        resources.retain(|used| used.name == *name);
+    }
+    if global.json {
+        println!("{}", json!({"version": 1, "resources": resources}));
+    } else if name.is_some() {
+        for used in &resources {
+            env::resource(used);
+            println!(
+                "    {} {}",
+                style::of_stdout().dim("declared in "),
+                used.declared_in
+            );
+        }
+    } else {
+        let rows: Vec<Vec<String>> = resources.iter().map(row).collect();
+        let heading = [
+            "RESOURCE",
+            "KIND",
+            "ID",
+            "OWNER",
+            "DECLARED IN",
+            "SHARED WITH",
+        ];
+        table::print(&heading, &rows);
+    }
+    Ok(Exit::Done)
 }
 
 /// Every declared resource, or those that an environment uses.
