@@ -1,7 +1,8 @@
 //! The catalogue: what the environments are, what each uses, and what is shared. Questions to a manifest, answered as
-//! values that the command line prints and scripts read.
+//! values that the command line prints and scripts read, or as the page that people read.
 
 mod impact;
+pub mod page;
 
 use std::collections::BTreeMap;
 
