@@ -6,9 +6,11 @@ mod completions;
 mod context;
 mod demo;
 mod deploy;
+mod docs;
 mod env;
 mod error;
 mod exit;
+mod files;
 mod follow;
 mod history;
 mod hold;
@@ -132,6 +134,7 @@ enum Verb {
     Env(env::Env),
     Resource(resource::Resource),
     Impact(impact::Impact),
+    Docs(docs::Docs),
     Journal(journal::Journal),
     Server(server::Server),
     Demo(demo::Demo),
@@ -187,6 +190,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Verb::Demo(verb) => verb.run(global).await,
         Verb::Env(verb) => verb.run(global),
         Verb::Resource(verb) => verb.run(global),
+        Verb::Docs(verb) => verb.run(global),
         Verb::Schema(verb) => verb.run(),
         Verb::Completions(verb) => verb.run(),
         Verb::Man(verb) => verb.run(),

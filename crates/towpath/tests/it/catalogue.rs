@@ -194,3 +194,50 @@ fn an_edit_that_would_break_the_manifest_writes_nothing() {
         0
     );
 }
+
+#[test]
+fn the_page_is_made_kept_and_checked() {
+    let project = catalogued();
+    let printed = project.towpath("docs", 0).stdout;
+    for text in [
+        "### Production",
+        "if it is verified in staging",
+        "`sh check.sh` passes",
+        "env-staging -->",
+    ] {
+        assert!(printed.contains(text), "no {text:?}: {printed}");
+    }
+    project
+        .towpath("docs --check", 1)
+        .says(&["is not up to date"]);
+    project.towpath("docs --out ENVIRONMENTS.md", 0);
+    project.towpath("docs --check", 0);
+
+    // People write around it, and a change of the manifest is found.
+    let path = project.clone().join("ENVIRONMENTS.md");
+    let page = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("# Ours\n\n{page}\nBelow.\n")).unwrap();
+    project.towpath("docs --check", 0);
+    project.towpath("resource set prd identity --id prd-2", 0);
+    let stale = project.towpath("docs --check", 1).stdout;
+    assert!(
+        stale.contains("-| identity") && stale.contains("+| identity"),
+        "{stale}"
+    );
+    project.towpath("docs --out ENVIRONMENTS.md", 0);
+    let page = fs::read_to_string(&path).unwrap();
+    assert!(page.starts_with("# Ours\n\n<!-- towpath:begin"), "{page}");
+    assert!(
+        page.ends_with("<!-- towpath:end -->\n\nBelow.\n") && page.contains("`prd-2`"),
+        "{page}"
+    );
+    let again = project.towpath("docs --out ENVIRONMENTS.md", 0).stdout;
+    assert!(again.contains("is up to date"), "{again}");
+
+    fs::write(&path, "# Ours\n").unwrap();
+    let refused = project.towpath("docs --out ENVIRONMENTS.md", 3);
+    refused.says(&["docs::no-place", "<!-- towpath:begin -->"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "# Ours\n");
+    let listed: Value = project.towpath("docs --format json", 0).json();
+    assert_eq!(listed, json(&project, "env list"));
+}

@@ -1,6 +1,6 @@
 //! Editing resources in `towpath.toml`: its comments, order and style stay.
 
-use std::{fs, io::Write, path::Path};
+use std::{fs, path::Path};
 
 use clap::Args;
 use serde_json::json;
@@ -10,7 +10,7 @@ use towpath_core::{
 };
 
 use crate::{
-    cli::{Global, check, context, error::CliError, exit::Exit},
+    cli::{Global, check, context, error::CliError, exit::Exit, files},
     engine::Place,
 };
 
@@ -143,8 +143,6 @@ impl File {
     fn read(global: &Global) -> Result<File, CliError> {
         let path = context::find_root(global)?.join(context::MANIFEST);
         let manifest: Manifest = context::read_manifest(&path, global.json)?;
-        // Where it is a link, what it leads to is written.
-        let path = fs::canonicalize(&path).map_err(|error| unwritable(&path, &error))?;
         let text = fs::read_to_string(&path).map_err(|error| unwritable(&path, &error))?;
         let place = Place {
             manifest,
@@ -159,17 +157,7 @@ impl File {
 
     /// In place of the file, whole or not at all.
     fn write(&self, text: &str, json: bool) -> Result<Exit, CliError> {
-        let write = || -> std::io::Result<()> {
-            let directory = self.path.parent().unwrap_or(Path::new("."));
-            let mut fresh = tempfile::NamedTempFile::new_in(directory)?;
-            fresh.write_all(text.as_bytes())?;
-            let permissions = fs::metadata(&self.path)?.permissions();
-            fresh.as_file().set_permissions(permissions)?;
-            fresh.as_file().sync_all()?;
-            fresh.persist(&self.path)?;
-            Ok(())
-        };
-        write().map_err(|error| unwritable(&self.path, &error))?;
+        files::replace(&self.path, text).map_err(|error| unwritable(&self.path, &error))?;
         if json {
             println!("{}", json!({"version": 1, "written": self.path}));
         } else {

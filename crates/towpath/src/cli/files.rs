@@ -1,0 +1,29 @@
+//! Writing a file in place of an older one, whole or not at all.
+
+use std::{fs, io, io::Write, os::unix::fs::PermissionsExt, path::Path};
+
+/// Who may do what with a new file: as usual for what is committed.
+const NEW: u32 = 0o644;
+
+/// Replaces a file, or makes it; a link is followed, and permissions stay.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let path = match fs::canonicalize(path) {
+        Ok(path) => path,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+        Err(error) => return Err(error),
+    };
+    let directory = match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    };
+    let permissions = match fs::metadata(&path) {
+        Ok(found) => found.permissions(),
+        Err(_) => fs::Permissions::from_mode(NEW),
+    };
+    let mut fresh = tempfile::NamedTempFile::new_in(directory)?;
+    fresh.write_all(text.as_bytes())?;
+    fresh.as_file().set_permissions(permissions)?;
+    fresh.as_file().sync_all()?;
+    fresh.persist(&path)?;
+    Ok(())
+}
