@@ -18,6 +18,8 @@ const EVERY: Duration = Duration::from_secs(1);
 pub struct Watcher {
     engine: Arc<Engine>,
     trouble: Option<String>,
+    /// Whether there was a look at a repository without branches: the first one that comes is a push.
+    has_seen_none: bool,
 }
 
 impl Watcher {
@@ -26,6 +28,7 @@ impl Watcher {
         Watcher {
             engine,
             trouble: None,
+            has_seen_none: false,
         }
     }
 
@@ -53,7 +56,8 @@ impl Watcher {
         let _nobody_moves_one = self.engine.branches.lock().await;
         let tips = self.engine.mirror.tips().await?;
         let state = self.engine.store.state().await?;
-        if state.branches.is_empty() {
+        if state.branches.is_empty() && !self.has_seen_none {
+            self.has_seen_none = tips.is_empty();
             // What was there before anybody watched is taken as it is: nothing moved. All of it at once, or a crash in
             // between would make pushes of the rest.
             let all = tips

@@ -10,12 +10,36 @@ use futures_util::StreamExt;
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::io::AsyncWriteExt;
 use towpath::{
-    engine::Place,
+    engine::{Engine, Place, Watcher},
     home::Home,
     server::{Server, ServerError, client::Client},
 };
+use towpath_targets::shim::Launcher;
 
 use super::rig::{Latch, PLAIN, Running, World, any_port, say, soon};
+
+#[tokio::test]
+async fn the_first_push_to_an_empty_repository_is_a_push() {
+    let world = World::new(PLAIN);
+    let empty = world.path().join("empty.git").display().to_string();
+    world.git(&["init", "--quiet", "--bare", &empty]);
+    let launcher = Launcher::new(env!("CARGO_BIN_EXE_towpath"));
+    let engine = Engine::open_with(world.home(), &empty, launcher)
+        .await
+        .unwrap();
+    let mut watcher = Watcher::new(engine.clone());
+    let manifest = world.place().manifest;
+    watcher.look(&manifest).await.unwrap();
+    world.git(&["push", "--quiet", &empty, "main"]);
+    watcher.look(&manifest).await.unwrap();
+    watcher.look(&manifest).await.unwrap();
+    let requested = engine.history(None, None, 10).await.unwrap();
+    assert_eq!(requested.len(), 1, "{requested:?}");
+    assert_eq!(requested[0].trigger, "push to main");
+    // Whoever watches from now on takes what is there as it is.
+    Watcher::new(engine.clone()).look(&manifest).await.unwrap();
+    assert_eq!(engine.history(None, None, 10).await.unwrap().len(), 1);
+}
 
 #[tokio::test]
 async fn a_second_one_is_refused_and_told_where_the_first_is() {
@@ -88,9 +112,7 @@ async fn a_data_directory_may_be_anywhere() {
     let deep = world.path().join("d".repeat(150));
     let home = Home::open(&deep).unwrap();
     let upstream = world.work_tree().display().to_string();
-    let engine = towpath::engine::Engine::open(home.clone(), &upstream)
-        .await
-        .unwrap();
+    let engine = Engine::open(home.clone(), &upstream).await.unwrap();
     let server = Server::bind(engine, world.place(), any_port())
         .await
         .unwrap();
