@@ -48,7 +48,7 @@ fn overview(page: &mut Page, entries: &[Entry]) {
             maybe(&entry.description),
             list(&entry.aliases),
             entry.group.as_ref().map_or_else(dash, ToString::to_string),
-            entry.branch.as_deref().map_or_else(dash, code),
+            entry.branch.as_deref().map_or_else(dash, code_in_cell),
             users(entry),
         ]
     });
@@ -69,7 +69,7 @@ fn one(page: &mut Page, manifest: &Manifest, environment: &Environment, entry: &
         page.block(&text(said));
     }
     if let Some(url) = &entry.url {
-        page.block(&format!("<{url}>"));
+        page.block(&format!("<{}>", address(url)));
     }
     page.item("-", &format!("**Used by**: {}", users(entry)));
     if let Some(mirrored) = &entry.mirrors {
@@ -85,12 +85,9 @@ fn one(page: &mut Page, manifest: &Manifest, environment: &Environment, entry: &
             ),
         );
     }
-    let steps = process::of(manifest, environment);
-    if !steps.is_empty() {
-        page.block("**Process**:");
-        for (number, step) in steps.iter().enumerate() {
-            page.item(&format!("{}.", number + 1), step);
-        }
+    page.block("**Process**:");
+    for (number, step) in process::of(manifest, environment).iter().enumerate() {
+        page.item(&format!("{}.", number + 1), step);
     }
     if entry.resources.is_empty() {
         return;
@@ -107,15 +104,15 @@ fn one(page: &mut Page, manifest: &Manifest, environment: &Environment, entry: &
 
 fn resource(used: &Used, owned: bool) -> Vec<String> {
     let name = match &used.title {
-        Some(title) => format!("{} ({})", text(title), code(&used.name)),
+        Some(title) => format!("{} ({})", text(title), code_in_cell(&used.name)),
         None => text(&used.name),
     };
-    let link = |link: &String| format!("[View](<{link}>)");
+    let link = |link: &String| format!("[View](<{}>)", address(link));
     let mut row = vec![
         name,
         maybe(&used.description),
         maybe(&used.kind),
-        used.id.as_deref().map_or_else(dash, code),
+        used.id.as_deref().map_or_else(dash, code_in_cell),
         used.link.as_ref().map_or_else(dash, link),
         list(&used.shared_with),
     ];
@@ -190,8 +187,6 @@ pub(super) fn text(said: &str) -> String {
 /// A name or a command, as it is typed.
 pub(super) fn code(said: &str) -> String {
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    // In a table the bar ends a cell, also within code.
-    let said = said.replace('|', "\\|");
     let longest = said.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
     let pad = if said.starts_with('`') || said.ends_with('`') {
@@ -200,6 +195,18 @@ pub(super) fn code(said: &str) -> String {
         ""
     };
     format!("{fence}{pad}{said}{pad}{fence}")
+}
+
+/// Likewise, in a table: there the bar ends a cell, also within code.
+fn code_in_cell(said: &str) -> String {
+    code(said).replace('|', "\\|")
+}
+
+/// A web address, without what would end it or the cell that it stands in.
+fn address(link: &str) -> String {
+    link.replace('|', "%7C")
+        .replace('<', "%3C")
+        .replace('>', "%3E")
 }
 
 /// Markdown, block by block, an empty line between.

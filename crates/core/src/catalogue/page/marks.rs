@@ -32,6 +32,8 @@ impl MarkError {
 
 /// Puts generated text into a page, in place of what was generated before; all else stays as it is. Without a page it makes one.
 pub fn put_into(page: Option<&str>, generated: &str) -> Result<String, MarkError> {
+    // A command that prints our own comments must not end what is generated.
+    let generated = generated.replace("<!-- towpath:", "<! -- towpath:");
     let Some(page) = page else {
         return Ok(format!(
             "{BEGIN_LINE}\n\n{}\n\n{END_LINE}\n",

@@ -7,7 +7,7 @@ use crate::{
     time::human,
 };
 
-/// The steps, in the order of the phases; none where nothing is ever deployed.
+/// The steps, in the order of the phases.
 pub(super) fn of(manifest: &Manifest, environment: &Environment) -> Vec<String> {
     let mut steps = vec![way_in(environment)];
     steps.extend(gates(manifest, environment));

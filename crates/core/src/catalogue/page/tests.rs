@@ -42,6 +42,22 @@ fn peoples_words_are_not_taken_for_markup() {
 }
 
 #[test]
+fn bars_end_no_cell_and_comments_end_no_page() {
+    let text = EXAMPLE
+        .replace("prd-id-123", "a|b")
+        .replace("https://acme.okta.test", "https://acme.okta.test/?a|b>c")
+        .replace("./scripts/integration.sh", "a | b '<!-- towpath:end -->'");
+    let page = markdown(&manifest(&text));
+    assert!(
+        page.contains(r"| `a\|b` | [View](<https://acme.okta.test/?a%7Cb%3Ec>) |"),
+        "{page}"
+    );
+    assert!(page.contains("`a | b '<!-- towpath:end -->'`"), "{page}");
+    let first = put_into(None, &page).unwrap();
+    assert_eq!(put_into(Some(&first), &page).unwrap(), first);
+}
+
+#[test]
 fn a_line_that_begins_like_a_list_is_none() {
     for (said, written) in [
         ("- a", r"\- a"),
