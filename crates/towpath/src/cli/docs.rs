@@ -59,6 +59,10 @@ impl Docs {
         let path = match (self.out, self.check) {
             (Some(out), _) => context::start(global)?.join(out),
             (None, true) => root.join(PAGE),
+            (None, false) if global.json && self.format != Format::Json => {
+                println!("{}", json!({"version": 1, "text": made}));
+                return Ok(Exit::Done);
+            }
             (None, false) => {
                 let mut out = io::stdout().lock();
                 return match out.write_all(made.as_bytes()).and_then(|()| out.flush()) {

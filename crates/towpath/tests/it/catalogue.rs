@@ -207,6 +207,7 @@ fn the_page_is_made_kept_and_checked() {
     ] {
         assert!(printed.contains(text), "no {text:?}: {printed}");
     }
+    assert_eq!(json(&project, "docs")["text"], printed);
     project
         .towpath("docs --check", 1)
         .says(&["is not up to date"]);
