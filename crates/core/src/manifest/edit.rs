@@ -52,6 +52,9 @@ pub enum EditError {
     /// There is no such environment.
     #[error("there is no environment {0}")]
     NoEnvironment(EnvironmentName),
+    /// Its tables are written in a way that the editor does not know.
+    #[error("the resources of {0} are written in a way that cannot be edited by commands")]
+    Written(EnvironmentName),
     /// The environment has the resource already.
     #[error("{environment} has a resource {name:?} already")]
     Exists {
@@ -113,6 +116,7 @@ impl EditError {
             EditError::Invalid(_) | EditError::Unreadable(_) => {
                 "nothing was written; mend it, then edit it again".into()
             }
+            EditError::Written(_) => "edit towpath.toml by hand".into(),
             EditError::NoEnvironment(_) => "`towpath env list` lists what there is".into(),
             EditError::Exists { environment, name } => {
                 format!("`towpath resource set {environment} {name}` says something else of it")
@@ -151,22 +155,22 @@ pub fn edit_resource(
         .and_then(Item::as_table_like_mut)
         .and_then(|environments| environments.get_mut(environment.as_str()))
         .ok_or_else(|| EditError::NoEnvironment(environment.clone()))?;
-    match change {
-        Change::Add(said) => say(new_resource(found, name), said),
+    let done = match change {
+        Change::Add(said) => new_resource(found, name).map(|resource| say(resource, said)),
         Change::Share(from) => {
             let from = Words::Text(from.to_string());
             let said = Said {
                 key: "from",
                 value: from,
             };
-            say(new_resource(found, name), &[said]);
+            new_resource(found, name).map(|resource| say(resource, &[said]))
         }
-        Change::Set(said) => {
-            let resource = resources(found).and_then(|resources| resources.get_mut(name));
-            say(resource.and_then(Item::as_table_like_mut), said);
-        }
+        Change::Set(said) => resources(found)
+            .and_then(|resources| resources.get_mut(name)?.as_table_like_mut())
+            .map(|resource| say(resource, said)),
         Change::Remove => remove(found, name),
-    }
+    };
+    done.ok_or_else(|| EditError::Written(environment.clone()))?;
     let edited = match is_crlf {
         true => document.to_string().replace('\n', "\r\n"),
         false => document.to_string(),
@@ -257,10 +261,7 @@ fn new_resource<'a>(environment: &'a mut Item, name: &str) -> Option<&'a mut dyn
 }
 
 /// Says something of a resource, each key where it was said before.
-fn say(resource: Option<&mut dyn TableLike>, said: &[Said]) {
-    let Some(resource) = resource else {
-        return;
-    };
+fn say(resource: &mut dyn TableLike, said: &[Said]) {
     for Said { key, value: words } in said {
         let mut fresh: Value = match words {
             Words::Nothing => {
@@ -298,14 +299,13 @@ fn take_end(table: &mut dyn TableLike) -> Option<String> {
     Some(end)
 }
 
-fn remove(environment: &mut Item, name: &str) {
-    let is_last = resources(environment).is_some_and(|resources| {
-        resources.remove(name);
-        resources.is_empty()
-    });
-    if is_last && let Some(environment) = environment.as_table_like_mut() {
-        environment.remove("resources");
+fn remove(environment: &mut Item, name: &str) -> Option<()> {
+    let resources = resources(environment)?;
+    resources.remove(name)?;
+    if resources.is_empty() {
+        environment.as_table_like_mut()?.remove("resources");
     }
+    Some(())
 }
 
 #[cfg(test)]
@@ -335,7 +335,7 @@ branch = "wip"
 logs = { id = "x" } # small
 "#;
 
-    fn text(key: &'static str, text: &str) -> Said {
+    fn text_of(key: &'static str, text: &str) -> Said {
         Said {
             key,
             value: Words::Text(text.into()),
@@ -361,7 +361,7 @@ logs = { id = "x" } # small
 
     #[test]
     fn a_resource_is_added_in_the_style_of_its_place() {
-        let add = || Change::Add(vec![text("kind", "okta"), text("id", "a \"b\"")]);
+        let add = || Change::Add(vec![text_of("kind", "okta"), text_of("id", "a \"b\"")]);
         let (gone, new) = lines(add(), "staging", "identity");
         assert!(gone.is_empty(), "{gone:?}");
         assert_eq!(
@@ -393,7 +393,7 @@ logs = { id = "x" } # small
             key: "id",
             value: Words::Nothing,
         };
-        let change = Change::Set(vec![text("kind", "ses"), config, nothing]);
+        let change = Change::Set(vec![text_of("kind", "ses"), config, nothing]);
         let (gone, new) = lines(change, "staging", "mail");
         assert_eq!(gone, ["kind = \"resend\"   # since spring", "id   = 'm-1'"]);
         assert_eq!(
@@ -404,9 +404,13 @@ logs = { id = "x" } # small
 
     #[test]
     fn what_is_new_stands_behind_what_is_there() {
-        let (_, new) = lines(Change::Set(vec![text("owner", "ops")]), "local", "logs");
+        let (_, new) = lines(Change::Set(vec![text_of("owner", "ops")]), "local", "logs");
         assert_eq!(new, ["logs = { id = \"x\", owner = \"ops\" } # small"]);
-        let (_, new) = lines(Change::Set(vec![text("owner", "ops")]), "staging", "mail");
+        let (_, new) = lines(
+            Change::Set(vec![text_of("owner", "ops")]),
+            "staging",
+            "mail",
+        );
         assert_eq!(new, ["owner = \"ops\""]);
     }
 
@@ -423,7 +427,7 @@ logs = { id = "x" } # small
             refused.to_string().contains("is shared with production"),
             "{refused}"
         );
-        let set = Change::Set(vec![text("id", "mine")]);
+        let set = Change::Set(vec![text_of("id", "mine")]);
         let refused = edit(&shared, "production", "mail", set).unwrap_err();
         assert!(
             refused.help().contains("resource set staging mail"),
@@ -442,6 +446,35 @@ logs = { id = "x" } # small
     }
 
     #[test]
+    fn whatever_way_resources_are_written_they_are_edited() {
+        let head = "[project]\nname = \"a\"\n";
+        for environments in [
+            "[environments.s]\nbranch = \"b\"\nresources.mail.id = \"m\"\n",
+            "[environments.s]\nbranch = \"b\"\nresources = { mail = { id = \"m\" } }\n",
+            "[environments]\ns = { branch = \"b\", resources = { mail = { id = \"m\" } } }\n",
+            "[environments]\ns.branch = \"b\"\ns.resources.mail.id = \"m\"\n",
+            "[environments.s.resources]\nmail.id = \"m\"\n[environments.s]\nbranch = \"b\"\n",
+        ] {
+            let text = format!("{head}{environments}");
+            let add = Change::Add(vec![text_of("id", "l")]);
+            let added = edit(&text, "s", "logs", add).unwrap();
+            let set = Change::Set(vec![text_of("id", "n")]);
+            let set = edit(&added, "s", "mail", set).unwrap();
+            let ids: Vec<_> = {
+                let manifest = parse(&set, "towpath.toml").unwrap().manifest;
+                let resources = manifest.environments[0].resources.values();
+                resources
+                    .filter_map(|resource| resource.id.clone())
+                    .collect()
+            };
+            assert_eq!(ids, ["l", "n"], "{set}");
+            let gone = edit(&set, "s", "logs", Change::Remove).unwrap();
+            let gone = edit(&gone, "s", "mail", Change::Remove).unwrap();
+            assert!(!gone.contains("mail") && !gone.contains("logs"), "{gone}");
+        }
+    }
+
+    #[test]
     fn lines_end_as_they_did() {
         let text = TEXT.replace('\n', "\r\n");
         let edited = edit(&text, "staging", "mail", Change::Remove).unwrap();
@@ -450,7 +483,7 @@ logs = { id = "x" } # small
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        let add = |id: &str| Change::Add(vec![text("link", id)]);
+        let add = |id: &str| Change::Add(vec![text_of("link", id)]);
         let refused = |place: &str, name: &str, change: Change| {
             edit(TEXT, place, name, change).unwrap_err().to_string()
         };

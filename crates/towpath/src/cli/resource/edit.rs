@@ -184,7 +184,9 @@ fn refused(error: EditError, json: bool) -> CliError {
             }
             (Exit::Manifest, "manifest::invalid")
         }
-        EditError::Unreadable(_) => (Exit::Manifest, "manifest::invalid"),
+        EditError::Unreadable(_) | EditError::Written(_) => {
+            (Exit::Manifest, "manifest::not-editable")
+        }
         EditError::NoEnvironment(_) => (Exit::Refused, "ask::no-such-environment"),
         EditError::Missing { .. } => (Exit::Refused, "catalogue::no-such-resource"),
         EditError::Exists { .. } | EditError::Elsewhere { .. } | EditError::Shared { .. } => {
