@@ -6,6 +6,7 @@
 
 mod actor;
 mod advance;
+mod command;
 mod decide;
 mod event;
 mod evidence;
@@ -15,6 +16,7 @@ mod gate;
 mod next;
 mod plan;
 mod policy;
+mod refusal;
 mod release;
 mod rollback;
 mod state;
@@ -23,6 +25,7 @@ mod tests;
 
 pub use actor::*;
 pub use advance::*;
+pub use command::*;
 pub use decide::*;
 pub use event::*;
 pub use evidence::*;
@@ -32,6 +35,7 @@ pub use gate::*;
 pub use next::*;
 pub use plan::*;
 pub use policy::*;
+pub use refusal::*;
 pub use release::*;
 pub use rollback::*;
 pub use state::*;

@@ -1,6 +1,7 @@
 //! The engine: leases deployments, asks the core what is next, performs it, and journals the outcome.
 
 mod artifacts;
+mod asks;
 mod begun;
 mod builder;
 mod dispatcher;
@@ -39,9 +40,9 @@ use crate::{
 };
 
 pub use self::{
+    asks::{Ask, Place, Preview, Reply, RequestError},
     dispatcher::{Dispatcher, Outlook},
     outputs::{Output, Printed, Reader, Tail},
-    requests::{Ask, Place, Preview, Reply, RequestError},
     views::*,
     watcher::Watcher,
 };

@@ -1,0 +1,170 @@
+//! What somebody wants of the path, and what has to be known to decide it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{BuiltArtifact, Commit, Outcome, Plan, Policy, Source, Trigger};
+use crate::{
+    Digest,
+    names::{DeploymentNumber, ReleaseNumber, ServiceName},
+};
+
+/// Something that somebody wants.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// A branch was seen at a commit.
+    MoveBranch {
+        /// The branch.
+        branch: String,
+        /// Its tip; `None` when it is gone.
+        commit: Option<Commit>,
+    },
+    /// Number a release, unless the same source has a number.
+    Cut {
+        /// What it is made from.
+        source: Box<Source>,
+    },
+    /// Its artifacts were made.
+    RecordBuild {
+        /// The release.
+        release: ReleaseNumber,
+        /// Its artifacts, or why there are none.
+        made: Result<BTreeMap<ServiceName, BuiltArtifact>, String>,
+    },
+    /// Never deploy it again.
+    Veto {
+        /// The release.
+        release: ReleaseNumber,
+        /// Why.
+        reason: String,
+        /// The rules of every environment; who may roll back any of them may veto.
+        policies: Vec<Policy>,
+    },
+    /// Reserve an environment.
+    Lock {
+        /// Its rules.
+        policy: Box<Policy>,
+        /// Why.
+        reason: String,
+        /// For how long.
+        lasting: Duration,
+    },
+    /// Give a reservation up.
+    Unlock {
+        /// The environment's rules.
+        policy: Box<Policy>,
+    },
+    /// Stop everything automatic in an environment.
+    Hold {
+        /// Its rules.
+        policy: Box<Policy>,
+        /// Why.
+        reason: String,
+    },
+    /// Let it go on.
+    ReleaseHold {
+        /// The environment's rules.
+        policy: Box<Policy>,
+    },
+    /// Put a release into an environment.
+    Request {
+        /// How.
+        plan: Box<Plan>,
+        /// What asks for it.
+        trigger: Trigger,
+    },
+    /// Sign what is asked for.
+    Sign {
+        /// The deployment.
+        deployment: DeploymentNumber,
+        /// Which signature; the one that is waited for, when not said.
+        name: Option<String>,
+        /// What the signer saw; checked when said.
+        evidence: Option<Digest>,
+        /// What the signer says.
+        comment: Option<String>,
+    },
+    /// Refuse to sign.
+    Reject {
+        /// The deployment.
+        deployment: DeploymentNumber,
+        /// Which signature.
+        name: Option<String>,
+        /// Why.
+        reason: String,
+    },
+    /// Stop a deployment.
+    Cancel {
+        /// The deployment.
+        deployment: DeploymentNumber,
+        /// Why.
+        reason: String,
+    },
+    /// Go on with a deployment that failed.
+    Retry {
+        /// The deployment.
+        deployment: DeploymentNumber,
+        /// From which step; the one that did not pass, when not said.
+        from: Option<String>,
+    },
+    /// An attempt is over. Only the holder of the deployment's lease says so.
+    EndAttempt {
+        /// The deployment.
+        deployment: DeploymentNumber,
+        /// The attempt.
+        key: String,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// A watch's probe failed, or passed again.
+    RecordProbe {
+        /// The deployment.
+        deployment: DeploymentNumber,
+        /// The attempt.
+        key: String,
+        /// Which probe.
+        probe: u32,
+        /// How many times in a row it failed.
+        failures: u32,
+        /// What it found.
+        finding: String,
+    },
+    /// Do what needs nobody's command. Only the holder of the deployment's lease says so.
+    Advance {
+        /// The deployment.
+        deployment: DeploymentNumber,
+    },
+}
+
+/// What a command needs to be in the state before it is decided; the store brings it in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// Releases.
+    pub releases: Vec<ReleaseNumber>,
+    /// Deployments, each with its release.
+    pub deployments: Vec<DeploymentNumber>,
+    /// The releases of a commit.
+    pub commit: Option<Commit>,
+}
+
+impl Command {
+    /// What the decision looks at.
+    pub fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        match self {
+            Command::Cut { source } => needs.commit = Some(source.commit.clone()),
+            Command::RecordBuild { release, .. } | Command::Veto { release, .. } => {
+                needs.releases.push(*release);
+            }
+            Command::Request { plan, .. } => needs.releases.push(plan.release),
+            Command::Sign { deployment, .. }
+            | Command::Reject { deployment, .. }
+            | Command::Cancel { deployment, .. }
+            | Command::Retry { deployment, .. }
+            | Command::EndAttempt { deployment, .. }
+            | Command::RecordProbe { deployment, .. }
+            | Command::Advance { deployment } => needs.deployments.push(*deployment),
+            _ => {}
+        }
+        needs
+    }
+}
