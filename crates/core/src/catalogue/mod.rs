@@ -60,20 +60,9 @@ pub struct Borrowed {
 pub struct Used {
     /// Its name in the manifest.
     pub name: String,
-    /// What people call it.
-    pub title: Option<String>,
-    /// What it does for the environment.
-    pub description: Option<String>,
-    /// The vendor's product.
-    pub kind: Option<String>,
-    /// The vendor's identifier.
-    pub id: Option<String>,
-    /// Where people look at it.
-    pub link: Option<String>,
-    /// Who looks after it.
-    pub owner: Option<String>,
-    /// The keys of configuration and secrets that belong to it.
-    pub config: Vec<String>,
+    /// What is said of it where it is declared.
+    #[serde(flatten)]
+    pub resource: Resource,
     /// The environment that declares it.
     pub declared_in: EnvironmentName,
     /// The other environments that use the very same thing, in the manifest's order.
@@ -152,13 +141,7 @@ impl<'a> Sharing<'a> {
         let others = self.users(declared_in, name).iter();
         Used {
             name: name.to_owned(),
-            title: resource.title.clone(),
-            description: resource.description.clone(),
-            kind: resource.kind.clone(),
-            id: resource.id.clone(),
-            link: resource.link.clone(),
-            owner: resource.owner.clone(),
-            config: resource.config.clone(),
+            resource: resource.clone(),
             declared_in: declared_in.clone(),
             shared_with: others
                 .filter(|user| **user != &environment.name)
@@ -226,7 +209,7 @@ mod tests {
             panic!("{local:?}")
         };
         assert_eq!(
-            (lent.id.as_deref(), lent.config.len()),
+            (lent.resource.id.as_deref(), lent.resource.config.len()),
             (Some("stg-mail"), 1)
         );
         assert_eq!(lent.declared_in.as_str(), "staging");
@@ -239,7 +222,10 @@ mod tests {
             identity.shared_with.is_empty(),
             "another one of the same name"
         );
-        assert_eq!(production.resources[0].id.as_deref(), Some("prd-id"));
+        assert_eq!(
+            production.resources[0].resource.id.as_deref(),
+            Some("prd-id")
+        );
     }
 
     #[test]

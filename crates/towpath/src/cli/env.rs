@@ -70,10 +70,7 @@ impl Env {
 fn row(entry: &Entry) -> Vec<String> {
     vec![
         entry.name.to_string(),
-        entry
-            .group
-            .as_ref()
-            .map_or(String::new(), ToString::to_string),
+        joined(entry.group.as_slice()),
         entry.aliases.join(", "),
         entry.branch.clone().unwrap_or_default(),
         joined(&entry.after),
@@ -101,23 +98,11 @@ fn show(entry: &Entry) {
     line("description", text(&entry.description));
     line("purpose", text(&entry.purpose));
     line("url", text(&entry.url));
-    line(
-        "group",
-        entry
-            .group
-            .as_ref()
-            .map_or(String::new(), ToString::to_string),
-    );
+    line("group", joined(entry.group.as_slice()));
     line("aliases", entry.aliases.join(", "));
     line("branch", text(&entry.branch));
     line("after", joined(&entry.after));
-    line(
-        "mirrors",
-        entry
-            .mirrors
-            .as_ref()
-            .map_or(String::new(), ToString::to_string),
-    );
+    line("mirrors", joined(entry.mirrors.as_slice()));
     line("used by", users(entry));
     for borrowed in &entry.borrowed {
         line(
@@ -142,16 +127,16 @@ pub fn resource(used: &Used) {
             println!("    {} {text}", paint.dim(&format!("{name:<12}")));
         }
     };
-    match &used.title {
+    match &used.resource.title {
         Some(title) => println!("  {}  {}", paint.strong(&used.name), style::plain(title)),
         None => println!("  {}", paint.strong(&used.name)),
     }
-    said("description", plain(&used.description));
-    said("kind", plain(&used.kind));
-    said("id", plain(&used.id));
-    said("link", plain(&used.link));
-    said("owner", plain(&used.owner));
-    said("config", used.config.join(", "));
+    said("description", plain(&used.resource.description));
+    said("kind", plain(&used.resource.kind));
+    said("id", plain(&used.resource.id));
+    said("link", plain(&used.resource.link));
+    said("owner", plain(&used.resource.owner));
+    said("config", used.resource.config.join(", "));
     said("shared with", joined(&used.shared_with));
 }
 

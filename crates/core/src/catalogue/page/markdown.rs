@@ -93,7 +93,10 @@ fn one(page: &mut Page, manifest: &Manifest, environment: &Environment, entry: &
         return;
     }
     page.heading(4, &format!("What {} uses", entry.name));
-    let owned = entry.resources.iter().any(|used| used.owner.is_some());
+    let owned = entry
+        .resources
+        .iter()
+        .any(|used| used.resource.owner.is_some());
     let mut heading = vec!["Name", "Description", "Kind", "ID", "Link", "Shared with"];
     if owned {
         heading.push("Owner");
@@ -103,21 +106,21 @@ fn one(page: &mut Page, manifest: &Manifest, environment: &Environment, entry: &
 }
 
 fn resource(used: &Used, owned: bool) -> Vec<String> {
-    let name = match &used.title {
+    let name = match &used.resource.title {
         Some(title) => format!("{} ({})", text(title), code_in_cell(&used.name)),
         None => text(&used.name),
     };
     let link = |link: &String| format!("[View](<{}>)", address(link));
     let mut row = vec![
         name,
-        maybe(&used.description),
-        maybe(&used.kind),
-        used.id.as_deref().map_or_else(dash, code_in_cell),
-        used.link.as_ref().map_or_else(dash, link),
+        maybe(&used.resource.description),
+        maybe(&used.resource.kind),
+        used.resource.id.as_deref().map_or_else(dash, code_in_cell),
+        used.resource.link.as_ref().map_or_else(dash, link),
         list(&used.shared_with),
     ];
     if owned {
-        row.push(maybe(&used.owner));
+        row.push(maybe(&used.resource.owner));
     }
     row
 }

@@ -136,9 +136,9 @@ fn row(used: &Used) -> Vec<String> {
     let plain = |text: &Option<String>| text.as_deref().map_or(String::new(), style::plain);
     vec![
         used.name.clone(),
-        plain(&used.kind),
-        plain(&used.id),
-        plain(&used.owner),
+        plain(&used.resource.kind),
+        plain(&used.resource.id),
+        plain(&used.resource.owner),
         used.declared_in.to_string(),
         env::joined(&used.shared_with),
     ]
