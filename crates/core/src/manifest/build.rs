@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, fmt::Debug, str::FromStr};
 
 use super::{
-    Allow, BranchPattern, Environment, EnvironmentDatabase, Freeze, FreezeWindow, Group, HttpCheck,
-    Manifest, OnFailure, Probe, ProbeCheck, Resource, Role, SignOffRule, Watch,
-    check::Directory,
+    Allow, BranchPattern, Environment, EnvironmentDatabase, Freeze, FreezeWindow, Group, Home,
+    HttpCheck, Manifest, OnFailure, Probe, ProbeCheck, Resource, Role, SignOffRule, Watch,
+    check::{self, Directory},
     written::{self, Asked, Http, Name, Written},
 };
 use crate::names::{EnvironmentName, GroupName, RoleName, ServiceName};
@@ -27,11 +27,18 @@ pub(super) fn manifest(written: Written) -> Manifest {
         production: written.groups.iter().map(is_production).collect(),
         only_service: written.services.first().map(|s| named(&s.0.value)),
     };
+    let shared = check::shared(&written);
     let mut environments: Vec<_> = written
         .environments
         .into_iter()
         .map(|environment| names.environment(environment))
         .collect();
+    for ((user, resource), declaring) in shared {
+        let from = names.environments[declaring].clone();
+        if let Some(resource) = environments[user].resources.get_mut(&resource) {
+            resource.from = Some(from);
+        }
+    }
     share_resources(&mut environments);
     let freezes = written
         .freezes
@@ -43,7 +50,11 @@ pub(super) fn manifest(written: Written) -> Manifest {
         description: written.project.description,
         cache: written.project.cache,
         build_within: written.project.build_within,
-        groups: written.groups.into_iter().map(group).collect(),
+        groups: written
+            .groups
+            .into_iter()
+            .map(|written| names.group(written))
+            .collect(),
         roles: written.roles.into_iter().map(role).collect(),
         services: written
             .services
@@ -71,14 +82,6 @@ fn is_production(group: &written::Group) -> bool {
     names
         .into_iter()
         .any(|name| ["production", "prod"].contains(&name.value.as_str()))
-}
-
-fn group(group: written::Group) -> (GroupName, Group) {
-    let value = Group {
-        description: group.description,
-        aliases: texts(group.aliases),
-    };
-    (named(&group.name.value), value)
 }
 
 fn role(role: written::Role) -> (RoleName, Role) {
@@ -124,6 +127,24 @@ impl Names {
         self.environments.get(at).cloned()
     }
 
+    fn group(&self, group: written::Group) -> (GroupName, Group) {
+        let homes = group.homes.into_iter().map(|written| {
+            let held = written.environments.iter();
+            let home = Home {
+                environments: distinct(held.filter_map(|name| self.resolved(name))),
+                part_of: written.part_of.map(|name| name.value),
+                ..written.home
+            };
+            (written.name.value, home)
+        });
+        let value = Group {
+            description: group.description,
+            aliases: texts(group.aliases),
+            homes: homes.collect(),
+        };
+        (named(&group.name.value), value)
+    }
+
     fn environment(&self, written: written::Environment) -> Environment {
         let group = written
             .group
@@ -145,6 +166,9 @@ impl Names {
             branch: written.branch.map(|branch| BranchPattern(branch.value)),
             after: distinct(written.after.iter().filter_map(|name| self.resolved(name))),
             mirrors: written.mirrors.and_then(|name| self.resolved(&name)),
+            parity: written.parity,
+            accept: written.accept.into_iter().map(|at| at.value).collect(),
+            by_hand: written.by_hand,
             used_by: roles(written.used_by),
             allow: Allow {
                 deploy: written.allow.deploy.map(roles),

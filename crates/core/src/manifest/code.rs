@@ -74,6 +74,12 @@ codes! {
     UNKNOWN_DATABASE = "manifest::unknown-database";
     /// A resource is not declared where it is said to be.
     UNKNOWN_RESOURCE = "manifest::unknown-resource";
+    /// A home holds an environment of another group.
+    HOME_OF_OTHERS = "manifest::home-of-others";
+    /// A home is part of one that is nowhere described.
+    UNKNOWN_HOME = "manifest::unknown-home";
+    /// A home is nested in itself, or too deeply.
+    HOME_NESTING = "manifest::home-nesting";
     /// Environments wait for one another in a circle.
     AFTER_CYCLE = "manifest::after-cycle";
     /// Environments lend one another the same database in a circle.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::{
     code,
-    moment::{moment, weekly, zone},
+    moment::{date, moment, weekly, zone},
     suggest::{list, nearest, quoted},
 };
 use crate::names::is_name;
@@ -36,6 +36,8 @@ pub(super) enum Format {
     Address,
     /// A civil date and time.
     Moment,
+    /// A civil date.
+    Date,
     /// A weekly window.
     Week,
     /// An IANA time zone.
@@ -91,6 +93,7 @@ impl Format {
             Format::Email => email(text),
             Format::Address => address(text).map(drop),
             Format::Moment => moment(text).map(drop),
+            Format::Date => date(text).map(drop),
             Format::Week => weekly(text).map(drop),
             Format::Zone => zone(text).map(drop),
             Format::Engine => engine(text),
@@ -113,6 +116,7 @@ impl Format {
             Format::Email => r"^[^@\s]+@[^@\s]+$",
             Format::Address => r"^(\d{1,3}(\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]):\d{1,5}$",
             Format::Moment => r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?)?$",
+            Format::Date => r"^\d{4}-\d{2}-\d{2}$",
             Format::Week => r"^[A-Za-z]+ \d{2}:\d{2} *- *[A-Za-z]+ \d{2}:\d{2}$",
         })
     }

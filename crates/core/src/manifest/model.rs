@@ -46,6 +46,28 @@ pub struct Group {
     pub description: Option<String>,
     /// Other names that people type.
     pub aliases: Vec<String>,
+    /// Accounts or projects at a cloud that hold its environments, by name.
+    #[serde(default)]
+    pub homes: BTreeMap<String, Home>,
+}
+
+/// An account or project at a cloud that holds environments of a group, or a part of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Home {
+    /// What people call it.
+    pub title: Option<String>,
+    /// What is in it.
+    pub description: Option<String>,
+    /// The vendor's product.
+    pub kind: Option<String>,
+    /// The vendor's identifier.
+    pub id: Option<String>,
+    /// Where people look at it.
+    pub link: Option<String>,
+    /// The environments that it holds.
+    pub environments: Vec<EnvironmentName>,
+    /// The home of the same group that it is nested in.
+    pub part_of: Option<String>,
 }
 
 /// Who holds a role.
@@ -127,6 +149,15 @@ pub struct Environment {
     pub after: Vec<EnvironmentName>,
     /// The environment that it mirrors.
     pub mirrors: Option<EnvironmentName>,
+    /// How closely it must be mirrored.
+    #[serde(default)]
+    pub parity: Option<ParityRule>,
+    /// What is accepted here for a time.
+    #[serde(default)]
+    pub accept: Vec<Acceptance>,
+    /// What people do here beside what Towpath does, in order.
+    #[serde(default)]
+    pub by_hand: Vec<String>,
     /// Roles of the people who use it; unless `allow` says otherwise, they may deploy to it and roll it back.
     pub used_by: Vec<RoleName>,
     /// Who may do what; each falls back to `used_by`.
@@ -152,6 +183,26 @@ pub struct Environment {
     pub databases: BTreeMap<DatabaseName, EnvironmentDatabase>,
     /// Vendors' things that it uses.
     pub resources: BTreeMap<String, Resource>,
+}
+
+/// How closely an environment must be mirrored before a release may come to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParityRule {
+    /// The lowest score, in percent, of each environment that mirrors it and that releases come from.
+    pub min: u8,
+}
+
+/// Something that is not as it should be, and is accepted for a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acceptance {
+    /// What is accepted; `*` stands for any run of characters.
+    pub difference: String,
+    /// Why.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// The last day on which it is accepted.
+    pub until: jiff::civil::Date,
 }
 
 /// Which roles may do what in an environment.
@@ -322,6 +373,9 @@ pub struct Resource {
     pub config: Vec<String>,
     /// The environment that declares it, where that is another one; all else is as it is said there.
     pub from: Option<EnvironmentName>,
+    /// Where it is asked for, instead of at the vendor's own address.
+    #[serde(default)]
+    pub endpoint: Option<String>,
 }
 
 /// A window in which nothing is deployed.

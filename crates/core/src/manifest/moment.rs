@@ -30,6 +30,17 @@ pub(super) fn moment(text: &str) -> Result<civil::DateTime, Fault> {
     })
 }
 
+/// Reads a civil date.
+pub(super) fn date(text: &str) -> Result<civil::Date, Fault> {
+    // jiff also reads a date with a time, and ignores it.
+    let plain = text.len() == "2026-12-20".len();
+    text.parse().ok().filter(|_| plain).ok_or_else(|| {
+        let message = format!("{} is not a date", quoted(text));
+        let help = "write it like \"2026-12-20\"";
+        Fault::new(code::BAD_MOMENT, message, help)
+    })
+}
+
 /// Reads a weekly window, such as `Fri 16:00 - Mon 08:00`.
 pub(super) fn weekly(text: &str) -> Result<FreezeWindow, Fault> {
     let fault = |help: &str| {

@@ -83,10 +83,19 @@ fn property(key: &'static Key, definitions: &mut Definitions) -> Value {
         Absent::Texts(texts) => Some(json!(texts)),
         Absent::Integer(number) => Some(json!(number)),
     };
+    value["examples"] = json!([written(key.example)]);
     if let Some(default) = default {
         value["default"] = default;
     }
     value
+}
+
+/// A value as it is written in TOML, as JSON has it.
+fn written(example: &str) -> Value {
+    let table: toml::Table = format!("it = {example}")
+        .parse()
+        .expect("the examples are TOML, as a test makes sure");
+    json!(table["it"])
 }
 
 fn kind(kind: Kind, definitions: &mut Definitions) -> Value {
@@ -98,6 +107,7 @@ fn kind(kind: Kind, definitions: &mut Definitions) -> Value {
             json!({ "type": "integer", "minimum": least, "maximum": most })
         }
         Kind::Ratio => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
+        Kind::Boolean => json!({ "type": "boolean" }),
         Kind::Table(spec) => reference(spec, definitions),
         Kind::Tables(format, spec) => json!({
             "type": "object",
@@ -193,6 +203,8 @@ mod tests {
             for (key, value) in table["properties"].as_object().unwrap() {
                 let doc = value["description"].as_str().unwrap();
                 assert!(doc.ends_with('.'), "{key}: {doc}");
+                let examples = value["examples"].as_array().unwrap();
+                assert!(!examples.is_empty(), "{key}");
             }
         }
     }

@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, ops::Range, time::Duration};
 
-use super::{CommandCheck, Database, FreezeWindow, OnFailure, Resource, Service, table::At};
+use super::{
+    Acceptance, CommandCheck, Database, FreezeWindow, Home, OnFailure, ParityRule, Resource,
+    Service, table::At,
+};
 
 /// A name, or a reference to one, and its place.
 pub(super) type Name = At<String>;
@@ -31,6 +34,15 @@ pub(super) struct Group {
     pub(super) name: Name,
     pub(super) description: Option<String>,
     pub(super) aliases: Vec<Name>,
+    pub(super) homes: Vec<WrittenHome>,
+}
+
+#[derive(Debug)]
+pub(super) struct WrittenHome {
+    pub(super) name: Name,
+    pub(super) environments: Vec<Name>,
+    pub(super) part_of: Option<Name>,
+    pub(super) home: Home,
 }
 
 #[derive(Debug)]
@@ -62,6 +74,9 @@ pub(super) struct Environment {
     pub(super) branch: Option<Name>,
     pub(super) after: Vec<Name>,
     pub(super) mirrors: Option<Name>,
+    pub(super) parity: Option<ParityRule>,
+    pub(super) accept: Vec<At<Acceptance>>,
+    pub(super) by_hand: Vec<String>,
     pub(super) used_by: Vec<Name>,
     /// Whether it says how releases come to it, be it wrongly.
     pub(super) has_way_in: bool,
@@ -162,7 +177,9 @@ pub(super) struct EnvironmentDatabase {
 pub(super) struct EnvironmentResource {
     pub(super) name: Name,
     pub(super) from: Option<Name>,
-    /// The first key that is written beside `from`.
+    /// Where it is said to be shared, without saying whose it is.
+    pub(super) shared: Option<Range<usize>>,
+    /// The first key that is written beside `from` or `shared`.
     pub(super) beside: Option<(&'static str, Range<usize>)>,
     pub(super) resource: Resource,
 }

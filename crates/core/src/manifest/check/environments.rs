@@ -1,11 +1,17 @@
 //! Each environment: it can be reached, and what it refers to exists.
 
+use std::collections::HashMap;
+
 use super::Directory;
 use crate::manifest::{
     code,
     report::{Draft, Report},
-    written::{Environment, Written},
+    suggest::nearest,
+    written::{Environment, Group, Written, WrittenHome},
 };
+
+/// No cloud nests its accounts deeper.
+const MOST_NESTED: usize = 8;
 
 pub(super) fn check(written: &Written, directory: &Directory, report: &Report) {
     if written.environments.is_empty() {
@@ -17,12 +23,73 @@ pub(super) fn check(written: &Written, directory: &Directory, report: &Report) {
         check_way_in(environment, report);
         check_references(environment, written, directory, report);
     }
+    for group in &written.groups {
+        check_homes(group, written, directory, report);
+    }
     for freeze in &written.freezes {
         for name in &freeze.environments {
             directory.known_environment("environments", name, written, report);
         }
         for name in &freeze.groups {
             directory.check_group(name, written, report);
+        }
+    }
+}
+
+/// The homes of a group hold environments of that group, and none is nested in itself.
+fn check_homes(group: &Group, written: &Written, directory: &Directory, report: &Report) {
+    let by_name: HashMap<&str, &WrittenHome> = group
+        .homes
+        .iter()
+        .map(|home| (home.name.value.as_str(), home))
+        .collect();
+    let find = |name: &str| by_name.get(name).copied();
+    for home in &group.homes {
+        for name in &home.environments {
+            let Some(at) = directory.known_environment("environments", name, written, report)
+            else {
+                continue;
+            };
+            let held = &written.environments[at];
+            let theirs = held.group.as_ref().and_then(|g| directory.group(&g.value));
+            if theirs != directory.group(&group.name.value) {
+                let message = format!(
+                    "the home `{}` of `{}` holds `{}`, which is not in that group",
+                    home.name.value, group.name.value, held.name.value
+                );
+                let help = format!(
+                    "write `group = \"{}\"` in `[environments.{}]`, or describe the home in its group",
+                    group.name.value, held.name.value
+                );
+                let draft = Draft::error(code::HOME_OF_OTHERS, &name.span, message, help);
+                report.add(draft);
+            }
+        }
+        let Some(outer) = &home.part_of else { continue };
+        if find(&outer.value).is_none() {
+            let message = format!("`{}` has no home `{}`", group.name.value, outer.value);
+            let names = group.homes.iter().map(|home| home.name.value.as_str());
+            let help = match nearest(&outer.value, names) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!(
+                    "describe it: `[groups.{}.homes.{}]`",
+                    group.name.value, outer.value
+                ),
+            };
+            report.add(Draft::error(code::UNKNOWN_HOME, &outer.span, message, help));
+            continue;
+        }
+        let outward = std::iter::successors(Some(home), |home| {
+            home.part_of.as_ref().and_then(|outer| find(&outer.value))
+        });
+        if outward.take(MOST_NESTED + 1).count() > MOST_NESTED {
+            let message = format!(
+                "the home `{}` is nested in itself, or in more than {MOST_NESTED} others",
+                home.name.value
+            );
+            let help = "let `part_of` lead outwards, to a home that is part of none";
+            let draft = Draft::error(code::HOME_NESTING, &outer.span, message, help);
+            report.add(draft);
         }
     }
 }
@@ -34,7 +101,7 @@ fn check_way_in(environment: &Environment, report: &Report) {
     let message = format!("nothing ever comes to `{}`", environment.name.value);
     let help = "add `branch = \"…\"` to deploy what is pushed, `after = [\"…\"]` to promote into it, or `used_by = [\"…\"]` to deploy by hand";
     report.add(
-        Draft::error(code::NO_WAY_IN, &environment.name.span, message, help)
+        Draft::warning(code::NO_WAY_IN, &environment.name.span, message, help)
             .label("has none of branch, after, used_by"),
     );
 }

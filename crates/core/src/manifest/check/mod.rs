@@ -8,6 +8,7 @@ mod resources;
 mod services;
 
 pub(super) use names::Directory;
+pub(super) use resources::shared;
 
 use super::{report::Report, written::Written};
 

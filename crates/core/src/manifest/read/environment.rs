@@ -2,8 +2,9 @@
 
 use super::checks;
 use crate::manifest::{
-    OnFailure, Resource,
+    Acceptance, OnFailure, ParityRule, Resource,
     format::address,
+    moment::date,
     table::{At, Table},
     written::{
         Allow, Environment, EnvironmentDatabase, EnvironmentResource, EnvironmentService, Name,
@@ -32,6 +33,9 @@ fn environment(name: Name, table: &Table<'_>) -> Environment {
         branch: table.text("branch"),
         after: table.texts("after").unwrap_or_default(),
         mirrors: table.text("mirrors"),
+        parity: parity(table),
+        accept: table.list("accept").iter().filter_map(acceptance).collect(),
+        by_hand: values(table.texts("by_hand")),
         used_by: table.texts("used_by").unwrap_or_default(),
         has_way_in,
         allow: allow(table),
@@ -61,6 +65,28 @@ fn allow(environment: &Table<'_>) -> Allow {
         rollback: table.texts("rollback"),
         lock: table.texts("lock"),
     }
+}
+
+fn parity(environment: &Table<'_>) -> Option<ParityRule> {
+    let table = environment.table("parity")?;
+    u8::try_from(table.integer("min"))
+        .ok()
+        .map(|min| ParityRule { min })
+}
+
+/// What is accepted; `None` where a part of it is missing, which has been told.
+fn acceptance(table: &Table<'_>) -> Option<At<Acceptance>> {
+    let difference = table.text("difference");
+    let (reason, owner) = (table.plain("reason"), table.plain("owner"));
+    let until = table.plain("until").and_then(|text| date(&text).ok());
+    let difference = difference?;
+    let acceptance = Acceptance {
+        difference: difference.value,
+        reason: reason?,
+        owner: owner?,
+        until: until?,
+    };
+    Some(At::new(acceptance, difference.span))
 }
 
 fn on_failure(table: &Table<'_>) -> Option<OnFailure> {
@@ -107,10 +133,15 @@ fn resource(name: Name, table: &Table<'_>) -> EnvironmentResource {
         "link",
         "owner",
         "config",
+        "endpoint",
     ];
     EnvironmentResource {
         name,
         from: table.text("from"),
+        shared: table
+            .boolean("shared")
+            .filter(|shared| shared.value)
+            .map(|shared| shared.span),
         beside: said
             .into_iter()
             .find_map(|key| Some((key, table.written(key)?))),
@@ -123,6 +154,7 @@ fn resource(name: Name, table: &Table<'_>) -> EnvironmentResource {
             owner: table.plain("owner"),
             config: values(table.texts("config")),
             from: None,
+            endpoint: table.plain("endpoint"),
         },
     }
 }

@@ -2,9 +2,9 @@
 
 use super::values;
 use crate::manifest::{
-    Database, DatabaseEngine, HealthCheck, Service,
+    Database, DatabaseEngine, HealthCheck, Home, Service,
     table::{At, Table},
-    written::{Group, Name, Project, Role, WrittenDatabase},
+    written::{Group, Name, Project, Role, WrittenDatabase, WrittenHome},
 };
 
 pub(super) fn project(root: &Table<'_>) -> Project {
@@ -29,8 +29,30 @@ pub(super) fn groups(root: &Table<'_>) -> Vec<Group> {
         name,
         description: table.plain("description"),
         aliases: table.texts("aliases").unwrap_or_default(),
+        homes: table
+            .tables("homes")
+            .into_iter()
+            .map(|(name, table)| home(name, &table))
+            .collect(),
     };
     root.tables("groups").into_iter().map(read).collect()
+}
+
+fn home(name: Name, table: &Table<'_>) -> WrittenHome {
+    WrittenHome {
+        name,
+        environments: table.texts("environments").unwrap_or_default(),
+        part_of: table.text("part_of"),
+        home: Home {
+            title: table.plain("title"),
+            description: table.plain("description"),
+            kind: table.plain("kind"),
+            id: table.plain("id"),
+            link: table.plain("link"),
+            environments: Vec::new(),
+            part_of: None,
+        },
+    }
 }
 
 pub(super) fn roles(root: &Table<'_>) -> Vec<Role> {

@@ -31,7 +31,9 @@ impl<'a> Table<'a> {
         let text = match value.get_ref() {
             DeValue::String(text) => text.clone().into_owned(),
             // A TOML date reads as well as one in quotes.
-            DeValue::Datetime(date) if format == Format::Moment => date.to_string(),
+            DeValue::Datetime(date) if [Format::Moment, Format::Date].contains(&format) => {
+                date.to_string()
+            }
             _ => {
                 self.wrong_type(key, value);
                 return None;
@@ -168,6 +170,18 @@ impl<'a> Table<'a> {
             self.fault(&value.span(), Fault::new(code::BAD_NUMBER, message, help));
         }
         number
+    }
+
+    /// Yes or no, and where it is said.
+    pub(in crate::manifest) fn boolean(&self, name: &str) -> Option<At<bool>> {
+        let value = self.wanted(name)?;
+        match value.get_ref() {
+            DeValue::Boolean(yes) => Some(At::new(*yes, value.span())),
+            _ => {
+                self.wrong_type(self.key(name), value);
+                None
+            }
+        }
     }
 
     pub(super) fn variable(&self, value: &Value<'_>) -> Option<String> {

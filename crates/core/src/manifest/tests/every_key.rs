@@ -28,7 +28,9 @@ fn what_is_read_comes_back_from_json() {
 fn every_key_of_the_schema_is_written_and_accepted() {
     let schema = schema();
     // JSON has no dates; there, the schema's texts are all that can be written.
-    let text = EVERY_KEY.replace("2027-01-03T08:00:00", "\"2027-01-03T08:00\"");
+    let text = EVERY_KEY
+        .replace("2027-01-03T08:00:00", "\"2027-01-03T08:00\"")
+        .replace("2027-03-31", "\"2027-03-31\"");
     let document: toml::Table = text.parse().unwrap();
     let document = serde_json::to_value(document).unwrap();
     let mut written = std::collections::BTreeSet::new();
@@ -104,6 +106,9 @@ fn an_unlisted_key_is_refused_in_every_table() {
         ("", "[project]"),
         ("colour = 1\n", "[project]\n"),
         ("colour = 1\n", "[groups.live]\n"),
+        ("colour = 1\n", "[groups.live.homes.apps]\n"),
+        ("colour = 1, ", "parity = { "),
+        ("colour = 1, ", "accept = [{ "),
         ("colour = 1\n", "[roles.developer]\n"),
         ("colour = 1\n", "[services.web]\n"),
         ("colour = 1, ", "health = { "),

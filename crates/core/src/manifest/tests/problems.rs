@@ -31,6 +31,7 @@ fn cases() -> Vec<(&'static str, String)> {
     cases.extend(people_and_services());
     cases.extend(freezes());
     cases.extend(resources());
+    cases.extend(homes());
     cases
 }
 
@@ -186,8 +187,32 @@ fn resources() -> Vec<(&'static str, String)> {
             "unknown-resource\nresources.mail = { from = \"prd\" }",
             "unknown-environment\nresources.mail = { from = \"stagin\" }",
             "key-does-not-fit\nresources.mail = { from = \"staging\", id = \"mine\" }",
+            "unknown-resource\nresources.mali = { shared = true }",
+            "unknown-resource\nresources.cache = { shared = true }",
+            "unknown-resource\n[environments.local]\nbranch = \"x\"\nresources.mail = { id = \"n\" }\n[environments.demo]\nbranch = \"y\"\nresources.mail = { shared = true }",
+            "key-does-not-fit\nresources.mail = { shared = true, id = \"mine\" }",
+            "key-does-not-fit\nresources.mail = { shared = true, from = \"staging\" }",
+            "wrong-type\nresources.mail = { shared = \"yes\" }",
+            "bad-number\nparity = { min = 101 }",
+            "missing-key\naccept = [{ difference = \"a\", reason = \"b\", owner = \"c\" }]",
+            "bad-moment\naccept = [{ difference = \"a\", reason = \"b\", owner = \"c\", until = \"soon\" }]",
             "bad-variable\nresources.mail = { config = [\"MAIL KEY\"] }",
             "bad-link\nurl = \"guestbook\"",
+        ],
+    )
+}
+
+fn homes() -> Vec<(&'static str, String)> {
+    with(
+        &format!(
+            "{HEAD}{ENVIRONMENT}group = \"live\"\n[environments.local]\nbranch = \"x\"\n[groups.live.homes.apps]\n"
+        ),
+        &[
+            "unknown-environment\nenvironments = [\"stagin\"]",
+            "home-of-others\nenvironments = [\"staging\", \"local\"]",
+            "unknown-home\npart_of = \"app\"",
+            "unknown-home\npart_of = \"organisation\"",
+            "home-nesting\npart_of = \"apps\"",
         ],
     )
 }

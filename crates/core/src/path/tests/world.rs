@@ -92,6 +92,9 @@ fn plain(name: &str, branch: &str, used_by: &[&str]) -> Environment {
         branch: Some(BranchPattern(branch.to_owned())),
         after: Vec::new(),
         mirrors: None,
+        parity: None,
+        accept: Vec::new(),
+        by_hand: Vec::new(),
         used_by: used_by.iter().map(|&r| role(r)).collect(),
         allow: Allow::default(),
         test: Vec::new(),
@@ -175,6 +178,7 @@ pub fn manifest() -> Manifest {
     let group = Group {
         description: None,
         aliases: Vec::new(),
+        homes: Default::default(),
     };
     Manifest {
         project: "guestbook".parse().unwrap(),
