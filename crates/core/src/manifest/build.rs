@@ -6,6 +6,7 @@ use super::{
     Allow, BranchPattern, Environment, EnvironmentDatabase, Freeze, FreezeWindow, Group, Home,
     HttpCheck, Manifest, OnFailure, Probe, ProbeCheck, Resource, Role, SignOffRule, Watch,
     check::{self, Directory},
+    model::PRODUCTION,
     written::{self, Asked, Http, Name, Written},
 };
 use crate::names::{EnvironmentName, GroupName, RoleName, ServiceName};
@@ -81,7 +82,7 @@ fn is_production(group: &written::Group) -> bool {
     let names = std::iter::once(&group.name).chain(&group.aliases);
     names
         .into_iter()
-        .any(|name| ["production", "prod"].contains(&name.value.as_str()))
+        .any(|name| PRODUCTION.contains(&name.value.as_str()))
 }
 
 fn role(role: written::Role) -> (RoleName, Role) {

@@ -20,6 +20,7 @@ mod schema;
 mod starter;
 mod suggest;
 mod table;
+pub(crate) mod write;
 mod written;
 
 #[cfg(test)]
@@ -32,3 +33,4 @@ pub use parse::{Parsed, parse};
 pub use problem::{Problem, Problems, Severity};
 pub use schema::schema;
 pub use starter::starter;
+pub use write::write;

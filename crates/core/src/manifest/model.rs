@@ -36,6 +36,9 @@ pub struct Manifest {
     pub freezes: Vec<Freeze>,
 }
 
+/// What the group that serves end users is named or aliased.
+pub(super) const PRODUCTION: [&str; 2] = ["production", "prod"];
+
 /// Roles by name. Without any role, the machine's user may do everything.
 pub type Roles = BTreeMap<RoleName, Role>;
 
@@ -424,6 +427,18 @@ impl Manifest {
         self.environments
             .iter()
             .find(|e| e.name.as_str() == typed || e.aliases.contains(&typed))
+    }
+
+    /// Whether an environment is in the group that serves end users: the one named or aliased production or prod.
+    pub fn is_in_production(&self, environment: &Environment) -> bool {
+        let group = environment.group.as_ref();
+        let found = group.and_then(|name| Some((name, self.groups.get(name)?)));
+        found.is_some_and(|(name, group)| {
+            let aliases = group.aliases.iter().map(String::as_str);
+            std::iter::once(name.as_str())
+                .chain(aliases)
+                .any(|name| PRODUCTION.contains(&name))
+        })
     }
 
     /// The environments that a branch feeds, in the manifest's order.
