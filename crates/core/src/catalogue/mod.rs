@@ -36,6 +36,8 @@ pub struct Entry {
     pub after: Vec<EnvironmentName>,
     /// The environment that it mirrors.
     pub mirrors: Option<EnvironmentName>,
+    /// What people do here beside what Towpath does.
+    pub by_hand: Vec<String>,
     /// Roles of the people who use it.
     pub used_by: Vec<RoleName>,
     /// Who uses what runs here, in words.
@@ -101,6 +103,7 @@ fn entry_with(manifest: &Manifest, environment: &Environment, sharing: &Sharing<
         branch: environment.branch.as_ref().map(|branch| branch.0.clone()),
         after: environment.after.clone(),
         mirrors: environment.mirrors.clone(),
+        by_hand: environment.by_hand.clone(),
         used_by: environment.used_by.clone(),
         audience: environment.audience.clone(),
         borrowed: borrowed.collect(),

@@ -1,14 +1,14 @@
 //! How a release passes an environment, in words, from what is really done there.
 
-use super::markdown::{code, text};
+use super::document::{Word, Words};
 use crate::{
-    manifest::{Environment, HttpCheck, Manifest, OnFailure, Service, Watch},
+    manifest::{Environment, HttpCheck, Manifest, OnFailure, Probe, ProbeCheck, Service, Watch},
     names::ServiceName,
     time::human,
 };
 
 /// The steps, in the order of the phases.
-pub(super) fn of(manifest: &Manifest, environment: &Environment) -> Vec<String> {
+pub(super) fn of(manifest: &Manifest, environment: &Environment) -> Vec<Words> {
     let mut steps = vec![way_in(environment)];
     steps.extend(gates(manifest, environment));
     if manifest
@@ -20,8 +20,9 @@ pub(super) fn of(manifest: &Manifest, environment: &Environment) -> Vec<String> 
     }
     steps.extend(migrations(manifest, environment));
     if !environment.config.is_empty() {
-        let keys: Vec<String> = environment.config.keys().map(|key| code(key)).collect();
-        steps.push(format!("The configuration is pinned: {}.", keys.join(", ")));
+        let keys = environment.config.keys().cloned().map(Word::Code);
+        let keys = Words::list(keys).plain(".");
+        steps.push(Words::from("The configuration is pinned: ").and(keys));
     }
     steps.extend(
         manifest
@@ -30,42 +31,39 @@ pub(super) fn of(manifest: &Manifest, environment: &Environment) -> Vec<String> 
             .map(|(name, service)| rollout(name, service)),
     );
     let several = manifest.services.len() > 1;
-    steps.extend(
-        environment
-            .smoke
-            .iter()
-            .map(|check| format!("Smoke test: {}.", request(check, several))),
-    );
+    let smoke = environment.smoke.iter();
+    steps.extend(smoke.map(|check| {
+        Words::from("Smoke test: ")
+            .and(request(check, several))
+            .plain(".")
+    }));
     steps.extend(environment.test.iter().map(|test| {
-        format!(
-            "Automated test: {} passes within {}.",
-            code(&test.run),
-            human(test.within)
-        )
+        Words::from("Automated test: ")
+            .code(&test.run)
+            .plain(format!(" passes within {}.", human(test.within)))
     }));
     steps.extend(environment.sign_off.iter().map(|rule| {
-        format!(
-            "Sign-off {}: someone who is {} signs within {}.",
-            code(&rule.name),
-            code(rule.role.as_str()),
-            human(rule.within)
-        )
+        Words::from("Sign-off ")
+            .code(&rule.name)
+            .plain(": someone who is ")
+            .code(rule.role.as_str())
+            .plain(format!(" signs within {}.", human(rule.within)))
     }));
     steps.extend(environment.watch.as_ref().map(watch));
     if !manifest.services.is_empty() {
-        steps.push(match environment.on_failure {
+        steps.push(Words::from(match environment.on_failure {
             OnFailure::Rollback => {
-                "When something fails after the traffic has moved, the last verified release takes it back.".into()
+                "When something fails after the traffic has moved, the last verified release takes it back."
             }
             OnFailure::Hold => {
-                "When something fails after the traffic has moved, it stays as it is, so that people can look.".into()
+                "When something fails after the traffic has moved, it stays as it is, so that people can look."
             }
-        });
+        }));
     }
     steps
 }
 
-fn way_in(environment: &Environment) -> String {
+fn way_in(environment: &Environment) -> Words {
     let after: Vec<&str> = environment.after.iter().map(|name| name.as_str()).collect();
     let verified = match after.as_slice() {
         [] => String::new(),
@@ -73,37 +71,41 @@ fn way_in(environment: &Environment) -> String {
     };
     match &environment.branch {
         Some(branch) => {
-            let branch = match branch.exact() {
-                Some(branch) => code(branch),
-                None => format!("a branch like {}", code(&branch.0)),
+            let words = match branch.exact() {
+                Some(_) => Words::from("What is pushed to "),
+                None => Words::from("What is pushed to a branch like "),
             };
-            format!("What is pushed to {branch} is deployed{verified}.")
+            words
+                .code(&branch.0)
+                .plain(format!(" is deployed{verified}."))
         }
         None if after.is_empty() => "A release is deployed by hand.".into(),
-        None => format!("A release is promoted from {}.", after.join(" or ")),
+        None => format!("A release is promoted from {}.", after.join(" or "))
+            .as_str()
+            .into(),
     }
 }
 
-fn gates(manifest: &Manifest, environment: &Environment) -> Option<String> {
-    let mut freezes = manifest.freezes.iter();
-    let names: Vec<String> = freezes
-        .by_ref()
-        .filter(|freeze| freeze.environments.contains(&environment.name))
-        .map(|freeze| match &freeze.reason {
-            Some(reason) => format!("{} ({})", code(&freeze.name), text(reason)),
-            None => code(&freeze.name),
-        })
-        .collect();
-    match names.as_slice() {
-        [] => None,
-        names => Some(format!(
-            "It waits while a freeze holds: {}.",
-            names.join(", ")
-        )),
+fn gates(manifest: &Manifest, environment: &Environment) -> Option<Words> {
+    let holding = manifest
+        .freezes
+        .iter()
+        .filter(|freeze| freeze.environments.contains(&environment.name));
+    let mut words = Words::new();
+    for freeze in holding {
+        words = match words.0.is_empty() {
+            true => words.plain("It waits while a freeze holds: "),
+            false => words.plain(", "),
+        };
+        words = words.code(&freeze.name);
+        if let Some(reason) = &freeze.reason {
+            words = words.plain(format!(" ({reason})"));
+        }
     }
+    (!words.0.is_empty()).then(|| words.plain("."))
 }
 
-fn migrations(manifest: &Manifest, environment: &Environment) -> Vec<String> {
+fn migrations(manifest: &Manifest, environment: &Environment) -> Vec<Words> {
     let migrated = manifest
         .databases
         .iter()
@@ -114,62 +116,53 @@ fn migrations(manifest: &Manifest, environment: &Environment) -> Vec<String> {
             true => String::new(),
             false => format!(" of {home}"),
         };
-        format!(
-            "Migrations of database {}{whose} are applied, after a snapshot.",
-            code(name.as_str())
-        )
+        Words::from("Migrations of database ")
+            .code(name.as_str())
+            .plain(format!("{whose} are applied, after a snapshot."))
     });
     said.collect()
 }
 
-fn rollout(name: &ServiceName, service: &Service) -> String {
+fn rollout(name: &ServiceName, service: &Service) -> Words {
     let copies = match service.instances {
         1 => String::new(),
         copies => format!(" in {copies} copies"),
     };
-    let healthy = match &service.health.path {
-        Some(path) => format!("{} answers", code(path)),
-        None => "it takes connections".into(),
+    let words = Words::from("Service ").code(name.as_str()).plain(format!(
+        " starts beside the one that serves{copies}, and gets the traffic once "
+    ));
+    let words = match &service.health.path {
+        Some(path) => words.code(path).plain(" answers"),
+        None => words.plain("it takes connections"),
     };
-    format!(
-        "Service {} starts beside the one that serves{copies}, and gets the traffic once {healthy}, within {}.",
-        code(name.as_str()),
-        human(service.health.within)
-    )
+    words.plain(format!(", within {}.", human(service.health.within)))
 }
 
-fn request(check: &HttpCheck, several: bool) -> String {
-    let service = match several {
-        true => format!(" of {}", code(check.service.as_str())),
-        false => String::new(),
-    };
-    let contains = check
-        .contains
-        .as_ref()
-        .map_or(String::new(), |words| format!(" with {}", code(words)));
-    format!(
-        "{}{service} answers {}{contains}",
-        code(&check.get),
-        check.expect
-    )
+fn request(check: &HttpCheck, several: bool) -> Words {
+    let mut words = Words::new().code(&check.get);
+    if several {
+        words = words.plain(" of ").code(check.service.as_str());
+    }
+    words = words.plain(format!(" answers {}", check.expect));
+    match &check.contains {
+        Some(text) => words.plain(" with ").code(text),
+        None => words,
+    }
 }
 
-fn watch(watch: &Watch) -> String {
-    let probes: Vec<String> = watch
-        .probes
-        .iter()
-        .map(|probe| {
-            let check = probe.check.to_string();
-            format!(
-                "{} every {}",
-                code(check.trim_matches('`')),
-                human(probe.every)
-            )
-        })
-        .collect();
-    format!(
-        "It is watched for {}: {}.",
-        human(watch.window),
-        probes.join(", ")
-    )
+fn watch(watch: &Watch) -> Words {
+    let mut words = Words::from(format!("It is watched for {}", human(watch.window)).as_str());
+    for (at, one) in watch.probes.iter().enumerate() {
+        words = words.plain(if at == 0 { ": " } else { ", " });
+        words = probe(words, one);
+    }
+    words.plain(".")
+}
+
+fn probe(words: Words, probe: &Probe) -> Words {
+    let words = match &probe.check {
+        ProbeCheck::Command(command) => words.code(&command.run),
+        check => words.code(check.to_string()),
+    };
+    words.plain(format!(" every {}", human(probe.every)))
 }
