@@ -2,6 +2,7 @@
 //! values that the command line prints and scripts read, or as the page that people read.
 
 mod impact;
+pub mod import;
 pub mod page;
 
 use std::collections::BTreeMap;

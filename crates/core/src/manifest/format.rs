@@ -122,6 +122,21 @@ impl Format {
     }
 }
 
+/// Whether a manifest takes the text as a web address.
+pub(crate) fn is_link(text: &str) -> bool {
+    Format::Link.check(text).is_ok()
+}
+
+/// Whether it takes it as a branch, or as a pattern of branches.
+pub(crate) fn is_branch(text: &str) -> bool {
+    Format::Branch.check(text).is_ok()
+}
+
+/// Whether it takes it as a variable's name.
+pub(crate) fn is_variable(text: &str) -> bool {
+    Format::Variable.check(text).is_ok()
+}
+
 fn filled(text: &str) -> Result<(), Fault> {
     if text.trim().is_empty() {
         return Err(Fault::new(

@@ -28,6 +28,7 @@ mod tests;
 
 pub use code::CODES;
 pub use edit::{Change, EditError, Said, Users, Words, edit_resource};
+pub(crate) use format::{is_branch, is_link, is_variable};
 pub use model::*;
 pub use parse::{Parsed, parse};
 pub use problem::{Problem, Problems, Severity};

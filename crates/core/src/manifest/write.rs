@@ -19,6 +19,8 @@ pub(crate) struct Section {
     pub(crate) path: Vec<String>,
     /// Whether it is one of a list, under a header in two brackets.
     pub(crate) is_item: bool,
+    /// Lines for people that stand above it.
+    pub(crate) comments: Vec<String>,
     /// Keys and values, the values as TOML.
     pub(crate) keys: Vec<(&'static str, String)>,
 }
@@ -75,6 +77,10 @@ pub(crate) fn text(sections: &[Section]) -> String {
         if !text.is_empty() {
             text.push('\n');
         }
+        for comment in &section.comments {
+            let comment = comment.replace(char::is_control, " ");
+            let _ = writeln!(text, "# {comment}");
+        }
         let path: Vec<String> = section.path.iter().map(|part| bare(part)).collect();
         let path = path.join(".");
         let _ = match section.is_item {
@@ -82,10 +88,25 @@ pub(crate) fn text(sections: &[Section]) -> String {
             false => writeln!(text, "[{path}]"),
         };
         for (key, value) in &section.keys {
-            let _ = writeln!(text, "{key} = {value}");
+            let _ = writeln!(text, "{key} = {}", wrapped(key, value));
         }
     }
     text
+}
+
+/// A list of texts that is too long for a line, an item a line.
+fn wrapped(key: &str, value: &str) -> String {
+    let inner = value
+        .strip_prefix("[\"")
+        .and_then(|rest| rest.strip_suffix("\"]"));
+    match inner {
+        // Quotes within a text have a backslash before them: this is between two of them.
+        Some(inner) if key.len() + value.len() > 100 && inner.contains("\", \"") => {
+            let items = inner.split("\", \"").map(|item| format!("  \"{item}\",\n"));
+            format!("[\n{}]", items.collect::<String>())
+        }
+        _ => value.to_owned(),
+    }
 }
 
 impl Section {
@@ -93,6 +114,7 @@ impl Section {
         Section {
             path: path.iter().map(|part| (*part).to_owned()).collect(),
             is_item: false,
+            comments: Vec::new(),
             keys: Vec::new(),
         }
     }

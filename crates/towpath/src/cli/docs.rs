@@ -12,7 +12,7 @@ use similar::{ChangeTag, TextDiff};
 use towpath_core::{
     catalogue::{
         self,
-        page::{self, MarkError},
+        page::{self, Flavour, MarkError},
     },
     manifest::Manifest,
 };
@@ -45,6 +45,10 @@ pub struct Docs {
 enum Format {
     /// A page with tables, a diagram, and the process of each environment
     Markdown,
+    /// The same, as GitBook has it
+    Gitbook,
+    /// The same, as one HTML file
+    Html,
     /// The diagram alone
     Mermaid,
     /// The catalogue for programs, as `env list --json` prints it
@@ -82,7 +86,7 @@ impl Docs {
             Format::Markdown => {
                 page::put_into(before.as_deref(), &made).map_err(|error| no_place(&path, error))?
             }
-            Format::Mermaid | Format::Json => made,
+            Format::Gitbook | Format::Html | Format::Mermaid | Format::Json => made,
         };
         let is_true = before.as_deref() == Some(wanted.as_str());
         if self.check {
@@ -110,8 +114,11 @@ impl Docs {
 }
 
 fn make(manifest: &Manifest, format: Format) -> String {
+    let page = || page::document(manifest, None);
     match format {
-        Format::Markdown => page::markdown(manifest),
+        Format::Markdown => page::markdown(&page(), Flavour::GitHub),
+        Format::Gitbook => page::markdown(&page(), Flavour::GitBook),
+        Format::Html => page::html(&page()),
         Format::Mermaid => page::mermaid(manifest),
         Format::Json => {
             let entries = catalogue::entries(manifest);

@@ -15,6 +15,7 @@ mod follow;
 mod history;
 mod hold;
 mod impact;
+mod import;
 mod init;
 mod journal;
 mod lock;
@@ -135,6 +136,7 @@ enum Verb {
     Resource(resource::Resource),
     Impact(impact::Impact),
     Docs(docs::Docs),
+    Import(import::Import),
     Journal(journal::Journal),
     Server(server::Server),
     Demo(demo::Demo),
@@ -191,6 +193,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Verb::Env(verb) => verb.run(global),
         Verb::Resource(verb) => verb.run(global),
         Verb::Docs(verb) => verb.run(global),
+        Verb::Import(verb) => verb.run(global),
         Verb::Schema(verb) => verb.run(),
         Verb::Completions(verb) => verb.run(),
         Verb::Man(verb) => verb.run(),

@@ -19,7 +19,7 @@ pub(super) fn draw(manifest: &Manifest) -> String {
         }
         let _ = writeln!(
             html,
-            "<section class=\"tp-group\"><h4>{}</h4>",
+            "<section class=\"tp-group\"><b>{}</b>",
             escape(&capital(name.as_str()))
         );
         for (home_name, home) in outermost(group) {

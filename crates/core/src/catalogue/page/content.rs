@@ -6,7 +6,8 @@ use super::{
     boxes,
     document::{Block, Document, Word, Words},
     mermaid::mermaid,
-    process, rest,
+    process,
+    rest::{self, NOTHING},
 };
 use crate::{
     catalogue::{self, Entry, Used},
@@ -125,7 +126,7 @@ fn of_group(group_name: &str, group: &Group) -> Vec<Vec<Words>> {
 fn overview(page: &mut Document, manifest: &Manifest, entries: &[Entry]) {
     page.heading(3, "Core environments");
     page.push(Block::Drawing {
-        caption: "The environments, by their groups and homes",
+        caption: DRAWN,
         mermaid: mermaid(manifest),
         drawn: boxes::draw(manifest),
     });
@@ -178,7 +179,8 @@ fn deployed(page: &mut Document, standing: &[Standing]) {
 
 fn one(page: &mut Document, manifest: &Manifest, environment: &Environment, entry: &Entry) {
     page.heading(3, capital(entry.name.as_str()).as_str());
-    if let Some(description) = &entry.description {
+    let description = entry.description.as_ref();
+    if let Some(description) = description.filter(|said| is_sentence(said)) {
         page.push(Block::Paragraph(description.as_str().into()));
     }
     let said = |label: &str| Words::new().strong(label).plain(": ");
@@ -193,7 +195,8 @@ fn one(page: &mut Document, manifest: &Manifest, environment: &Environment, entr
         if let Some(home) = &borrowed.same_as {
             let words = said("Database")
                 .code(database.as_str())
-                .plain(format!(" is the one of {home}"));
+                .plain(" is the one of ")
+                .code(home.as_str());
             items.push(words);
         }
     }
@@ -208,6 +211,14 @@ fn one(page: &mut Document, manifest: &Manifest, environment: &Environment, entr
     }
     resources(page, entry);
 }
+
+/// Whether a text can stand as a paragraph, and is not taken for the label of something else. The table above has it anyway.
+fn is_sentence(said: &str) -> bool {
+    said.split_whitespace().count() > 2 && !said.contains([':', '：', '{'])
+}
+
+/// What stands below the environments in their groups.
+pub(in crate::catalogue) const DRAWN: &str = "The environments, by their groups and homes";
 
 /// What stands above a process that is written from what Towpath does.
 pub(in crate::catalogue) const PROCESS: &str = "Process, as Towpath runs it";
@@ -315,6 +326,8 @@ fn titled(title: Option<&String>, name: &str) -> Words {
             .plain(" (")
             .code(name)
             .plain(")"),
+        // A name that reads as if there were none is written as one types it.
+        None if NOTHING.contains(&name.to_lowercase().as_str()) => Words::new().code(name),
         None => name.into(),
     }
 }

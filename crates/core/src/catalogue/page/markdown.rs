@@ -75,9 +75,9 @@ fn inline(words: &Words, is_cell: bool) -> String {
             Word::Plain(said) => plain(said, line.is_empty(), at + 1 == count),
             Word::Code(said) if is_cell => code(said).replace('|', "\\|"),
             Word::Code(said) => code(said),
+            Word::Strong(said) | Word::Emphasis(said) if escaped(said).is_empty() => String::new(),
             Word::Strong(said) => format!("**{}**", text(said)),
             Word::Emphasis(said) => format!("_{}_", text(said)),
-            Word::Link { text: shown, to } if shown == to => format!("<{}>", address(to)),
             Word::Link { text: shown, to } => format!("[{}](<{}>)", text(shown), address(to)),
         });
     }
@@ -114,7 +114,8 @@ pub(super) fn text(said: &str) -> String {
 
 fn escaped(said: &str) -> String {
     let mut escaped = String::with_capacity(said.len());
-    for word in said.split_whitespace() {
+    let is_between = |c: char| c.is_whitespace() || c.is_control();
+    for word in said.split(is_between).filter(|word| !word.is_empty()) {
         if !escaped.is_empty() {
             escaped.push(' ');
         }

@@ -20,7 +20,7 @@ pub use markdown::{Flavour, markdown};
 pub use marks::{MarkError, put_into};
 pub use mermaid::mermaid;
 
-pub(super) use content::PROCESS;
+pub(super) use content::{DRAWN, PROCESS};
 pub(super) use rest::NOTHING;
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ fn what_is_shared_is_marked() {
         "{page}"
     );
     assert!(
-        page.contains("- **Database**: `main` is the one of staging"),
+        page.contains("- **Database**: `main` is the one of `staging`"),
         "{page}"
     );
     assert!(

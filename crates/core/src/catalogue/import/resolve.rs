@@ -1,0 +1,483 @@
+//! From what pages say to one draft: mentions become environments, groups and resources; what does not fit is told.
+
+use super::{
+    draft::{Draft, DraftEnvironment, DraftGroup, DraftHome},
+    facts::{At, Facts, FieldFact, HomeFact, Sentence},
+    fields,
+    names::Names,
+    read::is_remark,
+    resources, steps,
+    words::{Mention, name_of, usual},
+};
+use crate::{catalogue::page::DRAWN, names::is_name};
+
+/// What is being brought together.
+pub(super) struct Resolver<'a> {
+    pub(super) facts: &'a mut Facts,
+    pub(super) draft: Draft,
+    pub(super) environments: Names,
+    pub(super) groups: Names,
+}
+
+/// Brings everything together.
+pub(super) fn resolve(facts: &mut Facts) -> Draft {
+    let mut resolver = Resolver {
+        facts,
+        draft: Draft::default(),
+        environments: Names::default(),
+        groups: Names::default(),
+    };
+    resolver.name_environments();
+    resolver.name_groups();
+    for fact in std::mem::take(&mut resolver.facts.fields) {
+        resolver.field(&fact);
+    }
+    for fact in std::mem::take(&mut resolver.facts.steps) {
+        steps::step(&mut resolver, &fact);
+    }
+    let sentences = std::mem::take(&mut resolver.facts.sentences);
+    let is_unreal = |sentence: &Sentence| {
+        let said = sentence.words.text().to_lowercase();
+        said.contains("diagram")
+            && [
+                "not real",
+                "n't real",
+                "just a demo",
+                "only an example",
+                "just an example",
+            ]
+            .iter()
+            .any(|words| said.contains(words))
+    };
+    let unreal: Vec<usize> = sentences
+        .iter()
+        .filter(|sentence| is_unreal(sentence))
+        .map(|sentence| sentence.at.page)
+        .collect();
+    for fact in std::mem::take(&mut resolver.facts.resources) {
+        resources::resource(&mut resolver, fact);
+    }
+    resources::share_as_said(&mut resolver);
+    for sentence in &sentences {
+        if is_unreal(sentence) {
+            let why = "so its accounts are left out of the manifest";
+            let said = sentence.words.text();
+            resolver.facts.not_understood(&sentence.at, &said, why);
+        } else {
+            resolver.sentence(sentence);
+        }
+    }
+    for fact in std::mem::take(&mut resolver.facts.homes) {
+        match fact.is_drawn && unreal.contains(&fact.at.page) {
+            true => {
+                let title = fact.title.unwrap_or(fact.name);
+                let why = "the page says that this diagram is not real";
+                resolver.facts.not_understood(&fact.at, &title, why);
+            }
+            false => resolver.home(fact),
+        }
+    }
+    resolver.nest_homes();
+    resolver.guess_groups();
+    resolver.guess_order();
+    resolver.gather_roles();
+    resources::settle(&mut resolver);
+    resolver.draft
+}
+
+impl Resolver<'_> {
+    /// The environments: those that tables list, and then those that parts of pages are about.
+    fn name_environments(&mut self) {
+        for (mention, at) in std::mem::take(&mut self.facts.listed) {
+            if self.environments.exact(&mention.name).is_none() {
+                self.add_environment(&mention, &at);
+            }
+            self.add_brackets(&mention, &at);
+        }
+        for (mention, at) in std::mem::take(&mut self.facts.named) {
+            match self.environments.find(&mention) {
+                None => self.add_environment(&mention, &at),
+                Some(found) => {
+                    let first = &mut self.draft.environments[found].at;
+                    if at < *first {
+                        *first = at.clone();
+                    }
+                }
+            }
+            self.add_brackets(&mention, &at);
+        }
+    }
+
+    fn add_environment(&mut self, mention: &Mention, at: &At) {
+        if !is_name(&mention.name) {
+            let why = "an environment's name needs letters from a to z";
+            self.facts.not_understood(at, &mention.name, why);
+            return;
+        }
+        self.environments
+            .add(&mention.name, self.draft.environments.len());
+        self.draft
+            .environments
+            .push(DraftEnvironment::new(&mention.name, at.clone()));
+        self.facts
+            .understood(at, format!("environment {}", mention.name));
+    }
+
+    fn add_brackets(&mut self, mention: &Mention, at: &At) {
+        if let Some(found) = self.environments.find(mention) {
+            for alias in &mention.aliases {
+                self.add_alias(found, alias, at);
+            }
+        }
+    }
+
+    /// Another name for an environment, unless it is taken.
+    pub(super) fn add_alias(&mut self, environment: usize, alias: &str, at: &At) {
+        let name = name_of(alias);
+        let found = &mut self.draft.environments[environment];
+        if name == found.name || found.aliases.contains(&name) {
+            return;
+        }
+        if !is_name(&name) {
+            self.facts
+                .not_understood(at, alias, "this cannot be a short name");
+            return;
+        }
+        if self.environments.alias(&name, environment) {
+            found.aliases.push(name);
+        } else {
+            let why = format!("{name} names something else already");
+            self.facts.not_understood(at, alias, &why);
+        }
+    }
+
+    /// The groups: those that tables describe, and then those that are only mentioned.
+    fn name_groups(&mut self) {
+        let facts = std::mem::take(&mut self.facts.groups);
+        let (listed, mentioned): (Vec<_>, Vec<_>) =
+            facts.into_iter().partition(|fact| fact.is_listed);
+        for fact in listed.into_iter().chain(mentioned) {
+            let is_new = fact.is_listed && self.groups.exact(&fact.mention.name).is_none();
+            let found = match is_new {
+                true => self.add_group(&fact.mention, &fact.at),
+                false => self.group(&fact.mention, &fact.at),
+            };
+            let Some(group) = found else {
+                continue;
+            };
+            match (&self.draft.groups[group].description, fact.description) {
+                (None, Some(description)) => {
+                    self.draft.groups[group].description = Some(description);
+                }
+                (Some(told), Some(other)) if *told != other => {
+                    let why = "the group is described in other words already";
+                    self.facts.not_understood(&fact.at, &other, why);
+                }
+                _ => {}
+            }
+            for alias in fact.aliases.iter().chain(&fact.mention.aliases) {
+                let name = name_of(alias);
+                let is_own = self.draft.groups[group].name == name
+                    || self.draft.groups[group].aliases.contains(&name);
+                if is_own {
+                    continue;
+                }
+                match is_name(&name) && self.groups.alias(&name, group) {
+                    true => self.draft.groups[group].aliases.push(name),
+                    false => {
+                        let why = "this cannot be another name for the group";
+                        self.facts.not_understood(&fact.at, alias, why);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The group that is meant; a new one where it has not been mentioned before.
+    pub(super) fn group(&mut self, mention: &Mention, at: &At) -> Option<usize> {
+        let found = self.groups.find(mention);
+        found.or_else(|| self.add_group(mention, at))
+    }
+
+    fn add_group(&mut self, mention: &Mention, at: &At) -> Option<usize> {
+        if !is_name(&mention.name) {
+            let why = "a group's name needs letters from a to z";
+            self.facts.not_understood(at, &mention.name, why);
+            return None;
+        }
+        let group = self.draft.groups.len();
+        self.groups.add(&mention.name, group);
+        self.draft.groups.push(DraftGroup {
+            name: mention.name.clone(),
+            description: None,
+            aliases: Vec::new(),
+            homes: Vec::new(),
+        });
+        self.facts.understood(at, format!("group {}", mention.name));
+        Some(group)
+    }
+
+    fn field(&mut self, fact: &FieldFact) {
+        match self.environments.find(&fact.environment) {
+            Some(environment) => fields::field(self, environment, fact),
+            None => {
+                let why = format!("no environment is called {}", fact.environment.name);
+                let said = fact.value.text();
+                self.facts.not_understood(&fact.at, &said, &why);
+            }
+        }
+    }
+
+    /// A sentence that stands by itself.
+    fn sentence(&mut self, sentence: &Sentence) {
+        let text = sentence.words.text();
+        let lower = text.to_lowercase();
+        let about = sentence
+            .environment
+            .as_ref()
+            .and_then(|mention| self.environments.find(mention));
+        let description = about.and_then(|at| self.draft.environments[at].description.as_ref());
+        if description == Some(&text) {
+            return;
+        }
+        let places = self.environments.within(&text);
+        if lower.contains("database") && places.len() == 2 && says_same(&lower) {
+            fields::same_as(self, places[0], places[1], None, &sentence.at);
+            return;
+        }
+        if lower.contains("shared") && places.len() >= 2 {
+            resources::share_as_noted(self, &text, &places, &sentence.at);
+            return;
+        }
+        // Words that the page has of its own.
+        let is_own = lower.starts_with("what is not told above")
+            || ["towpath.toml", DRAWN].contains(&text.as_str());
+        if is_own || self.is_of_manifest(&text) {
+            return;
+        }
+        let Some(environment) = about else {
+            self.facts.not_understood(&sentence.at, &text, "");
+            return;
+        };
+        fields::mirrors(self, environment, &text, &sentence.at);
+        let label = sentence.words.labelled();
+        let is_note = label.is_some_and(|(label, _)| is_remark(&label));
+        let found = &mut self.draft.environments[environment];
+        match &found.description {
+            None if !is_note && sentence.may_describe && text.contains(' ') => {
+                found.description = Some(text);
+                let name = found.name.clone();
+                self.facts
+                    .understood(&sentence.at, format!("what {name} is"));
+            }
+            Some(description) if repeats(&text, description) => {
+                let rest = text[common(&text, description)..].trim_start_matches(['.', ' ']);
+                if !rest.is_empty() {
+                    let rest = rest.to_owned();
+                    self.facts.not_understood(&sentence.at, &rest, "");
+                }
+            }
+            _ => self.facts.not_understood(&sentence.at, &text, ""),
+        }
+    }
+
+    /// Whether the manifest on the page says so.
+    fn is_of_manifest(&self, text: &str) -> bool {
+        self.facts.manifests.iter().any(|(manifest, _)| {
+            let table = manifest.parse::<toml::Table>().ok();
+            let project = table.as_ref().and_then(|table| table.get("project"));
+            let described = project.and_then(|project| project.get("description"));
+            let words = described.and_then(toml::Value::as_str);
+            words.is_some_and(|words| words.split_whitespace().eq(text.split_whitespace()))
+        })
+    }
+
+    /// An account or project.
+    fn home(&mut self, fact: HomeFact) {
+        let Some(group) = self.group(&fact.group, &fact.at) else {
+            return;
+        };
+        let name = match is_name(&fact.name) {
+            true => fact.name.clone(),
+            false => format!("home-{}", self.draft.groups[group].homes.len() + 1),
+        };
+        let is_there = |homes: &[DraftHome], name: &str| homes.iter().any(|home| home.name == name);
+        if is_there(&self.draft.groups[group].homes, &name) {
+            let why = "the group has a home of that name already";
+            self.facts.not_understood(&fact.at, &name, why);
+            return;
+        }
+        let mut holds = Vec::new();
+        for mention in &fact.holds {
+            let exact = self.environments.find(mention);
+            // "Production Static" is a part of production.
+            let first = mention.name.split('-').next().unwrap_or_default();
+            let nearest = || self.environments.find(&Mention::of(first));
+            let Some(environment) = exact.or_else(nearest) else {
+                continue;
+            };
+            let theirs = &mut self.draft.environments[environment].group;
+            if *theirs.get_or_insert(group) != group {
+                let why = "it is in another group";
+                self.facts.not_understood(&fact.at, &mention.name, why);
+                continue;
+            }
+            holds.push(environment);
+        }
+        if fact.is_drawn {
+            let drawn = fact.title.as_deref().unwrap_or(&name).to_owned();
+            let in_group = self.draft.groups[group].name.clone();
+            let note = format!("\"{drawn}\" in the diagram is an account or project of {in_group}");
+            self.facts.guessed(&fact.at, note);
+        }
+        holds.dedup();
+        self.draft.groups[group].homes.push(DraftHome {
+            name,
+            title: fact.title,
+            description: fact.description,
+            kind: fact.kind,
+            id: fact.id,
+            link: fact.link.filter(|link| fields::is_link(link)),
+            holds,
+            part_of: fact.part_of,
+        });
+    }
+
+    /// Homes are part of others that are there, and of none that is part of them.
+    fn nest_homes(&mut self) {
+        for group in &mut self.draft.groups {
+            for at in 0..group.homes.len() {
+                let find = |name: &str| group.homes.iter().position(|home| home.name == name);
+                let told = group.homes[at].part_of.as_deref().and_then(find);
+                let outward = std::iter::successors(told, |outer| {
+                    group.homes[*outer].part_of.as_deref().and_then(find)
+                });
+                if told.is_none() || outward.take(9).count() > 7 {
+                    group.homes[at].part_of = None;
+                }
+            }
+        }
+    }
+
+    /// An environment that no table puts into a group, and is called like one, is in it.
+    fn guess_groups(&mut self) {
+        for at in 0..self.draft.environments.len() {
+            let environment = &self.draft.environments[at];
+            if environment.group.is_some() || environment.group_is_told {
+                continue;
+            }
+            let mention = Mention::of(&environment.name);
+            if let Some(group) = self.groups.find(&mention) {
+                let note = format!(
+                    "{} is in the group {}, by its name",
+                    environment.name, self.draft.groups[group].name
+                );
+                let at_page = environment.at.clone();
+                self.draft.environments[at].group = Some(group);
+                self.facts.guessed(&at_page, note);
+            }
+        }
+    }
+
+    /// A release is verified where the branch that is merged comes from, and several pages have the usual order.
+    fn guess_order(&mut self) {
+        for at in 0..self.draft.environments.len() {
+            let Some((source, place)) = self.draft.environments[at].merged_from.clone() else {
+                continue;
+            };
+            let fed = self
+                .draft
+                .environments
+                .iter()
+                .position(|e| e.branch.as_deref() == Some(source.as_str()));
+            let Some(earlier) = fed.filter(|earlier| *earlier != at) else {
+                continue;
+            };
+            if self.draft.environments[at].after.is_empty() && !self.comes_after(earlier, at) {
+                let note = format!(
+                    "a release is verified in {} before it comes to {}: its branch is merged from {source}",
+                    self.draft.environments[earlier].name, self.draft.environments[at].name
+                );
+                self.draft.environments[at].after.push(earlier);
+                self.facts.guessed(&place, note);
+            }
+        }
+    }
+
+    /// Whether one comes after another, if in several steps.
+    pub(super) fn comes_after(&self, one: usize, other: usize) -> bool {
+        let mut open = vec![one];
+        let mut seen = std::collections::HashSet::new();
+        while let Some(at) = open.pop() {
+            if at == other {
+                return true;
+            }
+            if seen.insert(at) {
+                open.extend(&self.draft.environments[at].after);
+            }
+        }
+        false
+    }
+
+    fn gather_roles(&mut self) {
+        for environment in &self.draft.environments {
+            let signing = environment.sign_off.iter().map(|(_, role)| role);
+            for role in environment.used_by.iter().chain(signing) {
+                if !self.draft.roles.contains(role) {
+                    self.draft.roles.push(role.clone());
+                }
+            }
+        }
+    }
+}
+
+/// The order in which environments stand in the manifest: the page's, or, of several pages, the usual one.
+pub(super) fn order(draft: &Draft, pages: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..draft.environments.len()).collect();
+    match pages {
+        0 | 1 => order.sort_by_key(|at| &draft.environments[*at].at),
+        _ => order.sort_by_key(|at| {
+            let environment = &draft.environments[*at];
+            let rank = usual(&environment.name).unwrap_or(usize::MAX);
+            (rank, environment.name.clone())
+        }),
+    }
+    order
+}
+
+/// Whether a sentence says that two things are one.
+pub(super) fn says_same(lower: &str) -> bool {
+    [
+        "correspond",
+        "same as",
+        "same database",
+        "is the one of",
+        "the one of",
+        "uses",
+        "equals",
+        " = ",
+        "→",
+        "->",
+        "points to",
+        "maps to",
+        "shares",
+        "shared with",
+        "identical",
+    ]
+    .iter()
+    .any(|words| lower.contains(words))
+}
+
+/// Whether a text begins like a description.
+fn repeats(text: &str, description: &str) -> bool {
+    let plain = |text: &str| text.trim_end_matches('.').to_lowercase();
+    plain(text).starts_with(&plain(description))
+}
+
+/// How many bytes of a text repeat a description; whole letters of it.
+fn common(text: &str, description: &str) -> usize {
+    let said = description.trim_end_matches('.').chars().count();
+    text.char_indices()
+        .nth(said)
+        .map_or(text.len(), |(at, _)| at)
+}
