@@ -6,7 +6,7 @@ use super::{
     Allow, BranchPattern, Environment, EnvironmentDatabase, Freeze, FreezeWindow, Group, Home,
     HttpCheck, Manifest, OnFailure, Probe, ProbeCheck, Resource, Role, SignOffRule, Watch,
     check::{self, Directory},
-    model::PRODUCTION,
+    production,
     written::{self, Asked, Http, Name, Written},
 };
 use crate::names::{EnvironmentName, GroupName, RoleName, ServiceName};
@@ -25,7 +25,11 @@ pub(super) fn manifest(written: Written) -> Manifest {
             .iter()
             .map(|g| named(&g.name.value))
             .collect(),
-        production: written.groups.iter().map(is_production).collect(),
+        production: written
+            .groups
+            .iter()
+            .map(production::is_production)
+            .collect(),
         only_service: written.services.first().map(|s| named(&s.0.value)),
     };
     let shared = check::shared(&written);
@@ -76,13 +80,6 @@ pub(super) fn manifest(written: Written) -> Manifest {
 fn named<T: FromStr<Err: Debug>>(text: &str) -> T {
     text.parse()
         .expect("names were checked when they were read")
-}
-
-fn is_production(group: &written::Group) -> bool {
-    let names = std::iter::once(&group.name).chain(&group.aliases);
-    names
-        .into_iter()
-        .any(|name| PRODUCTION.contains(&name.value.as_str()))
 }
 
 fn role(role: written::Role) -> (RoleName, Role) {

@@ -4,6 +4,7 @@
 //! (by `table`, from the one list of them in `keys`), `check` looks across the whole, `build` resolves.
 //! `model` are the values; `problem` is what is told to people when something is wrong.
 
+mod acceptance;
 mod build;
 mod check;
 mod code;
@@ -13,7 +14,9 @@ mod keys;
 mod model;
 mod moment;
 mod parse;
+mod pattern;
 mod problem;
+mod production;
 mod read;
 mod report;
 mod schema;
@@ -26,6 +29,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
+pub use acceptance::{Acceptances, Accepted};
 pub use code::CODES;
 pub use edit::{Change, EditError, Said, Users, Words, edit_resource};
 pub(crate) use format::{is_branch, is_link, is_variable};

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::pattern;
 use crate::{
     names::{DatabaseName, EnvironmentName, GroupName, ProjectName, RoleName, ServiceName},
     time::as_millis,
@@ -35,9 +36,6 @@ pub struct Manifest {
     /// Windows in which nothing is deployed.
     pub freezes: Vec<Freeze>,
 }
-
-/// What the group that serves end users is named or aliased.
-pub(super) const PRODUCTION: [&str; 2] = ["production", "prod"];
 
 /// Roles by name. Without any role, the machine's user may do everything.
 pub type Roles = BTreeMap<RoleName, Role>;
@@ -227,22 +225,7 @@ pub struct BranchPattern(pub String);
 impl BranchPattern {
     /// Whether the pattern names this branch; `*` stands for any run of characters, slashes included.
     pub fn matches(&self, branch: &str) -> bool {
-        let mut parts = self.0.split('*');
-        let first = parts.next().unwrap_or_default();
-        let Some(mut rest) = branch.strip_prefix(first) else {
-            return false;
-        };
-        let parts: Vec<&str> = parts.collect();
-        let Some((last, middle)) = parts.split_last() else {
-            return rest.is_empty();
-        };
-        for part in middle {
-            match rest.find(part) {
-                Some(at) => rest = &rest[at + part.len()..],
-                None => return false,
-            }
-        }
-        rest.ends_with(last)
+        pattern::matches(&self.0, branch)
     }
 
     /// The branch itself, when the pattern names exactly one.
@@ -429,18 +412,6 @@ impl Manifest {
             .find(|e| e.name.as_str() == typed || e.aliases.contains(&typed))
     }
 
-    /// Whether an environment is in the group that serves end users: the one named or aliased production or prod.
-    pub fn is_in_production(&self, environment: &Environment) -> bool {
-        let group = environment.group.as_ref();
-        let found = group.and_then(|name| Some((name, self.groups.get(name)?)));
-        found.is_some_and(|(name, group)| {
-            let aliases = group.aliases.iter().map(String::as_str);
-            std::iter::once(name.as_str())
-                .chain(aliases)
-                .any(|name| PRODUCTION.contains(&name))
-        })
-    }
-
     /// The environments that a branch feeds, in the manifest's order.
     pub fn fed_by<'a>(&'a self, branch: &'a str) -> impl Iterator<Item = &'a Environment> {
         self.environments.iter().filter(move |e| {
@@ -479,23 +450,5 @@ impl Environment {
     pub fn answers_to(&self, typed: &str) -> bool {
         let typed = typed.to_lowercase();
         self.name.as_str() == typed || self.aliases.contains(&typed)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn branch_patterns() {
-        let matches = |pattern: &str, branch| BranchPattern(pattern.into()).matches(branch);
-        assert!(matches("feature/*", "feature/a"));
-        assert!(matches("feature/*", "feature/a/b"));
-        assert!(!matches("feature/*", "features/a"));
-        assert!(matches("main", "main"));
-        assert!(!matches("main", "maint"));
-        assert!(matches("release-*-rc*", "release-1.2-rc1"));
-        assert!(!matches("a*a", "a"));
-        assert!(matches("*", "anything/at-all"));
     }
 }

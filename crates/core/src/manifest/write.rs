@@ -241,7 +241,7 @@ fn environment(manifest: &Manifest, environment: &Environment, all: &mut Vec<Sec
     if let Some(watched) = &e.watch {
         section.put("watch", watch(watched));
     }
-    let word = match (e.on_failure, manifest.is_in_production(e)) {
+    let word = match (e.on_failure, manifest.is_production(e)) {
         (OnFailure::Rollback, false) => Some("rollback"),
         (OnFailure::Hold, true) => Some("hold"),
         _ => None,
