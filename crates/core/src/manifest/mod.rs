@@ -11,6 +11,7 @@ mod code;
 mod edit;
 mod format;
 mod keys;
+mod link;
 mod model;
 mod moment;
 mod parse;

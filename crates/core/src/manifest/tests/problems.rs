@@ -198,6 +198,9 @@ fn resources() -> Vec<(&'static str, String)> {
             "bad-moment\naccept = [{ difference = \"a\", reason = \"b\", owner = \"c\", until = \"soon\" }]",
             "bad-variable\nresources.mail = { config = [\"MAIL KEY\"] }",
             "bad-link\nurl = \"guestbook\"",
+            "bad-link\nurl = \"https://guestbook..test\"",
+            "bad-link\nurl = \"https://guestbook.test:70000\"",
+            "bad-link\nresources.mail = { link = \"https://dana:secret@mail.test\" }",
         ],
     )
 }
