@@ -27,6 +27,11 @@ impl Time {
     pub fn timestamp(self) -> jiff::Timestamp {
         jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX)
     }
+
+    /// The day in UTC.
+    pub fn day(self) -> jiff::civil::Date {
+        self.timestamp().to_zoned(jiff::tz::TimeZone::UTC).date()
+    }
 }
 
 impl Add<Duration> for Time {

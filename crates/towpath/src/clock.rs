@@ -11,3 +11,8 @@ pub fn now() -> Time {
         .unwrap_or_default();
     Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
+
+/// The day, in UTC: acceptances end with one wherever somebody asks.
+pub fn today() -> jiff::civil::Date {
+    now().day()
+}

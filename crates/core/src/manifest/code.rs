@@ -114,6 +114,20 @@ codes! {
     FREEZE_BACKWARDS = "manifest::freeze-backwards";
     /// Two freezes have the same name.
     FREEZE_TWICE = "manifest::freeze-twice";
+    /// A resource is declared where less is at stake than where it is used.
+    PROTECTION = "manifest::protection";
+    /// Production shares credentials, identities or data with environments outside of it.
+    PRODUCTION_SHARES = "manifest::production-shares";
+    /// Two resources are one thing at the vendor.
+    ID_TWICE = "manifest::id-twice";
+    /// Nobody looks after a resource.
+    NO_OWNER = "manifest::no-owner";
+    /// No role may deploy to an environment.
+    NOBODY_MAY_USE = "manifest::nobody-may-use";
+    /// Something is accepted no more.
+    ACCEPTANCE_ENDED = "manifest::acceptance-ended";
+    /// Something will soon be accepted no more.
+    ACCEPTANCE_ENDS = "manifest::acceptance-ends";
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! [`parse`] goes from text to values in four steps: `parse` has the TOML read, `read` takes each key
 //! (by `table`, from the one list of them in `keys`), `check` looks across the whole, `build` resolves.
+//! [`lint`] has it looked at on a day as well, by `lints`.
 //! `model` are the values; `problem` is what is told to people when something is wrong.
 
 mod acceptance;
@@ -12,10 +13,12 @@ mod edit;
 mod format;
 mod keys;
 mod link;
+mod lints;
 mod model;
 mod moment;
 mod parse;
 mod pattern;
+mod places;
 mod problem;
 mod production;
 mod read;
@@ -35,7 +38,7 @@ pub use code::CODES;
 pub use edit::{Change, EditError, Said, Users, Words, edit_resource};
 pub(crate) use format::{is_branch, is_link, is_variable};
 pub use model::*;
-pub use parse::{Parsed, parse};
+pub use parse::{Linted, Parsed, lint, parse};
 pub use problem::{Problem, Problems, Severity};
 pub use schema::schema;
 pub use starter::starter;

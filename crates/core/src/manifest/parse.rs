@@ -6,8 +6,11 @@ use toml::de::DeTable;
 use toml_parser::{Source, lexer::TokenKind};
 
 use super::{
-    Manifest, Problem, Problems, build, check, code, read,
+    Manifest, Problem, Problems, Severity, build, check, code, lints,
+    places::Places,
+    read,
     report::{Draft, Report},
+    written::Written,
 };
 use crate::Digest;
 
@@ -44,11 +47,11 @@ pub struct Parsed {
 /// ```
 pub fn parse(text: &str, file_name: &str) -> Result<Parsed, Problems> {
     let report = Report::default();
-    let manifest = manifest(text, &report);
+    let written = written(text, &report);
     let problems = report.finish(text, file_name);
-    match manifest {
-        Some(manifest) => Ok(Parsed {
-            manifest,
+    match written {
+        Some(written) => Ok(Parsed {
+            manifest: build::manifest(written),
             digest: Digest::of_bytes(text.as_bytes()),
             warnings: problems,
         }),
@@ -56,8 +59,42 @@ pub fn parse(text: &str, file_name: &str) -> Result<Parsed, Problems> {
     }
 }
 
-/// The manifest, or `None` after adding at least one error.
-fn manifest(text: &str, report: &Report) -> Option<Manifest> {
+/// A manifest that was looked at on a day.
+#[derive(Debug, Clone)]
+pub struct Linted {
+    /// What it says; `None` when it cannot be used.
+    pub manifest: Option<Manifest>,
+    /// Everything that is wrong with it, in the text's order. A manifest that can be used may have errors here: deployments
+    /// go on, and whoever maintains it is told.
+    pub problems: Vec<Problem>,
+}
+
+impl Linted {
+    /// Whether there is no error.
+    pub fn is_good(&self) -> bool {
+        let mut problems = self.problems.iter();
+        problems.all(|problem| problem.severity == Severity::Warning)
+    }
+}
+
+/// Reads a manifest as [`parse`] does, and looks further: at what is shared and with whom, at who answers for it, and at
+/// what is accepted on this day, which is one of UTC.
+pub fn lint(text: &str, file_name: &str, today: jiff::civil::Date) -> Linted {
+    let report = Report::default();
+    let manifest = written(text, &report).map(|written| {
+        let places = Places::of(&written);
+        let manifest = build::manifest(written);
+        lints::manifest(&manifest, &places, today, &report);
+        manifest
+    });
+    Linted {
+        manifest,
+        problems: report.finish(text, file_name),
+    }
+}
+
+/// The manifest as written, or `None` after adding at least one error.
+fn written(text: &str, report: &Report) -> Option<Written> {
     if !is_reasonable(text, report) {
         return None;
     }
@@ -71,7 +108,7 @@ fn manifest(text: &str, report: &Report) -> Option<Manifest> {
     if report.has_errors() {
         return None;
     }
-    Some(build::manifest(written))
+    Some(written)
 }
 
 /// Whether the text may be given to the TOML parser.

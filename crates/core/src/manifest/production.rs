@@ -1,6 +1,7 @@
 //! Which group serves end users, and which environments are in it.
 
-use super::{Environment, Manifest, written};
+use super::{Environment, Group, Manifest, written};
+use crate::names::GroupName;
 
 /// Names of the group that serves end users.
 const NAMES: [&str; 2] = ["production", "prod"];
@@ -11,13 +12,20 @@ pub(super) fn is_production(group: &written::Group) -> bool {
     names.any(|name| NAMES.contains(&name.value.as_str()))
 }
 
+impl Group {
+    /// Whether the group of this name is the one that serves end users.
+    pub(super) fn is_production(&self, name: &GroupName) -> bool {
+        let aliases = self.aliases.iter().map(String::as_str);
+        let mut names = std::iter::once(name.as_str()).chain(aliases);
+        names.any(|name| NAMES.contains(&name))
+    }
+}
+
 impl Manifest {
     /// Whether an environment is in the group that is named or aliased `production` or `prod`.
     pub fn is_production(&self, environment: &Environment) -> bool {
-        environment.group.as_ref().is_some_and(|group| {
-            let aliases = self.groups.get(group).into_iter().flat_map(|g| &g.aliases);
-            let mut names = std::iter::once(group.as_str()).chain(aliases.map(String::as_str));
-            names.any(|name| NAMES.contains(&name))
-        })
+        let group = environment.group.as_ref();
+        let described = group.and_then(|name| self.groups.get_key_value(name));
+        described.is_some_and(|(name, group)| group.is_production(name))
     }
 }

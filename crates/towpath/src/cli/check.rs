@@ -8,6 +8,7 @@ use serde_json::json;
 use towpath_core::manifest::{self, Problem};
 
 use super::{Global, context, error::CliError, exit::Exit, style};
+use crate::clock;
 
 /// Check the manifest and show everything that is wrong with it
 #[derive(Args)]
@@ -39,18 +40,19 @@ impl Check {
         };
         let bytes = fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8".into()))?;
-        let (valid, problems) = match manifest::parse(&text, &name) {
-            Ok(parsed) => (Some(parsed.manifest), parsed.warnings),
-            Err(problems) => (None, problems.into_iter().collect()),
-        };
+        let linted = manifest::lint(&text, &name, clock::today());
+        let is_good = linted.is_good();
         if global.json {
             println!(
                 "{}",
-                json!({"version": 1, "ok": valid.is_some(), "problems": problems})
+                json!({"version": 1, "ok": is_good, "problems": linted.problems})
             );
         } else {
-            print(&problems);
-            match &valid {
+            print(&linted.problems);
+            match &linted.manifest {
+                Some(_) if !is_good => {
+                    eprintln!("{} can be used, and should not stay so", path.display());
+                }
                 Some(manifest) => println!(
                     "{} is valid: {} with {} and {}",
                     path.display(),
@@ -61,10 +63,9 @@ impl Check {
                 None => eprintln!("{} is not valid", path.display()),
             }
         }
-        Ok(if valid.is_some() {
-            Exit::Done
-        } else {
-            Exit::Manifest
+        Ok(match is_good {
+            true => Exit::Done,
+            false => Exit::Manifest,
         })
     }
 }

@@ -9,6 +9,7 @@
 mod catalogue;
 mod crash;
 mod demo;
+mod lints;
 mod project;
 mod refusals;
 mod server;

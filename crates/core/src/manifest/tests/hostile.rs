@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{EVERY_KEY, EXAMPLE, read, said};
-use crate::manifest::{Problem, code};
+use crate::manifest::{Problem, code, lint};
 
 /// Parses, and checks what holds for every answer.
 fn survive(text: &str) {
@@ -17,7 +17,8 @@ fn survive(text: &str) {
             problems.into_iter().collect()
         }
     };
-    for problem in problems {
+    let linted = lint(text, "towpath.toml", jiff::civil::date(2026, 11, 21));
+    for problem in problems.into_iter().chain(linted.problems) {
         let spans = problem.also.iter().map(|(span, _)| span);
         for span in spans.chain([&problem.span]) {
             assert!(text.get(span.clone()).is_some(), "{problem:?} in {text:?}");

@@ -3,6 +3,7 @@
 mod every_key;
 mod example;
 mod hostile;
+mod lints;
 mod problems;
 mod rendering;
 
