@@ -4,6 +4,7 @@
 mod impact;
 pub mod import;
 pub mod page;
+mod parity;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use crate::{
 };
 
 pub use impact::{Impact, Lent, Touched, impact};
+pub use parity::{Applied, Comparison, Fact, Judged, Observed, Parity, Seen, Subject, parity};
 
 /// An environment, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,96 @@
+//! What is there: the instances that run and the migrations that were applied, as far as somebody looked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::facts::{self, Fact, Subject};
+use crate::names::{DatabaseName, EnvironmentName, ServiceName};
+
+/// What is seen of each environment in which something is live.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Observed(pub BTreeMap<EnvironmentName, Seen>);
+
+/// What is seen of an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Seen {
+    /// How many instances of each service serve its users.
+    pub services: BTreeMap<ServiceName, u16>,
+    /// The migrations that each of its databases has, in order.
+    pub migrations: BTreeMap<DatabaseName, Vec<Applied>>,
+}
+
+/// A migration that a database has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// Its place in the order.
+    pub version: i64,
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its text, in hexadecimal.
+    pub checksum: String,
+}
+
+/// What can be compared of what is there.
+pub(super) fn compare(one: &Seen, other: &Seen) -> Vec<Fact> {
+    let services: BTreeSet<_> = one.services.keys().chain(other.services.keys()).collect();
+    let databases: BTreeSet<_> = one
+        .migrations
+        .keys()
+        .chain(other.migrations.keys())
+        .collect();
+    let services = services.into_iter().map(|name| {
+        let running = |seen: &Seen| seen.services.get(name).map(u16::to_string);
+        facts::fact(
+            facts::instances(name),
+            Subject::Service,
+            running(one),
+            running(other),
+        )
+    });
+    let databases = databases.into_iter().map(|name| {
+        let (here, there) = (one.migrations.get(name), other.migrations.get(name));
+        let equal = here == there;
+        let (mut mirroring, mut mirrored) = (
+            here.map(|applied| told(applied)),
+            there.map(|applied| told(applied)),
+        );
+        if !equal && mirroring == mirrored {
+            // The same names, and another text behind one of them.
+            mirroring = here.map(|applied| told_apart(applied, there));
+            mirrored = there.map(|applied| told_apart(applied, here));
+        }
+        Fact {
+            equal,
+            ..facts::fact(
+                facts::migrations(name),
+                Subject::Database,
+                mirroring,
+                mirrored,
+            )
+        }
+    });
+    services.chain(databases).collect()
+}
+
+/// `2, the last 2 tide`.
+fn told(applied: &[Applied]) -> String {
+    match applied.last() {
+        Some(last) => format!("{}, the last {} {}", applied.len(), last.version, last.name),
+        None => "none".to_owned(),
+    }
+}
+
+fn told_apart(applied: &[Applied], others: Option<&Vec<Applied>>) -> String {
+    let mut pairs = applied.iter().zip(others.into_iter().flatten());
+    match pairs.find(|(one, other)| one != other) {
+        Some((one, _)) => format!(
+            "{} {} as {}",
+            one.version,
+            one.name,
+            one.checksum.get(..8).unwrap_or(&one.checksum)
+        ),
+        None => format!("{} migrations", applied.len()),
+    }
+}
