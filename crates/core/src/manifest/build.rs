@@ -164,7 +164,7 @@ impl Names {
             branch: written.branch.map(|branch| BranchPattern(branch.value)),
             after: distinct(written.after.iter().filter_map(|name| self.resolved(name))),
             mirrors: written.mirrors.and_then(|name| self.resolved(&name)),
-            parity: written.parity,
+            parity: written.parity.map(|at| at.value),
             accept: written.accept.into_iter().map(|at| at.value).collect(),
             by_hand: written.by_hand,
             used_by: roles(written.used_by),

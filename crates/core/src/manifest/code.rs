@@ -86,6 +86,8 @@ codes! {
     SAME_AS_CYCLE = "manifest::same-as-cycle";
     /// An environment mirrors itself.
     MIRRORS_ITSELF = "manifest::mirrors-itself";
+    /// An environment must be mirrored closely, and nothing that releases come from mirrors it.
+    NOTHING_MIRRORS = "manifest::nothing-mirrors";
     /// Nothing can ever reach an environment.
     NO_WAY_IN = "manifest::no-way-in";
     /// One branch feeds two environments.
@@ -124,6 +126,8 @@ codes! {
     NO_OWNER = "manifest::no-owner";
     /// No role may deploy to an environment.
     NOBODY_MAY_USE = "manifest::nobody-may-use";
+    /// What is accepted is not there.
+    ACCEPTS_NOTHING = "manifest::accepts-nothing";
     /// Something is accepted no more.
     ACCEPTANCE_ENDED = "manifest::acceptance-ended";
     /// Something will soon be accepted no more.

@@ -74,7 +74,7 @@ pub(super) struct Environment {
     pub(super) branch: Option<Name>,
     pub(super) after: Vec<Name>,
     pub(super) mirrors: Option<Name>,
-    pub(super) parity: Option<ParityRule>,
+    pub(super) parity: Option<At<ParityRule>>,
     pub(super) accept: Vec<At<Acceptance>>,
     pub(super) by_hand: Vec<String>,
     pub(super) used_by: Vec<Name>,

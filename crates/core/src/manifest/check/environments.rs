@@ -22,6 +22,7 @@ pub(super) fn check(written: &Written, directory: &Directory, report: &Report) {
     for environment in &written.environments {
         check_way_in(environment, report);
         check_references(environment, written, directory, report);
+        check_parity(environment, written, directory, report);
     }
     for group in &written.groups {
         check_homes(group, written, directory, report);
@@ -104,6 +105,47 @@ fn check_way_in(environment: &Environment, report: &Report) {
         Draft::warning(code::NO_WAY_IN, &environment.name.span, message, help)
             .label("has none of branch, after, used_by"),
     );
+}
+
+/// A gate that nothing can pass is a mistake: somebody must mirror an environment that has to be mirrored closely.
+fn check_parity(
+    environment: &Environment,
+    written: &Written,
+    directory: &Directory,
+    report: &Report,
+) {
+    let Some(parity) = &environment.parity else {
+        return;
+    };
+    let place = directory.environment(&environment.name.value);
+    let before: Vec<usize> = environment
+        .after
+        .iter()
+        .filter_map(|name| directory.environment(&name.value))
+        .collect();
+    // One that is nowhere described has been told.
+    let mirrors = |at: &usize| {
+        let mirrored = written.environments[*at].mirrors.as_ref();
+        let mirrored = mirrored.map(|name| directory.environment(&name.value));
+        mirrored.is_some_and(|mirrored| mirrored.is_none() || mirrored == place)
+    };
+    if before.len() < environment.after.len() || before.iter().any(mirrors) {
+        return;
+    }
+    let name = &environment.name.value;
+    let message =
+        format!("`{name}` must be mirrored, and nothing that its releases come from mirrors it");
+    let help = match before.first() {
+        Some(at) => format!(
+            "write `mirrors = \"{name}\"` in [environments.{}], or remove `parity`",
+            written.environments[*at].name.value
+        ),
+        None => format!(
+            "name where its releases come from, `after = [\"…\"]`, and write `mirrors = \"{name}\"` there; or remove `parity`"
+        ),
+    };
+    let draft = Draft::error(code::NOTHING_MIRRORS, &parity.span, message, help);
+    report.add(draft);
 }
 
 fn check_references(

@@ -14,11 +14,17 @@ use crate::{
 /// All ways from environments back to where their releases start are followed so far together; nobody has so many.
 const MOST_STEPS: usize = 500_000;
 
-/// Acceptances that have ended and were told about with what they no longer accept: environment and difference.
-pub(super) type Told<'a> = HashSet<(usize, &'a str)>;
+/// What was found, told or accepted.
+#[derive(Default)]
+pub(super) struct Told<'a> {
+    /// What each environment would have to accept, by the names that acceptances give it.
+    pub(super) subjects: HashMap<usize, Vec<String>>,
+    /// Acceptances that have ended and were told about with what they no longer accept: environment and difference.
+    pub(super) ended: HashSet<(usize, &'a str)>,
+}
 
 pub(super) fn check<'a>(look: &Look<'a>) -> Told<'a> {
-    let mut told = Told::new();
+    let mut told = Told::default();
     check_protection(look, &mut told);
     check_resources(look, &mut told);
     check_databases(look, &mut told);
@@ -231,6 +237,8 @@ fn tell<'a>(
     draft: impl Fn(String, String) -> Draft,
     told: &mut Told<'a>,
 ) {
+    let subjects = told.subjects.entry(at).or_default();
+    subjects.push(subject.to_owned());
     let ended: Option<&'a Acceptance> = match look.accepted(at, subject) {
         Accepted::Yes(_) => return,
         Accepted::Ended(acceptance) => Some(acceptance),
@@ -238,7 +246,7 @@ fn tell<'a>(
     };
     let message = match ended {
         Some(acceptance) => {
-            told.insert((at, &acceptance.difference));
+            told.ended.insert((at, &acceptance.difference));
             format!("{message}; that was accepted until {}", acceptance.until)
         }
         None => message,

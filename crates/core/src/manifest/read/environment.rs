@@ -67,11 +67,10 @@ fn allow(environment: &Table<'_>) -> Allow {
     }
 }
 
-fn parity(environment: &Table<'_>) -> Option<ParityRule> {
+fn parity(environment: &Table<'_>) -> Option<At<ParityRule>> {
     let table = environment.table("parity")?;
-    u8::try_from(table.integer("min"))
-        .ok()
-        .map(|min| ParityRule { min })
+    let min = u8::try_from(table.integer("min")).ok()?;
+    Some(At::new(ParityRule { min }, table.span))
 }
 
 /// What is accepted; `None` where a part of it is missing, which has been told.

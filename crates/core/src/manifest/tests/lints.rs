@@ -24,6 +24,7 @@ after = ["staging"]
 group = "dev"
 branch = "develop"
 after = ["local"]
+mirrors = "prd"
 [environments.local]
 branch = "wip"
 "#;
@@ -50,9 +51,12 @@ pub(super) fn cases() -> Vec<(&'static str, String)> {
         "nobody-may-use\nused_by = [\"operator\"]\n[environments.staging]\nused_by = [\"operator\"]\n[roles]\noperator = { members = [\"olive@acme.test\"] }",
         "nobody-may-use\nused_by = [\"operator\"]\n[environments.staging]\nused_by = [\"operator\"]\n[environments.local]\nused_by = [\"operator\"]\n[environments.demo]\nafter = [\"staging\"]\nused_by = [\"operator\"]\nallow = { deploy = [] }\n[roles]\noperator = { members = [\"olive@acme.test\"] }",
         // For a while.
-        "acceptance-ended\naccept = [{ difference = \"watch\", reason = \"r\", owner = \"platform\", until = \"2026-11-20\" }]",
-        "acceptance-ends\naccept = [{ difference = \"watch\", reason = \"r\", owner = \"platform\", until = \"2026-11-21\" }]",
-        "acceptance-ends\naccept = [{ difference = \"watch\", reason = \"r\", owner = \"platform\", until = \"2026-12-04\" }]",
+        "acceptance-ended\naccept = [{ difference = \"on_failure\", reason = \"r\", owner = \"platform\", until = \"2026-11-20\" }]",
+        "acceptance-ends\naccept = [{ difference = \"on_failure\", reason = \"r\", owner = \"platform\", until = \"2026-11-21\" }]",
+        "acceptance-ends\naccept = [{ difference = \"on_*\", reason = \"r\", owner = \"platform\", until = \"2026-12-04\" }]",
+        "accepts-nothing\naccept = [{ difference = \"on_failrue\", reason = \"r\", owner = \"platform\", until = \"2027-12-04\" }]",
+        "accepts-nothing\naccept = [{ difference = \"keep_warm\", reason = \"r\", owner = \"platform\", until = \"2020-12-04\" }]",
+        "accepts-nothing\n[environments.local]\naccept = [{ difference = \"*\", reason = \"r\", owner = \"platform\", until = \"2027-12-04\" }]",
     ];
     let cases = cases.into_iter().map(|case| {
         let (code, rest) = case.split_once('\n').expect("a case has a code");
@@ -160,8 +164,8 @@ fn what_is_accepted_is_not_said() {
     assert!(accepted("resources.mail", "2027-01-01").is_empty());
     assert!(accepted("resources.*", "2027-01-01").is_empty());
     assert_eq!(
-        accepted("resources.maps", "2027-01-01").first(),
-        Some(&code::PRODUCTION_SHARES)
+        accepted("resources.maps", "2027-01-01"),
+        [code::ACCEPTS_NOTHING, code::PRODUCTION_SHARES]
     );
     // That it will end is said before it is an error.
     assert_eq!(
@@ -172,6 +176,21 @@ fn what_is_accepted_is_not_said() {
         accepted("resources.mail", "2026-11-20"),
         [code::PRODUCTION_SHARES]
     );
+}
+
+#[test]
+fn what_can_only_be_seen_where_it_runs_may_be_accepted() {
+    for (difference, expected) in [
+        ("databases.main.migrations", 0),
+        ("databases.*", 0),
+        ("services.web.instances", 1),
+        ("databases.main", 1),
+    ] {
+        let accept = format!(
+            "[environments.staging]\naccept = [{{ difference = \"{difference}\", reason = \"r\", owner = \"p\", until = \"2027-01-01\" }}]"
+        );
+        assert_eq!(codes(&placed(&accept)).len(), expected, "{difference}");
+    }
 }
 
 #[test]
