@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Action, Deployment, EnvironmentState, Kind, Plan, Release, Right, State, Trigger, frozen_until,
-    schema_allows,
+    parity, schema_allows,
 };
 use crate::{Time, names::EnvironmentName};
 
@@ -28,6 +28,8 @@ pub enum Gate {
     NotHeld,
     /// It will be signed by everyone who must.
     SignedOff,
+    /// Where it was verified is enough like where it goes.
+    Parity,
 }
 
 impl fmt::Display for Gate {
@@ -40,6 +42,7 @@ impl fmt::Display for Gate {
             Gate::NotFrozen => "not frozen",
             Gate::NotHeld => "not held",
             Gate::SignedOff => "signed off",
+            Gate::Parity => "parity",
         })
     }
 }
@@ -126,6 +129,10 @@ pub fn ask_gates(state: &State, candidate: &Candidate<'_>, now: Time) -> Vec<Gat
         ));
         reports.push(report(Gate::NotHeld, hold(&environment, candidate)));
         reports.push(report(Gate::SignedOff, signatures(&environment, candidate)));
+        if parity::is_asked_for(&environment, candidate) {
+            let answer = parity::ask(state, &environment, candidate, now);
+            reports.push(report(Gate::Parity, answer));
+        }
     }
     reports
 }

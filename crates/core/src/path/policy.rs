@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Refusal};
+use super::{Actor, Mirrored, Refusal};
 use crate::{
     manifest::{Allow, Environment, Freeze, Manifest, Role, Roles, SignOffRule},
     names::{EnvironmentName, RoleName},
@@ -25,6 +25,9 @@ pub struct Policy {
     pub freezes: Vec<Freeze>,
     /// The signatures that a release needs here, in order.
     pub sign_off: Vec<SignOffRule>,
+    /// How closely the environment must be mirrored by those that releases come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parity: Option<Mirrored>,
 }
 
 /// Something that only some may do.
@@ -72,6 +75,7 @@ impl Policy {
                 .cloned()
                 .collect(),
             sign_off: environment.sign_off.clone(),
+            parity: Mirrored::of(manifest, environment),
         }
     }
 

@@ -106,6 +106,8 @@ fn plan() -> BoxedStrategy<Plan> {
         .prop_map(|(text, millis, max, place, home)| {
             let mut sim = Sim::new();
             sim.manifest.freezes = vec![world::freeze()];
+            sim.manifest.environments[1].mirrors = Some(world::env(world::PRODUCTION));
+            sim.manifest.environments[2].parity = Some(crate::manifest::ParityRule { min: 95 });
             let place = &mut sim.manifest.environments[place];
             let name = place.name.to_string();
             if let Some(watch) = &mut place.watch {
@@ -149,6 +151,8 @@ fn gates() -> BoxedStrategy<Vec<GateReport>> {
         Just(Gate::NotLocked),
         Just(Gate::NotFrozen),
         Just(Gate::NotHeld),
+        Just(Gate::SignedOff),
+        Just(Gate::Parity),
     ];
     let report = (gate, answer).prop_map(|(gate, answer)| GateReport { gate, answer });
     prop::collection::vec(report, 0..3).boxed()

@@ -9,6 +9,7 @@ mod world;
 mod events;
 mod holds;
 mod pains;
+mod parity;
 mod queue;
 mod random;
 mod retries;

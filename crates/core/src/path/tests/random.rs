@@ -10,7 +10,7 @@ use super::{
     world::*,
 };
 use crate::{
-    manifest::OnFailure,
+    manifest::{OnFailure, ParityRule},
     names::{DeploymentNumber, EnvironmentName, ReleaseNumber},
     path::*,
 };
@@ -203,6 +203,11 @@ fn cut(sim: &mut Sim, contract: u8, change: u8) {
             databases.insert("main".parse().unwrap(), shared);
         }
         8 => manifest.services.clear(),
+        9 => {
+            // As they are, and not once they differ in what runs too.
+            environment(manifest, STAGING).mirrors = Some(env(PRODUCTION));
+            environment(manifest, PRODUCTION).parity = Some(ParityRule { min: 55 });
+        }
         _ => *manifest = super::world::manifest(),
     }
     if manifest.services.is_empty() {

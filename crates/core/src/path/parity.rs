@@ -1,0 +1,193 @@
+//! Parity at the gate: how closely an environment is mirrored by those that its releases come from.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, Candidate, EnvironmentState, Migration, State};
+use crate::{
+    Time,
+    catalogue::{Applied, Comparison, Judged, Observed, Parity, Seen},
+    manifest::{Environment, Manifest},
+    names::{DatabaseName, EnvironmentName},
+};
+
+/// How closely an environment must be mirrored, and how closely a manifest says that it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mirrored {
+    /// The lowest score, in percent.
+    pub min: u8,
+    /// Those that releases come from and that mirror it, each beside it: only what differs.
+    pub by: Vec<Comparison>,
+}
+
+impl Mirrored {
+    /// What a manifest asks for; `None` where it asks for nothing.
+    pub(super) fn of(manifest: &Manifest, environment: &Environment) -> Option<Mirrored> {
+        let rule = environment.parity?;
+        let mirrors = |name: &&EnvironmentName| {
+            let mut all = manifest.environments.iter();
+            all.any(|e| e.name == **name && e.mirrors.as_ref() == Some(&environment.name))
+        };
+        let before = environment.after.iter().filter(mirrors);
+        let compared = before.filter_map(|name| Comparison::of(manifest, name, &environment.name));
+        Some(Mirrored {
+            min: rule.min,
+            by: compared.map(Comparison::shortened).collect(),
+        })
+    }
+}
+
+/// What is seen of each environment in which something is live.
+pub fn observed(state: &State) -> Observed {
+    let names = state.environments.keys();
+    let seen = names.filter_map(|name| Some((name.clone(), seen(state, name)?)));
+    Observed(seen.collect())
+}
+
+fn seen(state: &State, name: &EnvironmentName) -> Option<Seen> {
+    let live = state.environments.get(name)?.live.as_ref()?;
+    Some(Seen {
+        services: live
+            .instances
+            .iter()
+            .map(|(name, keys)| (name.clone(), u16::try_from(keys.len()).unwrap_or(u16::MAX)))
+            .collect(),
+        migrations: live
+            .launch
+            .databases
+            .iter()
+            .map(|(database, home)| {
+                let applied = schema(state, database, home).iter().map(applied);
+                (database.clone(), applied.collect())
+            })
+            .collect(),
+    })
+}
+
+/// What would be seen after the candidate: an environment is behind those that releases come from until then, and that is
+/// no difference.
+fn seen_after(state: &State, candidate: &Candidate<'_>) -> Seen {
+    let launch = &candidate.plan.launch;
+    let migrations = launch.databases.iter().map(|(database, home)| {
+        let there = schema(state, database, home);
+        let own = candidate.release.source.migrations.get(database);
+        let new = own.into_iter().flatten().filter(|migration| {
+            let mut there = there.iter();
+            !there.any(|applied| applied.version == migration.version)
+        });
+        let mut all: Vec<&Migration> = there.iter().chain(new).collect();
+        all.sort_by_key(|migration| migration.version);
+        (database.clone(), all.into_iter().map(applied).collect())
+    });
+    let services = launch.services.iter();
+    Seen {
+        services: services
+            .map(|(name, service)| (name.clone(), service.instances))
+            .collect(),
+        migrations: migrations.collect(),
+    }
+}
+
+/// The migrations that a database has in the environment that keeps it.
+fn schema<'a>(
+    state: &'a State,
+    database: &DatabaseName,
+    home: &EnvironmentName,
+) -> &'a [Migration] {
+    let home = state.environments.get(home);
+    let applied = home.and_then(|home| home.schema.get(database));
+    applied.map_or(&[][..], Vec::as_slice)
+}
+
+fn applied(migration: &Migration) -> Applied {
+    Applied {
+        version: migration.version,
+        name: migration.name.clone(),
+        checksum: migration.checksum.clone(),
+    }
+}
+
+/// Whether a candidate asks for the gate: by its own rules, or by those in force.
+pub(super) fn is_asked_for(environment: &EnvironmentState, candidate: &Candidate<'_>) -> bool {
+    rules(environment, candidate).next().is_some()
+}
+
+/// The candidate's own rule first, then the one in force.
+fn rules<'a>(
+    environment: &'a EnvironmentState,
+    candidate: &'a Candidate<'_>,
+) -> impl Iterator<Item = &'a Mirrored> {
+    let in_force = environment.in_force.as_ref();
+    let own = candidate.plan.policy.parity.as_ref();
+    own.into_iter()
+        .chain(in_force.and_then(|policy| policy.parity.as_ref()))
+}
+
+/// What the gate says: each of those that mirror the environment must have the score.
+///
+/// A release may ask for more than is in force, and accept a difference, but not ask for less, nor have those who mirror
+/// the environment forgotten.
+pub(super) fn ask(
+    state: &State,
+    environment: &EnvironmentState,
+    candidate: &Candidate<'_>,
+    now: Time,
+) -> Answer {
+    let mut by: Vec<&Comparison> = Vec::new();
+    for comparison in rules(environment, candidate).flat_map(|rule| &rule.by) {
+        if !by.iter().any(|own| own.mirroring == comparison.mirroring) {
+            by.push(comparison);
+        }
+    }
+    let needed = rules(environment, candidate).map(|rule| rule.min).max();
+    let needed = needed.unwrap_or_default();
+    let after = seen_after(state, candidate);
+    let judged = by.into_iter().map(|comparison| {
+        let there = seen(state, &comparison.mirroring);
+        comparison.judge(there.as_ref(), Some(&after), now.day())
+    });
+    let name = &candidate.plan.environment;
+    match judged.min_by_key(|parity| parity.score) {
+        Some(worst) if worst.score >= needed => Answer::Pass {
+            note: format!("{} mirrors it to {}%", worst.mirroring, worst.score),
+        },
+        Some(worst) => Answer::Refuse {
+            reason: format!(
+                "{} mirrors {name} to {}%, and {needed}% is needed: {}",
+                worst.mirroring,
+                worst.score,
+                differences(&worst)
+            ),
+            way_out: format!(
+                "`towpath parity {} {name}` shows each difference: bring the two together, or `accept` it in towpath.toml with reason, owner and end, and let that release come here",
+                worst.mirroring
+            ),
+        },
+        // A valid manifest has one; only a journal of another version could say so.
+        None => Answer::Refuse {
+            reason: format!(
+                "nothing that releases come from mirrors {name}, and {needed}% is needed"
+            ),
+            way_out: format!(
+                "write `mirrors = \"{name}\"` where its releases come from, and let that release come here"
+            ),
+        },
+    }
+}
+
+/// The worst differences, and how many more there are.
+fn differences(parity: &Parity) -> String {
+    const MOST: usize = 3;
+    let all: Vec<&Judged> = parity.differences().collect();
+    let told = all.iter().take(MOST).map(|judged| {
+        let name = &judged.fact.name;
+        match &judged.expired {
+            Some(acceptance) => format!("{name} (accepted until {})", acceptance.until),
+            None => name.clone(),
+        }
+    });
+    let told = told.collect::<Vec<_>>().join(", ");
+    match all.len().saturating_sub(MOST) {
+        0 => told,
+        more => format!("{told}, and {more} more"),
+    }
+}
