@@ -10,6 +10,9 @@ use std::{
 use nix::fcntl::{Flock, FlockArg};
 use towpath_core::{Digest, names::EnvironmentName};
 
+/// The journal's database.
+const JOURNAL: &str = "journal.db";
+
 /// A project's data directory.
 #[derive(Debug, Clone)]
 pub struct Home {
@@ -68,6 +71,11 @@ impl Home {
         Ok(home)
     }
 
+    /// Whether anything was ever kept in this directory.
+    pub fn is_used(root: &Path) -> bool {
+        root.join(JOURNAL).exists()
+    }
+
     /// Where a project's data lies unless it is said: under the user's data directory, by the project's name and the
     /// repository's place.
     pub fn default_root(project: &str, repository: &Path) -> Option<PathBuf> {
@@ -89,7 +97,7 @@ impl Home {
 
     /// The journal's database.
     pub fn journal(&self) -> PathBuf {
-        self.root.join("journal.db")
+        self.root.join(JOURNAL)
     }
 
     /// Built artifacts, by digest.

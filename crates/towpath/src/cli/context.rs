@@ -44,14 +44,7 @@ impl Context {
                 None => return Err(error),
             },
         };
-        let upstream = match &global.repository {
-            Some(repository) => repository.clone(),
-            None => git::upstream_of(&root).await,
-        };
-        let data = match &global.data {
-            Some(data) => data.clone(),
-            None => default_data(manifest.project.as_str(), &root, &upstream)?,
-        };
+        let (upstream, data) = places(global, &manifest, &root).await?;
         let home = Home::open(&data)?;
         Ok(Context {
             actor: actor(global, &root).await?,
@@ -65,6 +58,30 @@ impl Context {
             upstream,
         })
     }
+}
+
+/// The repository that everybody pushes to, and the data directory.
+async fn places(
+    global: &Global,
+    manifest: &manifest::Manifest,
+    root: &Path,
+) -> Result<(String, PathBuf), CliError> {
+    let upstream = match &global.repository {
+        Some(repository) => repository.clone(),
+        None => git::upstream_of(root).await,
+    };
+    let data = match &global.data {
+        Some(data) => data.clone(),
+        None => default_data(manifest.project.as_str(), root, &upstream)?,
+    };
+    Ok((upstream, data))
+}
+
+/// Whether anything was ever released or deployed here. Looking makes nothing.
+pub async fn is_used(global: &Global, manifest: &manifest::Manifest) -> Result<bool, CliError> {
+    let root = find_root(global)?;
+    let (_, data) = places(global, manifest, &root).await?;
+    Ok(Home::is_used(&data))
 }
 
 /// The directory of the nearest manifest upwards.

@@ -21,6 +21,7 @@ mod journal;
 mod lock;
 mod logs;
 mod man;
+mod parity;
 mod plan;
 mod progress;
 mod promote;
@@ -137,6 +138,7 @@ enum Verb {
     Impact(impact::Impact),
     Docs(docs::Docs),
     Import(import::Import),
+    Parity(parity::Parity),
     Journal(journal::Journal),
     Server(server::Server),
     Demo(demo::Demo),
@@ -194,6 +196,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Verb::Resource(verb) => verb.run(global),
         Verb::Docs(verb) => verb.run(global),
         Verb::Import(verb) => verb.run(global),
+        Verb::Parity(verb) => verb.run(global).await,
         Verb::Schema(verb) => verb.run(),
         Verb::Completions(verb) => verb.run(),
         Verb::Man(verb) => verb.run(),

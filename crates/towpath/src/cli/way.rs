@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use futures_util::StreamExt;
 use tokio::{sync::broadcast::error::RecvError, task::JoinSet};
 use towpath_core::{
+    catalogue::Observed,
     journal::{Record, Stream},
     names::{DeploymentNumber, EnvironmentName, ReleaseNumber},
     path::Waiting,
@@ -61,6 +62,14 @@ impl Way {
         match self {
             Way::Own(engine) => Ok(engine.status(&context.place.manifest).await?),
             Way::Server(client) => Ok(client.status().await?),
+        }
+    }
+
+    /// What runs where.
+    pub async fn observed(&self) -> Result<Observed, CliError> {
+        match self {
+            Way::Own(engine) => Ok(engine.observed().await?),
+            Way::Server(client) => Ok(client.observed().await?),
         }
     }
 

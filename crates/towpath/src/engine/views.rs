@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use towpath_core::{
     Digest, Time,
+    catalogue::Observed,
     manifest::{Environment, Manifest},
     names::{DeploymentNumber, EnvironmentName, GroupName, ReleaseNumber, ServiceName},
     path::{
         Attempt, Deployment, EnvironmentState, Hold, Kind, Lock, Next, Outcome, Phase, Release,
-        Signature, State, Status, Undo, Verdict, Waiting, frozen_until, next, return_target,
-        waiting,
+        Signature, State, Status, Undo, Verdict, Waiting, frozen_until, next, observed,
+        return_target, waiting,
     },
 };
 
@@ -287,6 +288,11 @@ impl Engine {
             project: manifest.project.to_string(),
             environments,
         })
+    }
+
+    /// What runs in each environment, and the migrations that its databases have.
+    pub async fn observed(&self) -> Result<Observed, EngineError> {
+        Ok(observed(&self.store.state().await?))
     }
 
     /// A deployment, whether it has ended or not.

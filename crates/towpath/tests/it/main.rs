@@ -10,6 +10,7 @@ mod catalogue;
 mod crash;
 mod demo;
 mod lints;
+mod parity;
 mod project;
 mod refusals;
 mod server;

@@ -7,6 +7,7 @@ mod events;
 mod guard;
 mod health;
 mod journal;
+mod observed;
 mod outputs;
 mod plan;
 mod releases;
@@ -29,6 +30,7 @@ pub(super) use self::{
     asks::{Asked, Asks},
     deployments::{Deployments, One},
     journal::Records,
+    observed::Observed,
     outputs::{Outputs, Which as OutputsOf},
     plan::Which as PlanOf,
     releases::Releases,
@@ -81,7 +83,7 @@ fn shown(detail: Detail) -> Router<App> {
 }
 
 /// What acts, reads what people's programs printed, or looks into work trees.
-fn private() -> [(&'static str, MethodRouter<App>); 7] {
+fn private() -> [(&'static str, MethodRouter<App>); 8] {
     [
         ("/api/v1/asks", post(asks::ask)),
         ("/api/v1/plan", get(plan::plan)),
@@ -94,6 +96,7 @@ fn private() -> [(&'static str, MethodRouter<App>); 7] {
             "/api/v1/environments/{name}/output",
             get(outputs::of_environment),
         ),
+        ("/api/v1/observed", get(observed::observed)),
         ("/api/v1/journal", get(journal::records)),
         ("/api/v1/journal/verification", get(journal::verify)),
     ]

@@ -13,6 +13,7 @@ use hyper::Method;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{net::UnixStream, time::timeout};
 use towpath_core::{
+    catalogue,
     journal::Record,
     names::{DeploymentNumber, EnvironmentName, ReleaseNumber},
     path::{Actor, Release},
@@ -20,7 +21,10 @@ use towpath_core::{
 
 use self::wire::{Wire, unreachable};
 use super::{
-    api::{Asked, Deployments, HealthView, One, Outputs, OutputsOf, PlanOf, Records, Releases},
+    api::{
+        Asked, Deployments, HealthView, Observed, One, Outputs, OutputsOf, PlanOf, Records,
+        Releases,
+    },
     socket::Short,
 };
 use crate::{
@@ -95,6 +99,11 @@ impl Client {
     /// Where everything is.
     pub async fn status(&self) -> Result<StatusView, ClientError> {
         self.get("/api/v1/status").await
+    }
+
+    /// What runs where.
+    pub async fn observed(&self) -> Result<catalogue::Observed, ClientError> {
+        Ok(self.get::<Observed>("/api/v1/observed").await?.observed)
     }
 
     /// A deployment.

@@ -56,6 +56,11 @@ async fn a_deployment_from_the_question_to_its_end() {
     assert_eq!(releases[0].release.number, live.release);
     assert!(client.release(live.release).await.unwrap().is_some());
     assert!(client.verify().await.unwrap().records > 5);
+    let seen = client.observed().await.unwrap().0;
+    assert_eq!(
+        seen.keys().map(|e| e.as_str()).collect::<Vec<_>>(),
+        ["staging"]
+    );
 
     let stream = Some(Stream::Deployment(number));
     let page = Page {

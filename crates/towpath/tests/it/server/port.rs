@@ -71,6 +71,7 @@ async fn it_does_nothing_for_anybody() {
     for path in [
         "/api/v1/asks",
         "/api/v1/plan?environment=staging&actor=a@b",
+        "/api/v1/observed",
         "/api/v1/journal",
         "/api/v1/journal/verification",
         "/api/v1/deployments/d1/outputs",
