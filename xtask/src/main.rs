@@ -6,7 +6,10 @@ mod bench_proxy;
 mod docs;
 mod guestbook;
 mod needs;
+#[path = "../../crates/probe/tests/stand-ins/place.rs"]
+mod place;
 mod stage;
+mod stand_ins;
 mod tally;
 mod test;
 

@@ -2,16 +2,18 @@
 //! manager where that is allowed without asking anybody.
 
 use std::{
-    env,
-    os::unix::fs::PermissionsExt,
     path::PathBuf,
     process::{Command, Stdio},
 };
 
+use crate::place;
+
 /// A program that some test or benchmark runs.
 pub(crate) struct Need {
-    /// Its name on the search path.
+    /// Its name on the search path, or where servers are.
     program: &'static str,
+    /// Arguments with which it ends well only if all is there that is needed of it.
+    proof: &'static [&'static str],
     /// What needs it.
     why: &'static str,
     /// The packages that bring it, in the order of [`MANAGERS`]; empty where that system has another way.
@@ -22,16 +24,19 @@ pub(crate) struct Need {
 pub(crate) const BENCHES: &[Need] = &[
     Need {
         program: "wrk",
+        proof: &[],
         why: "it makes the load",
         packages: [&["wrk"], &["wrk"], &["wrk"], &["wrk"]],
     },
     Need {
         program: "nginx",
+        proof: &[],
         why: "the proxy is compared with it",
         packages: [&["nginx-light"], &["nginx"], &["nginx"], &["nginx"]],
     },
     Need {
         program: "haproxy",
+        proof: &[],
         why: "the proxy is compared with it",
         packages: [&["haproxy"], &["haproxy"], &["haproxy"], &["haproxy"]],
     },
@@ -41,13 +46,70 @@ pub(crate) const BENCHES: &[Need] = &[
 pub(crate) const TESTS: &[Need] = &[
     Need {
         program: "git",
+        proof: &[],
         why: "tests drive real repositories",
         packages: [&["git"], &["git"], &["git"], &["git"]],
     },
     Need {
         program: "cc",
+        proof: &[],
         why: "SQLite is built from its source, and Rust links with it",
         packages: [&["gcc", "libc6-dev"], &["gcc"], &["gcc", "musl-dev"], &[]],
+    },
+];
+
+/// The servers that tests of probes ask, and what runs those from npm and PyPI.
+pub(crate) const SERVERS: &[Need] = &[
+    Need {
+        program: "postgres",
+        proof: &[],
+        why: "a PostgreSQL server is asked",
+        packages: [
+            &["postgresql"],
+            &["postgresql-server"],
+            &["postgresql"],
+            &["postgresql"],
+        ],
+    },
+    Need {
+        program: "mariadbd",
+        proof: &[],
+        why: "a MariaDB server is asked",
+        packages: [
+            &["mariadb-server-core"],
+            &["mariadb-server"],
+            &["mariadb"],
+            &["mariadb"],
+        ],
+    },
+    Need {
+        program: "dockerd",
+        proof: &[],
+        why: "a Docker engine is asked",
+        packages: [&["docker.io"], &["moby-engine"], &["docker-engine"], &[]],
+    },
+    Need {
+        program: "node",
+        proof: &[],
+        why: "an OpenID provider that runs on it is asked",
+        packages: [&["nodejs"], &["nodejs"], &["nodejs"], &["node"]],
+    },
+    Need {
+        program: "npm",
+        proof: &[],
+        why: "it installs an OpenID provider",
+        packages: [&["npm"], &["nodejs-npm"], &["npm"], &["node"]],
+    },
+    Need {
+        program: "python3",
+        proof: &["-c", "import ensurepip, venv"],
+        why: "stand-ins for AWS and for a mail server run on it",
+        packages: [
+            &["python3", "python3-venv"],
+            &["python3"],
+            &["python3"],
+            &["python3"],
+        ],
     },
 ];
 
@@ -93,10 +155,7 @@ const MANAGERS: [Manager; 4] = [
 
 /// Makes sure that every needed program is there, or says what a person has to do.
 pub(crate) fn ensure(needs: &[Need]) -> Result<(), String> {
-    let missing: Vec<&Need> = needs
-        .iter()
-        .filter(|need| find(need.program).is_none())
-        .collect();
+    let missing: Vec<&Need> = needs.iter().filter(|need| !need.is_there()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -143,7 +202,7 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<(), String> {
         }
     }
     call(prefix, manager, manager.install, &packages)?;
-    match needs.iter().find(|need| find(need.program).is_none()) {
+    match needs.iter().find(|need| !need.is_there()) {
         Some(need) => Err(format!(
             "{} is still missing after `{by_hand}`",
             need.program
@@ -152,14 +211,25 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<(), String> {
     }
 }
 
+impl Need {
+    fn is_there(&self) -> bool {
+        let Some(program) = find(self.program) else {
+            return false;
+        };
+        if self.proof.is_empty() {
+            return true;
+        }
+        let proof = Command::new(program)
+            .args(self.proof)
+            .stdin(Stdio::null())
+            .output();
+        proof.is_ok_and(|output| output.status.success())
+    }
+}
+
 /// The executable that a bare name runs, if any.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?)
-        .map(|directory| directory.join(program))
-        .find(|path| {
-            path.metadata()
-                .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
-        })
+    place::program(program)
 }
 
 /// The words to put before a manager's command so that it may install; `None` where it may not.

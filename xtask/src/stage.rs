@@ -120,6 +120,11 @@ impl Stage {
         self.name.contains(part) || self.is_preparation()
     }
 
+    /// Whether this is its name.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.name == name
+    }
+
     /// Whether it only prepares others.
     pub(crate) fn is_preparation(&self) -> bool {
         matches!(self.work, Work::Prepare(_))

@@ -9,6 +9,7 @@ use std::{
 use crate::{
     Failure, guestbook, needs,
     stage::{Cargo, Stage, run_all},
+    stand_ins,
 };
 
 /// Runs every check, with `--fast` those that a change is likeliest to break, with a text those whose stages' names
@@ -44,7 +45,22 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
             return Err(Failure::Usage(format!("no stage is about `{part}`")));
         }
     }
+    if stages.iter().any(|stage| stage.is_called("tests")) {
+        servers().map_err(Failure::Failed)?;
+    }
     run_all(stages).map_err(Failure::Failed)
+}
+
+/// Makes sure of the servers that tests ask. On a machine that builds everything for everybody one that cannot be had
+/// is a failure; on a person's own, the tests that need it say that they are skipped.
+fn servers() -> Result<(), String> {
+    match needs::ensure(needs::SERVERS).and_then(|()| stand_ins::ensure()) {
+        Err(why) if env::var_os("CI").is_none() => {
+            println!("xtask: {why}; the tests that need it are skipped");
+            Ok(())
+        }
+        ended => ended,
+    }
 }
 
 /// The repository's root.
