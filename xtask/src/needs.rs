@@ -83,6 +83,17 @@ pub(crate) const SERVERS: &[Need] = &[
         ],
     },
     Need {
+        program: "my_print_defaults",
+        proof: &[],
+        why: "a MariaDB server is set up with it",
+        packages: [
+            &["mariadb-client-core"],
+            &["mariadb-server"],
+            &["mariadb"],
+            &["mariadb"],
+        ],
+    },
+    Need {
         program: "dockerd",
         proof: &[],
         why: "a Docker engine is asked",

@@ -98,6 +98,17 @@ impl Trouble {
         Trouble::Other { at, why }
     }
 
+    /// The reason alone, for those who know better where it was.
+    pub(crate) fn why(&self) -> String {
+        match self {
+            Trouble::Late { within, .. } => format!("it did not within {}", seconds(within)),
+            Trouble::Untrusted { why, .. }
+            | Trouble::Tls { why, .. }
+            | Trouble::Other { why, .. } => why.clone(),
+            other => other.to_string(),
+        }
+    }
+
     fn of_tls(at: Address, error: &rustls::Error) -> Self {
         let rustls::Error::InvalidCertificate(error) = error else {
             let why = error.to_string();
@@ -116,6 +127,9 @@ impl Trouble {
                 format!("it is not for {}", at.name())
             }
             CertificateError::UnknownIssuer => "nobody who is trusted here has signed it".into(),
+            CertificateError::BadSignature => "the signature on it is wrong".into(),
+            CertificateError::BadEncoding => "it cannot be read".into(),
+            CertificateError::Revoked => "it was revoked".into(),
             other => other.to_string(),
         };
         Trouble::Untrusted { at, why }

@@ -10,6 +10,7 @@ use crate::{
     call::{Call, LITTLE, told},
     prober,
     subject::web_address,
+    trouble::Trouble,
 };
 
 /// Where an engine is if nobody says so.
@@ -50,11 +51,15 @@ pub(super) async fn ask(call: &Call<'_>) -> Result<Finding, Finding> {
         let reply = call
             .send(&url, call.request(Method::GET, &url), LITTLE)
             .await;
-        let reply = reply.map_err(|trouble| match &place {
-            Place::Socket(path) => {
-                Finding::red(format!("the engine at {path} does not answer: {trouble}"))
-            }
-            Place::Page(_) => trouble.into(),
+        let reply = reply.map_err(|trouble| match (&place, trouble) {
+            (Place::Page(_), trouble) => trouble.into(),
+            (Place::Socket(path), Trouble::Refused(_)) => Finding::red(format!(
+                "no engine is at {path}: nothing listens on that socket"
+            )),
+            (Place::Socket(path), trouble) => Finding::red(format!(
+                "the engine at {path} does not answer: {}",
+                trouble.why()
+            )),
         })?;
         match reply.status {
             StatusCode::OK => Ok(reply),

@@ -1,1 +1,20 @@
 //! Every kind of thing, seen as it should be and as it should not, on servers that are real where there are any.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+mod aws;
+mod certificates;
+mod docker;
+mod mysql;
+mod oidc;
+#[path = "../stand-ins/place.rs"]
+mod place;
+mod postgres;
+mod posthog;
+mod resend;
+mod rig;
+mod secrets;
+mod smtp;
+mod sqlite;
+mod web;
+mod website;

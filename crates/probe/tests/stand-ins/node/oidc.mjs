@@ -1,8 +1,8 @@
-// An OpenID provider: the arguments are the package, the port, and where to add a path to the issuer, or nothing.
-const [, , library, port, path = ""] = process.argv;
+// An OpenID provider: the arguments are the package and the port.
+const [, , library, port] = process.argv;
 const { Provider } = await import(library);
-const origin = `http://127.0.0.1:${port}`;
-const provider = new Provider(origin + path, {
+const issuer = `http://127.0.0.1:${port}`;
+const provider = new Provider(issuer, {
   clients: [],
   cookies: { keys: ["only for tests"] },
   features: { devInteractions: { enabled: false } },
