@@ -18,6 +18,8 @@ use crate::{
     trust::Trust,
 };
 
+/// For answers of which only the status counts.
+pub(crate) const NOTHING: usize = 0;
 /// How much is read of an answer whose size nobody foresees.
 pub(crate) const LITTLE: usize = 64 * 1024;
 /// How much is read of a document that may be long.
@@ -108,21 +110,21 @@ async fn read(at: Address, mut response: Response, limit: usize) -> Result<Reply
         .and_then(TlsInfo::peer_certificate)
         .and_then(certificate::not_after);
     let mut body = Vec::new();
-    let mut whole = true;
-    while body.len() < limit {
-        let Some(chunk) = response.chunk().await? else {
-            break;
-        };
-        let room = limit - body.len();
-        whole = chunk.len() <= room;
-        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+    // Where nothing of it is wanted, nothing is waited for: a page may go on for ever.
+    let mut whole = limit == NOTHING;
+    while !whole && body.len() <= limit {
+        match response.chunk().await? {
+            Some(chunk) => body.extend_from_slice(&chunk),
+            None => whole = true,
+        }
     }
+    body.truncate(limit);
     Ok(Reply {
         at,
         status: response.status(),
         headers: response.headers().clone(),
-        whole: whole && (body.len() < limit || response.chunk().await?.is_none()),
         body,
+        whole,
         expires,
     })
 }

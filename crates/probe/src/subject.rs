@@ -1,13 +1,13 @@
 //! What is asked about, and how a probe finds its way in it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use url::Url;
 
-use crate::{Finding, Secret};
+use crate::{Finding, Secret, scrub::Scrub};
 
 /// A vendor's thing, as the catalogue describes it.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Subject {
     /// What it is: a name or alias in [`KINDS`](crate::KINDS), in any case.
     pub kind: Option<String>,
@@ -19,6 +19,21 @@ pub struct Subject {
     pub endpoint: Option<String>,
     /// The keys of configuration that belong to it, with their values.
     pub credentials: BTreeMap<String, Secret>,
+}
+
+impl fmt::Debug for Subject {
+    /// As it may be shown: an endpoint or a link may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scrub = Scrub::of(self);
+        let shown = |text: &Option<String>| text.as_deref().map(|text| scrub.text(text));
+        f.debug_struct("Subject")
+            .field("kind", &self.kind)
+            .field("id", &shown(&self.id))
+            .field("link", &shown(&self.link))
+            .field("endpoint", &shown(&self.endpoint))
+            .field("credentials", &self.credentials)
+            .finish()
+    }
 }
 
 impl Subject {
@@ -112,6 +127,18 @@ mod tests {
         assert_eq!(subject.credential("AWS_REGION"), Some("b"));
         let subject = with(&[("AWS_REGION", " ")]);
         assert_eq!(subject.credential("AWS_REGION"), None);
+    }
+
+    #[test]
+    fn nothing_secret_is_shown_of_it() {
+        let mut subject = with(&[("A_KEY", "open sesame")]);
+        subject.endpoint = Some("https://me:abracadabra@example.test".into());
+        let shown = format!("{subject:?}");
+        assert!(shown.contains("https://***@example.test"), "{shown}");
+        assert!(
+            !shown.contains("sesame") && !shown.contains("abracadabra"),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -36,6 +36,12 @@ impl Address {
         Some(Address::new(url.host_str()?, port))
     }
 
+    /// Whether its host has no address.
+    async fn is_nowhere(&self) -> bool {
+        let looked_up = timeout(LOOK_UP, lookup_host((self.name(), self.port))).await;
+        matches!(looked_up, Ok(Err(_)))
+    }
+
     /// The host without the brackets that URLs put around IPv6.
     pub(crate) fn name(&self) -> &str {
         self.host.trim_start_matches('[').trim_end_matches(']')
@@ -79,19 +85,14 @@ impl Trouble {
         if let Some(error) = cause::<rustls::Error>(error) {
             return Trouble::of_tls(at.clone(), error);
         }
-        let kind = cause::<io::Error>(error).map(io::Error::kind);
-        if kind == Some(ErrorKind::ConnectionRefused) {
-            return Trouble::Refused(at.clone());
-        }
-        // The system has no kind of its own for this. A name that cannot be looked up now could not be before.
-        let looked_up = timeout(LOOK_UP, lookup_host((at.name(), at.port))).await;
-        if let Ok(Err(_)) = looked_up {
-            return Trouble::NoSuchName(at.host.clone());
-        }
-        let why = match kind {
+        let why = match cause::<io::Error>(error).map(io::Error::kind) {
+            Some(ErrorKind::ConnectionRefused) => return Trouble::Refused(at.clone()),
             Some(ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe) => {
                 "it hung up".into()
             }
+            Some(ErrorKind::PermissionDenied) => "we are not permitted to".into(),
+            // The system has no kind of its own for this. A name that cannot be looked up now could not be before.
+            _ if at.is_nowhere().await => return Trouble::NoSuchName(at.host.clone()),
             _ => innermost(error).to_string(),
         };
         let at = at.to_string();

@@ -36,7 +36,7 @@ pub(super) async fn ask(call: &Call<'_>) -> Result<Finding, Finding> {
             let client = socket(call, path)?;
             (
                 client,
-                web_address("engine", "http://docker/")?,
+                web_address("engine", "http://localhost/")?,
                 path.clone(),
             )
         }

@@ -6,7 +6,7 @@ use url::Url;
 use super::aws;
 use crate::{
     Finding, Subject,
-    call::{Call, LITTLE, Reply},
+    call::{Call, NOTHING, Reply},
     sigv4::{self, Scope},
 };
 
@@ -35,7 +35,7 @@ pub(super) async fn ask(call: &Call<'_>) -> Result<Finding, Finding> {
     for (name, value) in sigv4::sign(&request, &keys, &scope) {
         sent = sent.header(name, value);
     }
-    let reply = call.send(&url, sent, LITTLE).await?;
+    let reply = call.send(&url, sent, NOTHING).await?;
     let finding = judge(&reply, bucket, region).fact("bucket", bucket);
     Ok(finding.certificate(reply.expires, call.now()))
 }

@@ -222,6 +222,19 @@ mod tests {
     }
 
     #[test]
+    fn only_this_machine_is_here() {
+        for (host, here) in [
+            ("127.0.0.1", true),
+            ("[::1]", true),
+            ("localhost", true),
+            ("mail.test", false),
+            ("10.0.0.1", false),
+        ] {
+            assert_eq!(is_here(&Address::new(host, 25)), here, "{host}");
+        }
+    }
+
+    #[test]
     fn what_is_no_address_is_not_asked() {
         assert!(of(None, &[]).is_err());
         assert!(of(Some("https://mail.test"), &[]).is_err());

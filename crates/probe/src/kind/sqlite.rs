@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use percent_encoding::percent_decode_str;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use crate::{Finding, Subject, call::Call};
 
 pub(super) async fn ask(call: &Call<'_>) -> Result<Finding, Finding> {
     let path = path(call.subject)?;
+    let path = path.as_str();
     if !Path::new(path).is_file() {
         return Err(Finding::red(format!("there is no file {path}")));
     }
@@ -15,6 +17,8 @@ pub(super) async fn ask(call: &Call<'_>) -> Result<Finding, Finding> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .read_only(true)
+            // Without a log nobody writes, and reading needs no files beside it, which would be left behind.
+            .immutable(!Path::new(&format!("{path}-wal")).exists())
             .create_if_missing(false)
             .busy_timeout(call.left())
             .disable_statement_logging();
@@ -45,24 +49,28 @@ pub(super) async fn ask(call: &Call<'_>) -> Result<Finding, Finding> {
     }
 }
 
-/// The file: of the endpoint, or of a credential with a URL.
-fn path(subject: &Subject) -> Result<&str, Finding> {
+/// The file: of a credential with a URL, or of the endpoint.
+fn path(subject: &Subject) -> Result<String, Finding> {
     let mut urls = subject.naming(&["DATABASE_URL", "URL", "DSN"]);
-    let of_url = |url: &'_ str| url.starts_with("sqlite:");
-    let written = urls.find(|url| of_url(url)).or_else(|| subject.endpoint());
-    let path = written.map(|written| {
-        let path = written.strip_prefix("sqlite:").unwrap_or(written);
-        let path = path.strip_prefix("//").unwrap_or(path);
-        path.split('?').next().unwrap_or(path)
-    });
-    match path.filter(|path| !path.is_empty()) {
-        Some(":memory:") => Err(Finding::unknown(
+    let url = urls.find(|url| url.starts_with("sqlite:"));
+    let written = url.or_else(|| subject.endpoint()).unwrap_or_default();
+    let path = match written.strip_prefix("sqlite:") {
+        // As sqlx reads such a URL.
+        Some(rest) => {
+            let path = rest.strip_prefix("//").unwrap_or(rest);
+            let path = path.split('?').next().unwrap_or(path);
+            percent_decode_str(path).decode_utf8_lossy().into_owned()
+        }
+        None => written.to_owned(),
+    };
+    match path.as_str() {
+        ":memory:" => Err(Finding::unknown(
             "a database in memory has no file to look at",
         )),
-        Some(path) => Ok(path),
-        None => Err(Finding::unknown(
+        "" => Err(Finding::unknown(
             "its file is not known; write it as endpoint, or set a sqlite: URL in a key whose name contains URL or DSN",
         )),
+        _ => Ok(path),
     }
 }
 
@@ -73,15 +81,15 @@ mod tests {
     #[test]
     fn a_file_is_named_in_several_ways() {
         for written in [
-            "/var/app.db",
-            "sqlite:/var/app.db",
-            "sqlite:///var/app.db?mode=rwc",
+            "/var/my app.db",
+            "sqlite:/var/my app.db",
+            "sqlite:///var/my%20app.db?mode=rwc",
         ] {
             let subject = Subject {
                 endpoint: Some(written.into()),
                 ..Subject::default()
             };
-            assert_eq!(path(&subject), Ok("/var/app.db"));
+            assert_eq!(path(&subject).as_deref(), Ok("/var/my app.db"));
         }
         let mut subject = Subject::default();
         assert!(path(&subject).is_err());

@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::{
     Finding,
-    call::{Call, LITTLE, Reply, status},
+    call::{Call, NOTHING, Reply, status},
     subject::web_address,
 };
 
@@ -27,7 +27,7 @@ pub(super) async fn ask(call: &Call<'_>) -> Result<Finding, Finding> {
     };
     let asked = url.clone();
     for _ in 0..=HOPS {
-        let reply = call.get(&url, LITTLE).await?;
+        let reply = call.get(&url, NOTHING).await?;
         match reply.onward(&url) {
             Some(onward) if !matches!(onward.scheme(), "http" | "https") => {
                 return Ok(Finding::amber(format!(

@@ -5,7 +5,8 @@ use std::{
     fs::{self, File},
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{self, Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -86,10 +87,18 @@ pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
-/// A port of this machine that nobody listens on just now.
+/// A port of this machine that nobody listens on. It is below those that the system hands out, so that nobody gets it
+/// by chance before it is used, and tests that run at the same time, each in a process of its own, look elsewhere.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().port()
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let own = u16::try_from(process::id() % 400).unwrap() * 50;
+    loop {
+        let next = TAKEN.fetch_add(1, Ordering::Relaxed);
+        let port = 11_000 + (own + next) % 20_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A process that ends with the test.

@@ -1,8 +1,9 @@
 //! Mail servers, on aiosmtpd: with TLS after a greeting, from the first byte on, and without.
 
-use std::{fs, process::Command};
+use std::{fs, process::Command, time::Duration};
 
-use towpath_probe::{Finding, Health};
+use tokio::{io::AsyncWriteExt, net::TcpListener, task::JoinSet};
+use towpath_probe::{Finding, Health, Settings};
 
 use crate::{
     certificates::{Authority, told},
@@ -127,13 +128,41 @@ async fn a_server_that_is_not_there_is_red() {
     );
 }
 
+/// A server that says this and hangs up.
+async fn greeting(text: &'static str) -> (String, JoinSet<()>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let at = listener.local_addr().unwrap().to_string();
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+    });
+    (at, serving)
+}
+
 #[tokio::test]
-async fn what_is_no_mail_server_is_red() {
+async fn a_server_that_does_not_want_us_is_red() {
+    let (at, _serving) = greeting("554 5.3.2 not today\r\n").await;
+    let finding = ask(&subject("smtp", "", &at, &[])).await;
+    let reason = format!("{at} does not want to speak with us: 554 5.3.2 not today");
+    assert_found(&finding, Health::Red, &reason);
+    let (at, _serving) = greeting("SSH-2.0-OpenSSH_9.2\r\n").await;
+    let finding = ask(&subject("smtp", "", &at, &[])).await;
+    assert_found(
+        &finding,
+        Health::Red,
+        &format!("what answers at {at} is no mail server"),
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_waits_for_us_to_speak_is_red() {
     let web = Web::start(|_| answer(200, "welcome")).await;
-    let settings = towpath_probe::Settings {
-        timeout: std::time::Duration::from_millis(300),
-        ..Default::default()
+    let settings = Settings {
+        timeout: Duration::from_millis(300),
+        ..Settings::default()
     };
     let finding = ask_with(settings, &subject("smtp", "", &web.at(), &[])).await;
-    assert_eq!(finding.health, Health::Red, "{finding:?}");
+    let reason = format!("{} did not answer within 0.3 seconds", web.at());
+    assert_found(&finding, Health::Red, &reason);
 }

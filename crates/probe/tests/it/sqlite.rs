@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
+use sqlx::{
+    ConnectOptions, Connection, Executor,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode},
+};
 use towpath_probe::{Finding, Health};
 
 use crate::rig::{ask, assert_found, subject};
@@ -64,4 +67,28 @@ async fn a_file_is_a_database_or_not() {
         &format!("there is no file {}", missing.display()),
     );
     assert!(!missing.exists(), "asking made it");
+}
+
+#[tokio::test]
+async fn looking_leaves_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.db");
+    let options = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal);
+    let mut writer = options.connect().await.unwrap();
+    writer
+        .execute("create table guests (name text)")
+        .await
+        .unwrap();
+    // What is only in the log yet is seen too.
+    let finding = file(&path).await;
+    assert_eq!(finding.facts["tables"], "1", "{finding:?}");
+    writer.close().await.unwrap();
+    let finding = file(&path).await;
+    assert_eq!(finding.facts["tables"], "1", "{finding:?}");
+    let names = fs::read_dir(directory.path()).unwrap();
+    let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["app.db"]);
 }

@@ -1,8 +1,13 @@
 //! Pages, over HTTPS with certificates of every age, and servers that are not there.
 
-use std::time::Duration;
+use std::{env, time::Duration};
 
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    process::Command,
+    task::JoinSet,
+};
 use towpath_probe::{Finding, Health, Settings, Subject};
 
 use crate::{
@@ -207,4 +212,63 @@ async fn an_unknown_kind_is_asked_by_its_link() {
     let finding = ask(&Subject::default()).await;
     let reason = "it has neither a kind nor a link; write one of them";
     assert_found(&finding, Health::Unknown, reason);
+}
+
+#[tokio::test]
+async fn a_page_that_goes_on_for_ever_is_green() {
+    let (at, _serving) = endless("text/event-stream").await;
+    let finding = ask(&page(format!("http://{at}/"))).await;
+    assert_found(&finding, Health::Green, &format!("{at} answers 200 (OK)"));
+}
+
+#[tokio::test]
+async fn a_document_that_goes_on_for_ever_is_read_to_a_limit() {
+    let (at, _serving) = endless("application/json").await;
+    let mut subject = page("");
+    subject.kind = Some("oidc".into());
+    subject.endpoint = Some(format!("http://{at}"));
+    let reason = format!("{at} answers with something that is no discovery document");
+    assert_found(&ask(&subject).await, Health::Red, &reason);
+}
+
+/// A server that answers with a body without an end.
+async fn endless(kind: &'static str) -> (String, JoinSet<()>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let at = listener.local_addr().unwrap().to_string();
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 1024];
+        assert_ne!(stream.read(&mut request).await.unwrap(), 0);
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        while stream.write_all(&[b' '; 4096]).await.is_ok() {}
+    });
+    (at, serving)
+}
+
+/// Tells the test below, run again by itself, what to look at.
+const LINK: &str = "TOWPATH_TEST_LINK";
+
+/// The variable is read once for a whole process, so this needs one of its own.
+#[tokio::test]
+async fn the_authorities_are_those_that_ssl_cert_file_names() {
+    if let Ok(link) = env::var(LINK) {
+        let finding = ask(&page(link)).await;
+        assert_eq!(finding.health, Health::Green, "{finding:?}");
+        return;
+    }
+    let authority = Authority::new();
+    let web = Web::start_tls(authority.tls(&["127.0.0.1"], 90), |_| answer(200, "")).await;
+    let own = "website::the_authorities_are_those_that_ssl_cert_file_names";
+    for (file, good) in [(authority.file(), true), (Authority::new().file(), false)] {
+        let child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", own])
+            .env(LINK, web.url("/"))
+            .env("SSL_CERT_FILE", file)
+            .env_remove("SSL_CERT_DIR")
+            .output();
+        let output = child.await.unwrap();
+        assert_eq!(output.status.success(), good, "{output:?}");
+    }
 }
