@@ -1,7 +1,10 @@
 //! Takes what is secret out of texts before anybody sees them. Probes take care themselves; this is for what servers
 //! and libraries put into their answers, which nobody can foresee.
 
-use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
+};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::Url;
 use zeroize::Zeroizing;
@@ -26,7 +29,11 @@ pub(crate) struct Scrub {
 impl Scrub {
     /// The credentials, and the passwords in its URLs.
     pub(crate) fn of(subject: &Subject) -> Self {
-        let values = subject.credentials.values().map(|value| value.expose());
+        let credentials = subject.credentials.iter();
+        let values = credentials
+            .map(|(key, value)| (key, value.expose()))
+            .filter(|(key, value)| !is_open(subject, key, value))
+            .map(|(_, value)| value);
         let urls = [subject.endpoint(), subject.link()].into_iter().flatten();
         let mut plain: Vec<Zeroizing<String>> = Vec::new();
         for value in values.clone() {
@@ -37,15 +44,15 @@ impl Scrub {
         for url in values.chain(urls) {
             plain.extend(password(url));
         }
-        let mut also = Vec::new();
-        for value in &plain {
-            let encoded = utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
-            also.push(Zeroizing::new(encoded));
-        }
-        let encoded = plain.iter().flat_map(|value| within_base64(value));
-        let encoded = encoded.filter(|part| part.len() >= SHORTEST).collect();
-        plain.append(&mut also);
         plain.retain(|value| value.chars().count() >= SHORTEST);
+        let encoded = plain
+            .iter()
+            .flat_map(|value| within_base64(value))
+            .collect();
+        let of_urls = |value: &Zeroizing<String>| {
+            Zeroizing::new(utf8_percent_encode(value, NON_ALPHANUMERIC).to_string())
+        };
+        plain.extend(plain.iter().map(of_urls).collect::<Vec<_>>());
         plain.sort_by_key(|value| std::cmp::Reverse(value.len()));
         plain.dedup();
         Scrub { plain, encoded }
@@ -81,6 +88,16 @@ impl Scrub {
     }
 }
 
+/// Whether a value is no secret although it stands among the credentials: people would not understand a reason without
+/// the id that the catalogue shows them, or without the host that does not answer.
+fn is_open(subject: &Subject, key: &str, value: &str) -> bool {
+    let key = key.to_uppercase();
+    let last = key.rsplit('_').next();
+    let place = last.is_some_and(|last| ["HOST", "PORT", "REGION"].contains(&last));
+    let of_names = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+    subject.id() == Some(value.trim()) || (place && value.trim().chars().all(of_names))
+}
+
 /// The text in one line.
 fn joined(text: &str) -> String {
     let words: Vec<&str> = text
@@ -104,11 +121,12 @@ fn password(url: &str) -> Vec<Zeroizing<String>> {
 }
 
 /// The characters that base64 makes of a value whatever stands before and after it, for each of the three ways in
-/// which it may lie across the groups of three bytes.
+/// which it may lie across the groups of three bytes, in both alphabets of RFC 4648.
 fn within_base64(value: &str) -> Vec<Zeroizing<String>> {
-    let parts = (0..3).map(|before| {
+    let ways = (0..3).flat_map(|before| [(before, &STANDARD_NO_PAD), (before, &URL_SAFE_NO_PAD)]);
+    let parts = ways.map(|(before, alphabet)| {
         let padded = Zeroizing::new([&vec![0; before], value.as_bytes()].concat());
-        let text = Zeroizing::new(STANDARD_NO_PAD.encode(&*padded));
+        let text = Zeroizing::new(alphabet.encode(&*padded));
         // Six bits a character: those that also hold bits of something else are left out.
         let from = (before * 8).div_ceil(6);
         let to = (before + value.len()) * 8 / 6;
@@ -119,7 +137,7 @@ fn within_base64(value: &str) -> Vec<Zeroizing<String>> {
 
 /// The text without every unbroken run of base64 that holds this part.
 fn without_runs(mut text: String, part: &str) -> String {
-    let of_base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+    let of_base64 = |c: char| c.is_ascii_alphanumeric() || "+/-_=".contains(c);
     while let Some(at) = text.find(part) {
         let start = text[..at]
             .rfind(|c| !of_base64(c))
@@ -169,6 +187,8 @@ fn without_url_secrets(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
 
     fn scrub(values: &[&str]) -> Scrub {
@@ -190,6 +210,23 @@ mod tests {
     }
 
     #[test]
+    fn an_id_and_the_name_of_a_host_are_no_secrets() {
+        let scrub = Scrub::of(&Subject {
+            id: Some("files".into()),
+            credentials: [
+                ("BUCKET".to_owned(), "files".into()),
+                ("SMTP_HOST".to_owned(), "mail.test".into()),
+                ("API_HOST".to_owned(), "https://key@api.test".into()),
+                ("PASSPORT".to_owned(), "abracadabra".into()),
+            ]
+            .into(),
+            ..Subject::default()
+        });
+        let shown = scrub.text("files mail.test https://key@api.test abracadabra");
+        assert_eq!(shown, "files mail.test *** ***");
+    }
+
+    #[test]
     fn values_are_found_as_urls_have_them() {
         let scrub = scrub(&["a b/c?d"]);
         assert_eq!(scrub.text("at a%20b%2Fc%3Fd!"), "at ***!");
@@ -197,13 +234,15 @@ mod tests {
 
     #[test]
     fn values_are_found_within_base64() {
-        let scrub = scrub(&["open sesame"]);
+        let scrub = scrub(&["open?>~sesame"]);
         for before in ["", "a", "ab", "abc", "somebody:"] {
             for after in ["", "z", "zz"] {
-                let text = format!("{before}open sesame{after}");
-                let text = base64::engine::general_purpose::STANDARD.encode(text);
-                let shown = scrub.text(&format!("who is “Basic {text}”?"));
-                assert_eq!(shown, "who is “Basic ***”?", "{before}{after}");
+                let text = format!("{before}open?>~sesame{after}");
+                for alphabet in [&STANDARD, &URL_SAFE_NO_PAD] {
+                    let sent = alphabet.encode(&text);
+                    let shown = scrub.text(&format!("who is “Basic {sent}”?"));
+                    assert_eq!(shown, "who is “Basic ***”?", "{text}");
+                }
             }
         }
     }
