@@ -1,7 +1,7 @@
 //! When a certificate ends, and what that means.
 //!
-//! Only what is asked for is read of it: X.509 is RFC 5280 §4.1, its encoding DER, ITU-T X.690. Whether the certificate
-//! is good was the business of the TLS library before.
+//! Only what is asked for is read of it: X.509 is RFC 5280 §4.1, its encoding DER, ITU-T X.690. Whether the
+//! certificate is good was the business of the TLS library before.
 
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 

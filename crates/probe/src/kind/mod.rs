@@ -149,7 +149,8 @@ pub const KINDS: &[Known] = &[
         name: "s3",
         aliases: &["s3-bucket"],
         green_if: "the bucket is there and the keys may see it",
-        needs: "the bucket's name as id, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION; an endpoint for other vendors",
+        needs: "the bucket's name as id, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION; an endpoint for \
+                other vendors",
     },
     Known {
         kind: Kind::Smtp,

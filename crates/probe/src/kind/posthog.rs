@@ -72,7 +72,8 @@ fn key(subject: &Subject) -> Result<&str, Finding> {
         .filter(|key| !key.starts_with("phc_"));
     keys.next().ok_or_else(|| {
         Finding::unknown(
-            "there is no personal API key to ask with; set one that may read projects, such as POSTHOG_PERSONAL_API_KEY (a key that begins with phc_ may only send events)",
+            "there is no personal API key to ask with; set one that may read projects, such as \
+             POSTHOG_PERSONAL_API_KEY (a key that begins with phc_ may only send events)",
         )
     })
 }

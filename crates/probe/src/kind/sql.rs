@@ -21,7 +21,8 @@ pub(super) fn url(subject: &Subject, schemes: &[&str]) -> Result<Url, Finding> {
     let found = found.or_else(|| subject.endpoint().and_then(parsed));
     found.ok_or_else(|| {
         Finding::unknown(format!(
-            "there is no URL to connect to; set one that begins with {}:// in a key whose name contains URL or DSN, or write it as endpoint",
+            "there is no URL to connect to; set one that begins with {}:// in a key whose name contains URL or \
+             DSN, or write it as endpoint",
             schemes[0]
         ))
     })

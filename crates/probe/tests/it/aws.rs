@@ -49,7 +49,9 @@ impl Aws {
             secret: String::new(),
         };
         aws.iam("Action=CreateUser&UserName=towpath").await;
-        let policy = "Action=PutUserPolicy&UserName=towpath&PolicyName=all&PolicyDocument=%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22*%22%2C%22Resource%22%3A%22*%22%7D%5D%7D";
+        let policy = "Action=PutUserPolicy&UserName=towpath&PolicyName=all&PolicyDocument=\
+            %7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B\
+            %7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22*%22%2C%22Resource%22%3A%22*%22%7D%5D%7D";
         aws.iam(policy).await;
         let keys = aws.iam("Action=CreateAccessKey&UserName=towpath").await;
         aws.id = element(&keys, "AccessKeyId");

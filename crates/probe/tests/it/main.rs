@@ -16,5 +16,6 @@ mod rig;
 mod secrets;
 mod smtp;
 mod sqlite;
+mod unreachable;
 mod web;
 mod website;

@@ -76,14 +76,6 @@ async fn a_provider_is_the_one_that_was_asked() {
     );
 }
 
-#[tokio::test]
-async fn a_provider_that_is_down_is_red() {
-    let port = free_port();
-    let finding = issuer("oidc", &format!("http://127.0.0.1:{port}")).await;
-    let reason = format!("127.0.0.1:{port} refuses the connection: nothing listens there");
-    assert_found(&finding, Health::Red, &reason);
-}
-
 /// A provider that does what its path says.
 fn odd(asked: &Asked) -> Answer {
     let own = format!("http://{}", asked.header("host"));

@@ -114,20 +114,6 @@ async fn a_server_without_tls_is_given_passwords_on_this_machine_only() {
     assert_eq!(finding.facts["tls"], "false");
 }
 
-#[tokio::test]
-async fn a_server_that_is_not_there_is_red() {
-    let port = free_port();
-    let finding = ask(&subject("smtp", "", &format!("127.0.0.1:{port}"), &[])).await;
-    let reason = format!("127.0.0.1:{port} refuses the connection: nothing listens there");
-    assert_found(&finding, Health::Red, &reason);
-    let finding = ask(&subject("smtp", "", "towpath.invalid:25", &[])).await;
-    assert_found(
-        &finding,
-        Health::Red,
-        "there is no host named towpath.invalid",
-    );
-}
-
 /// A server that says this and hangs up.
 async fn greeting(text: &'static str) -> (String, JoinSet<()>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();

@@ -12,7 +12,7 @@ use towpath_probe::{Finding, Health, Settings, Subject};
 
 use crate::{
     certificates::{Authority, told},
-    rig::{ask, ask_with, assert_found, free_port},
+    rig::{ask, ask_with, assert_found},
     web::{Asked, Web, answer},
 };
 
@@ -154,25 +154,6 @@ async fn a_page_may_send_us_on_but_not_for_ever() {
     assert_found(&finding, Health::Red, &reason);
     let finding = ask(&page(web.url("/mail"))).await;
     assert_eq!(finding.health, Health::Amber);
-}
-
-#[tokio::test]
-async fn nobody_there_is_red() {
-    let port = free_port();
-    let finding = ask(&page(format!("https://127.0.0.1:{port}/"))).await;
-    let reason = format!("127.0.0.1:{port} refuses the connection: nothing listens there");
-    assert_found(&finding, Health::Red, &reason);
-}
-
-#[tokio::test]
-async fn a_name_that_does_not_exist_is_red() {
-    // RFC 6761 §6.4: `invalid` has no names.
-    let finding = ask(&page("https://towpath.invalid/")).await;
-    assert_found(
-        &finding,
-        Health::Red,
-        "there is no host named towpath.invalid",
-    );
 }
 
 #[tokio::test]
