@@ -1,4 +1,7 @@
 //! A MySQL or MariaDB server: whether it lets us in, and which it is.
+//!
+//! Passwords that MySQL 8 wants encrypted go over TLS, which it has by default. The other way, RSA without TLS, is not
+//! built in: it would bring a crate more for what TLS does better.
 
 use std::str::FromStr;
 

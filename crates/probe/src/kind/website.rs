@@ -41,7 +41,7 @@ pub(super) async fn ask(call: &Call<'_>) -> Result<Finding, Finding> {
             None => {
                 let finding = judge(&reply).certificate(reply.expires, call.now());
                 let elsewhere = (url != asked).then(|| shown(&url));
-                return Ok(finding.fact_if("sent on to", elsewhere));
+                return Ok(finding.fact_if("sent-to", elsewhere));
             }
         }
     }

@@ -122,5 +122,5 @@ async fn a_key_goes_to_no_other_server() {
     };
     let finding = ask(&subject).await;
     assert_eq!(finding.health, Health::Green, "{finding:?}");
-    assert_eq!(finding.facts["sent on to"], other.url("/domains"));
+    assert_eq!(finding.facts["sent-to"], other.url("/domains"));
 }

@@ -114,6 +114,19 @@ async fn a_server_without_tls_is_given_passwords_on_this_machine_only() {
     assert_eq!(finding.facts["tls"], "false");
 }
 
+#[tokio::test]
+async fn a_server_without_tls_elsewhere_is_not_given_the_password() {
+    let Some(mail) = Mail::start("none", 90).await else {
+        return;
+    };
+    // An old way to write 127.0.0.1, which the system knows and we do not take for this machine.
+    let endpoint = format!("127.1:{}", mail.port);
+    let finding = ask(&subject("smtp", "", &endpoint, GOOD)).await;
+    let reason =
+        "greets us, but offers no TLS: the password was not sent, as anybody could read it";
+    assert_found(&finding, Health::Amber, &format!("{endpoint} {reason}"));
+}
+
 /// A server that says this and hangs up.
 async fn greeting(text: &'static str) -> (String, JoinSet<()>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();

@@ -145,7 +145,7 @@ async fn a_page_may_send_us_on_but_not_for_ever() {
         Health::Green,
         &format!("{} answers 200 (OK)", web.at()),
     );
-    assert_eq!(finding.facts["sent on to"], web.url("/new"));
+    assert_eq!(finding.facts["sent-to"], web.url("/new"));
     let finding = ask(&page(web.url("/again"))).await;
     let reason = format!(
         "{} sends us on and on; 5 times are enough",
