@@ -59,7 +59,7 @@ fn what_is_accepted_is_accepted_until_a_day() {
     project.towpath("check", 6).says(&[
         "manifest::production-shares",
         "accepted until 2020-02-29",
-        "ask leader",
+        "ask \"leader\"",
     ]);
 }
 

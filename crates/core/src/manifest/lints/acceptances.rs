@@ -106,14 +106,10 @@ fn tell_unused(
 }
 
 fn check_end(look: &Look<'_>, acceptance: &Acceptance, place: &Range<usize>) {
-    let Acceptance {
-        difference,
-        owner,
-        until,
-        ..
-    } = acceptance;
+    let (difference, owner) = (quoted(&acceptance.difference), quoted(&acceptance.owner));
+    let until = acceptance.until;
     let draft = if !acceptance.holds(look.today) {
-        let message = format!("`{difference}` is accepted no more: that ended on {until}");
+        let message = format!("{difference} is accepted no more: that ended on {until}");
         let help = format!(
             "remove this if it is put right; else ask {owner}, and set `until` to a later day"
         );
@@ -121,7 +117,7 @@ fn check_end(look: &Look<'_>, acceptance: &Acceptance, place: &Range<usize>) {
     } else if acceptance.holds(look.today.saturating_add(SOON.days())) {
         return;
     } else {
-        let message = format!("`{difference}` is accepted only until {until}");
+        let message = format!("{difference} is accepted only until {until}");
         let help = format!(
             "put it right until then, or ask {owner} whether it may stay, and set `until` to a later day"
         );

@@ -11,7 +11,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::{ToSpan, civil::Date};
 
-use super::{Acceptance, Acceptances, Accepted, Manifest, places::Places, report::Report};
+use super::{
+    Acceptance, Acceptances, Accepted, Manifest, places::Places, report::Report, suggest::quoted,
+};
 use crate::names::{EnvironmentName, GroupName};
 
 /// A manifest, looked at on a day.
@@ -85,8 +87,9 @@ impl<'a> Look<'a> {
         let environment = self.name(at);
         if let Some(ended) = ended {
             return format!(
-                "ask {} whether it still has to be so, and set `until` of \"{}\" in `accept` of [environments.{environment}] to a later day",
-                ended.owner, ended.difference
+                "ask {} whether it still has to be so, and set `until` of {} in `accept` of [environments.{environment}] to a later day",
+                quoted(&ended.owner),
+                quoted(&ended.difference)
             );
         }
         let until = self.today.saturating_add(30.days());

@@ -194,6 +194,21 @@ fn what_can_only_be_seen_where_it_runs_may_be_accepted() {
 }
 
 #[test]
+fn long_texts_are_cut_and_strange_ones_escaped() {
+    for until in ["2020-01-01", "2026-11-25"] {
+        let long = "*".repeat(10_000);
+        let accept = format!(
+            "resources.mail = {{ from = \"local\" }}\naccept = [{{ difference = \"resources*{long}\", reason = \"r\", owner = \"o\\u001b{long}\", until = \"{until}\" }}]\n[environments.local]\nresources.mail = {{ owner = \"o\" }}"
+        );
+        let problems = looked(&placed(&accept)).problems;
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        for text in [&problems[0].message, &problems[0].help] {
+            assert!(text.len() < 1_000 && !text.contains('\u{1b}'), "{text}");
+        }
+    }
+}
+
+#[test]
 fn what_may_be_shared_is() {
     for fine in [
         // Nothing secret, and declared where it is protected best.
