@@ -84,6 +84,13 @@ pub async fn is_used(global: &Global, manifest: &manifest::Manifest) -> Result<b
     Ok(Home::is_used(&data))
 }
 
+/// The data directory, made where it is not there.
+pub async fn home(global: &Global, manifest: &manifest::Manifest) -> Result<Home, CliError> {
+    let root = find_root(global)?;
+    let (_, data) = places(global, manifest, &root).await?;
+    Ok(Home::open(&data)?)
+}
+
 /// The directory of the nearest manifest upwards.
 pub fn find_root(global: &Global) -> Result<PathBuf, CliError> {
     let here = start(global)?;

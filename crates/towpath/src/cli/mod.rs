@@ -7,6 +7,7 @@ mod context;
 mod demo;
 mod deploy;
 mod docs;
+mod doctor;
 mod env;
 mod error;
 mod exit;
@@ -139,6 +140,7 @@ enum Verb {
     Docs(docs::Docs),
     Import(import::Import),
     Parity(parity::Parity),
+    Doctor(doctor::Doctor),
     Journal(journal::Journal),
     Server(server::Server),
     Demo(demo::Demo),
@@ -197,6 +199,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Verb::Docs(verb) => verb.run(global),
         Verb::Import(verb) => verb.run(global),
         Verb::Parity(verb) => verb.run(global).await,
+        Verb::Doctor(verb) => verb.run(global).await,
         Verb::Schema(verb) => verb.run(),
         Verb::Completions(verb) => verb.run(),
         Verb::Man(verb) => verb.run(),

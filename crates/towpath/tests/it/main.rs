@@ -9,6 +9,7 @@
 mod catalogue;
 mod crash;
 mod demo;
+mod doctor;
 mod lints;
 mod parity;
 mod project;
