@@ -13,6 +13,10 @@ struct Bench {
 /// Every benchmark there is; a new one is a module and a line here.
 const BENCHES: &[Bench] = &[
     Bench {
+        name: "catalogue",
+        run: crate::bench_catalogue::run,
+    },
+    Bench {
         name: "path",
         run: crate::bench_path::run,
     },

@@ -1,6 +1,7 @@
 //! `cargo xtask`: the project's own chores. Each verb is a module; what it does is told by `cargo xtask help`.
 
 mod bench;
+mod bench_catalogue;
 mod bench_path;
 mod bench_proxy;
 mod docs;

@@ -12,12 +12,19 @@ use similar::{ChangeTag, TextDiff};
 use towpath_core::{
     catalogue::{
         self,
-        page::{self, Flavour, MarkError},
+        page::{self, Flavour, MarkError, Standing},
     },
     manifest::Manifest,
 };
 
-use super::{Global, context, error::CliError, exit::Exit, files, style};
+use super::{
+    Global,
+    context::{self, Context},
+    error::CliError,
+    exit::Exit,
+    files, style,
+    way::Way,
+};
 
 /// The page's file where none is named.
 const PAGE: &str = "ENVIRONMENTS.md";
@@ -39,6 +46,10 @@ pub struct Docs {
     /// the manifest.
     #[arg(long)]
     check: bool,
+    /// Tell also what is deployed where just now. A page that is kept in the repository is better without: it would be out of
+    /// date with the next deployment.
+    #[arg(long)]
+    deployed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,10 +67,14 @@ enum Format {
 }
 
 impl Docs {
-    pub(super) fn run(self, global: &Global) -> Result<Exit, CliError> {
+    pub(super) async fn run(self, global: &Global) -> Result<Exit, CliError> {
         let root = context::find_root(global)?;
         let manifest = context::manifest(global)?;
-        let made = make(&manifest, self.format);
+        let standing = match self.deployed {
+            true => Some(standing(global).await?),
+            false => None,
+        };
+        let made = make(&manifest, standing.as_deref(), self.format);
         let path = match (self.out, self.check) {
             (Some(out), _) => context::start(global)?.join(out),
             (None, true) => root.join(PAGE),
@@ -113,8 +128,25 @@ impl Docs {
     }
 }
 
-fn make(manifest: &Manifest, format: Format) -> String {
-    let page = || page::document(manifest, None);
+/// How each environment stands just now.
+async fn standing(global: &Global) -> Result<Vec<Standing>, CliError> {
+    let context = Context::open(global).await?;
+    let status = Way::find(&context).await?.status(&context).await?;
+    let standing = status.environments.into_iter().map(|view| Standing {
+        environment: view.name,
+        release: view.live.as_ref().map(|live| live.release.to_string()),
+        commit: view
+            .live
+            .as_ref()
+            .map(|live| (live.commit.clone(), live.subject.clone())),
+        since: view.live.as_ref().map(|live| live.since.to_string()),
+        under_way: view.active.map(|active| active.deployment.to_string()),
+    });
+    Ok(standing.collect())
+}
+
+fn make(manifest: &Manifest, standing: Option<&[Standing]>, format: Format) -> String {
+    let page = || page::document(manifest, standing);
     match format {
         Format::Markdown => page::markdown(&page(), Flavour::GitHub),
         Format::Gitbook => page::markdown(&page(), Flavour::GitBook),

@@ -196,7 +196,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Verb::Demo(verb) => verb.run(global).await,
         Verb::Env(verb) => verb.run(global),
         Verb::Resource(verb) => verb.run(global),
-        Verb::Docs(verb) => verb.run(global),
+        Verb::Docs(verb) => verb.run(global).await,
         Verb::Import(verb) => verb.run(global),
         Verb::Parity(verb) => verb.run(global).await,
         Verb::Doctor(verb) => verb.run(global).await,
