@@ -1,6 +1,7 @@
 //! The catalogue: what the environments are, what each uses, and what is shared. Questions to a manifest, answered as
 //! values that the command line prints and scripts read, or as the page that people read.
 
+mod backstage;
 mod impact;
 pub mod import;
 pub mod page;
@@ -15,6 +16,7 @@ use crate::{
     names::{EnvironmentName, GroupName, RoleName},
 };
 
+pub use backstage::backstage;
 pub use impact::{Impact, Lent, Touched, impact};
 pub use parity::{Applied, Comparison, Fact, Judged, Observed, Parity, Seen, Subject, parity};
 

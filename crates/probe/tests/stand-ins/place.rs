@@ -53,7 +53,7 @@ pub(crate) struct Packages {
     pub(crate) witness: &'static str,
 }
 
-/// The packages from npm: an OpenID provider.
+/// The packages from npm: an OpenID provider, and who judges what is written for Backstage and mermaid.
 pub(crate) const NODE: Packages = Packages {
     name: "node",
     versions: include_str!("node/package-lock.json"),

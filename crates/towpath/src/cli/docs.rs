@@ -60,8 +60,14 @@ enum Format {
     Gitbook,
     /// The same, as one HTML file
     Html,
-    /// The diagram alone
+    /// The pipeline alone: the branches, and what feeds each environment
+    Svg,
+    /// The pipeline, as mermaid draws it
+    Gitgraph,
+    /// The diagram of groups, homes and environments, as mermaid draws it
     Mermaid,
+    /// Entities for Backstage's catalogue, as a catalog-info.yaml
+    Backstage,
     /// The catalogue for programs, as `env list --json` prints it
     Json,
 }
@@ -101,7 +107,7 @@ impl Docs {
             Format::Markdown => {
                 page::put_into(before.as_deref(), &made).map_err(|error| no_place(&path, error))?
             }
-            Format::Gitbook | Format::Html | Format::Mermaid | Format::Json => made,
+            _ => made,
         };
         let is_true = before.as_deref() == Some(wanted.as_str());
         if self.check {
@@ -151,6 +157,9 @@ fn make(manifest: &Manifest, standing: Option<&[Standing]>, format: Format) -> S
         Format::Markdown => page::markdown(&page(), Flavour::GitHub),
         Format::Gitbook => page::markdown(&page(), Flavour::GitBook),
         Format::Html => page::html(&page()),
+        Format::Svg => page::figure(manifest),
+        Format::Gitgraph => page::git_graph(manifest),
+        Format::Backstage => catalogue::backstage(manifest),
         Format::Mermaid => page::mermaid(manifest),
         Format::Json => {
             let entries = catalogue::entries(manifest);

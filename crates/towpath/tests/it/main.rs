@@ -10,8 +10,12 @@ mod catalogue;
 mod crash;
 mod demo;
 mod doctor;
+mod formats;
 mod lints;
 mod parity;
+#[expect(dead_code, reason = "what is from PyPI is for other tests")]
+#[path = "../../../probe/tests/stand-ins/place.rs"]
+mod place;
 mod project;
 mod refusals;
 mod server;

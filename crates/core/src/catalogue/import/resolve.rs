@@ -9,7 +9,10 @@ use super::{
     resources, steps,
     words::{Mention, name_of, usual},
 };
-use crate::{catalogue::page::DRAWN, names::is_name};
+use crate::{
+    catalogue::page::{DRAWN, LANES},
+    names::is_name,
+};
 
 /// What is being brought together.
 pub(super) struct Resolver<'a> {
@@ -80,6 +83,7 @@ pub(super) fn resolve(facts: &mut Facts) -> Draft {
     resolver.nest_homes();
     resolver.guess_groups();
     resolver.guess_order();
+    resolver.free_names();
     resolver.gather_roles();
     resources::settle(&mut resolver);
     resolver.draft
@@ -251,7 +255,7 @@ impl Resolver<'_> {
         }
         // Words that the page has of its own.
         let is_own = lower.starts_with("what is not told above")
-            || ["towpath.toml", DRAWN].contains(&text.as_str());
+            || ["towpath.toml", DRAWN, LANES].contains(&text.as_str());
         if is_own || self.is_of_manifest(&text) {
             return;
         }
@@ -417,6 +421,36 @@ impl Resolver<'_> {
             }
         }
         false
+    }
+
+    /// What names one thing is no other name for another, whichever was read first.
+    fn free_names(&mut self) {
+        let mut taken = Vec::new();
+        for environment in &mut self.draft.environments {
+            let at = environment.at.clone();
+            let names = &self.environments;
+            environment.aliases.retain(|alias| {
+                let is_free = names.exact(alias).is_none();
+                if !is_free {
+                    taken.push((at.clone(), alias.clone()));
+                }
+                is_free
+            });
+        }
+        for group in &mut self.draft.groups {
+            let names = &self.groups;
+            group.aliases.retain(|alias| {
+                let is_free = names.exact(alias).is_none();
+                if !is_free {
+                    taken.push((At { page: 0, line: 0 }, alias.clone()));
+                }
+                is_free
+            });
+        }
+        for (at, alias) in taken {
+            let why = "it is the name of something else";
+            self.facts.not_understood(&at, &alias, why);
+        }
     }
 
     fn gather_roles(&mut self) {

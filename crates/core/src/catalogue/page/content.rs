@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::{
     boxes,
     document::{Block, Document, Word, Words},
+    figure::figure,
+    git_graph::git_graph,
     mermaid::mermaid,
     process,
     rest::{self, NOTHING},
@@ -41,6 +43,7 @@ pub fn document(manifest: &Manifest, standing: Option<&[Standing]>) -> Document 
         page.push(Block::Paragraph(description.as_str().into()));
     }
     let entries = catalogue::entries(manifest);
+    pipeline(&mut page, manifest);
     groups(&mut page, manifest);
     overview(&mut page, manifest, &entries);
     if let Some(standing) = standing {
@@ -59,6 +62,24 @@ pub fn document(manifest: &Manifest, standing: Option<&[Standing]>) -> Document 
     ));
     page.push(Block::Toml(rest));
     page
+}
+
+fn pipeline(page: &mut Document, manifest: &Manifest) {
+    if manifest.environments.is_empty() {
+        return;
+    }
+    // A few environments fit a page's width; more are drawn as large as they are, to be scrolled.
+    let figure = figure(manifest);
+    let drawn = match manifest.environments.len() {
+        0..=6 => figure,
+        _ => format!("<div class=\"tp-wide\">\n{figure}</div>\n"),
+    };
+    page.heading(3, "Pipeline");
+    page.push(Block::Drawing {
+        caption: LANES,
+        mermaid: git_graph(manifest),
+        drawn,
+    });
 }
 
 fn groups(page: &mut Document, manifest: &Manifest) {
@@ -217,6 +238,9 @@ fn is_sentence(said: &str) -> bool {
     said.split_whitespace().count() > 2 && !said.contains([':', '：', '{'])
 }
 
+/// What stands below the branches and what they feed.
+pub(in crate::catalogue) const LANES: &str = "The branches, and what feeds each environment";
+
 /// What stands below the environments in their groups.
 pub(in crate::catalogue) const DRAWN: &str = "The environments, by their groups and homes";
 
@@ -233,12 +257,13 @@ fn resources(page: &mut Document, entry: &Entry) {
         owner: any(|used| used.resource.owner.is_some()),
         keys: any(|used| !used.resource.config.is_empty()),
         endpoint: any(|used| used.resource.endpoint.is_some()),
+        shared: any(|used| !used.shared_with.is_empty()),
     };
     let mut heading = vec!["Name", "Description", "Kind", "ID", "Link"];
     heading.extend(columns.owner.then_some("Owner"));
     heading.extend(columns.keys.then_some("Keys"));
     heading.extend(columns.endpoint.then_some("Endpoint"));
-    heading.push("Shared with");
+    heading.extend(columns.shared.then_some("Shared with"));
     let rows = entry.resources.iter();
     page.push(Block::Table {
         heading,
@@ -251,6 +276,7 @@ struct Columns {
     owner: bool,
     keys: bool,
     endpoint: bool,
+    shared: bool,
 }
 
 fn resource(used: &Used, entry: &Entry, columns: &Columns) -> Vec<Words> {
@@ -270,6 +296,9 @@ fn resource(used: &Used, entry: &Entry, columns: &Columns) -> Vec<Words> {
     }
     if columns.endpoint {
         row.push(maybe_code(resource.endpoint.as_ref()));
+    }
+    if !columns.shared {
+        return row;
     }
     // Whoever declares a resource that is shared stands out.
     let shared = used.shared_with.iter().map(|name| {

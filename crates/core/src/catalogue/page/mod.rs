@@ -6,7 +6,10 @@
 mod boxes;
 mod content;
 mod document;
+mod figure;
+mod git_graph;
 mod html;
+mod lanes;
 mod markdown;
 mod marks;
 mod mermaid;
@@ -15,12 +18,14 @@ mod rest;
 
 pub use content::{Standing, document};
 pub use document::{Block, Document, Word, Words};
+pub use figure::figure;
+pub use git_graph::git_graph;
 pub use html::html;
 pub use markdown::{Flavour, markdown};
 pub use marks::{MarkError, put_into};
 pub use mermaid::mermaid;
 
-pub(super) use content::{DRAWN, PROCESS};
+pub(super) use content::{DRAWN, LANES, PROCESS};
 pub(super) use rest::NOTHING;
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::{
 
 /// The steps, in the order of the phases.
 pub(super) fn of(manifest: &Manifest, environment: &Environment) -> Vec<Words> {
-    let mut steps = vec![way_in(environment)];
+    let mut steps = vec![way_in(manifest, environment)];
     steps.extend(gates(manifest, environment));
     if manifest
         .services
@@ -63,7 +63,7 @@ pub(super) fn of(manifest: &Manifest, environment: &Environment) -> Vec<Words> {
     steps
 }
 
-fn way_in(environment: &Environment) -> Words {
+fn way_in(manifest: &Manifest, environment: &Environment) -> Words {
     let after: Vec<&str> = environment.after.iter().map(|name| name.as_str()).collect();
     let verified = match after.as_slice() {
         [] => String::new(),
@@ -79,7 +79,13 @@ fn way_in(environment: &Environment) -> Words {
                 .code(&branch.0)
                 .plain(format!(" is deployed{verified}."))
         }
-        None if after.is_empty() => "A release is deployed by hand.".into(),
+        None if after.is_empty() => {
+            let may_nobody = environment.used_by.is_empty() && environment.allow.deploy.is_none();
+            match may_nobody && !manifest.roles.is_empty() {
+                true => "Nothing is deployed to it.".into(),
+                false => "A release is deployed by hand.".into(),
+            }
+        }
         None => format!("A release is promoted from {}.", after.join(" or "))
             .as_str()
             .into(),

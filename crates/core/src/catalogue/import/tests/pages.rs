@@ -156,6 +156,25 @@ fn what_a_manifest_says_stays() {
 }
 
 #[test]
+fn a_name_is_no_other_name_for_something_else() {
+    let text = "## Groups\n\n| Name | Other names |\n|---|---|\n| one | two |\n| two | one |\n\n\
+                ## Production (stg)\n\n- Group: two\n- Branch: main\n\n## Stg\n\n- Group: one\n";
+    let read = super::imported(text);
+    assert!(
+        read.manifest
+            .groups
+            .values()
+            .all(|group| group.aliases.is_empty())
+    );
+    let names = read.manifest.environments.iter().map(|e| e.name.as_str());
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        ["production"],
+        "a heading by a name in brackets is about it"
+    );
+}
+
+#[test]
 fn a_page_without_environments_says_so() {
     for text in [
         "",
