@@ -2,7 +2,8 @@
 
 use super::{
     facts::{At, Facts, GroupFact, HomeFact},
-    words::{Mention, name_of, vendor_by_name},
+    mention::{Mention, name_of},
+    words::vendor_by_name,
 };
 
 /// What a line of a flowchart is.

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use super::{
-    outline::Rich,
+    mention::Mention,
     report::{Note, Report, excerpt},
-    words::{Field, Mention},
+    rich::Rich,
+    words::Field,
 };
 
 /// Where something stands.

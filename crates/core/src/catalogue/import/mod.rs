@@ -1,24 +1,32 @@
 //! Pages that describe environments, as teams write them, to a manifest.
 //!
-//! `html_of` has Markdown written as HTML, `outline` reads that: both languages are one from there on. `read` finds which
-//! environment each part is about, with `tables` and `diagram`; `facts` is what pages say. `resolve` brings it together,
-//! with `fields`, `steps` and `resources`; `draft` is that, and `toml_of` writes it. Nothing is invented: what is not
-//! quite said is told as guessed, and what nothing was made of is told too (`report`).
+//! `html_of` has Markdown written as HTML, `outline` reads that by `walk`: both languages are one from there on, as blocks of
+//! `rich` words. `read` finds which environment each part is about, with `lists`, `tables` and their `rows`, and `diagram`;
+//! `facts` is what pages say, by `words` and every `mention`. `resolve` brings it together, with `groups`, `fields`,
+//! `branches`, `steps` and `resources`; `draft` is that, and `toml_of` writes it. Nothing is invented: what is not quite said
+//! is told as guessed, and what nothing was made of is told too (`report`).
 
+mod branches;
 mod diagram;
 mod draft;
 mod facts;
 mod fields;
+mod groups;
 mod html_of;
+mod lists;
+mod mention;
 mod names;
 mod outline;
 mod read;
 mod report;
 mod resolve;
 mod resources;
+mod rich;
+mod rows;
 mod steps;
 mod tables;
 mod toml_of;
+mod walk;
 mod words;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::words::{Mention, usual};
+use super::mention::{Mention, usual};
 
 /// Things by their names, other names, and usual names.
 #[derive(Debug, Default)]

@@ -6,8 +6,9 @@ use super::{
     draft::DraftResource,
     facts::{At, ResourceFact},
     fields::is_link,
+    mention::{resource_name_of, usual},
     resolve::Resolver,
-    words::{resource_name_of, usual, vendor_by_link, vendor_by_name},
+    words::{vendor_by_link, vendor_by_name},
 };
 
 /// A row, or an item, about something that an environment uses.

@@ -10,7 +10,7 @@ pub fn git_graph(manifest: &Manifest) -> String {
     let layout = lay_out(manifest, 0);
     let names = names(&layout);
     let mut text = format!(
-        "---\nconfig:\n  gitGraph:\n    mainBranchName: {}\n    mainBranchOrder: 0\n---\ngitGraph\n",
+        "---\nconfig:\n  gitGraph:\n    mainBranchName: {}\n    mainBranchOrder: 0\n    showCommitLabel: false\n---\ngitGraph\n",
         names[0]
     );
     text.push_str("  commit\n");
