@@ -47,10 +47,27 @@ pub struct Entry {
     pub used_by: Vec<RoleName>,
     /// Who uses what runs here, in words.
     pub audience: Vec<String>,
+    /// Accounts or projects at a cloud that hold it.
+    pub homes: Vec<Holds>,
     /// Databases that are another environment's: the database, and whose.
     pub borrowed: Vec<Borrowed>,
     /// What it uses, by name.
     pub resources: Vec<Used>,
+}
+
+/// An account or project at a cloud that holds an environment, or a part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holds {
+    /// Its name in the manifest.
+    pub name: String,
+    /// What people call it.
+    pub title: Option<String>,
+    /// The vendor's product.
+    pub kind: Option<String>,
+    /// The vendor's identifier.
+    pub id: Option<String>,
+    /// Where people look at it.
+    pub link: Option<String>,
 }
 
 /// A database of another environment.
@@ -111,6 +128,7 @@ fn entry_with(manifest: &Manifest, environment: &Environment, sharing: &Sharing<
         by_hand: environment.by_hand.clone(),
         used_by: environment.used_by.clone(),
         audience: environment.audience.clone(),
+        homes: homes_of(manifest, environment),
         borrowed: borrowed.collect(),
         resources: environment
             .resources
@@ -118,6 +136,22 @@ fn entry_with(manifest: &Manifest, environment: &Environment, sharing: &Sharing<
             .map(|(name, resource)| sharing.used(environment, name, resource))
             .collect(),
     }
+}
+
+fn homes_of(manifest: &Manifest, environment: &Environment) -> Vec<Holds> {
+    let group = environment.group.as_ref();
+    let group = group.and_then(|name| manifest.groups.get(name));
+    let homes = group.into_iter().flat_map(|group| &group.homes);
+    homes
+        .filter(|(_, home)| home.environments.contains(&environment.name))
+        .map(|(name, home)| Holds {
+            name: name.clone(),
+            title: home.title.clone(),
+            kind: home.kind.clone(),
+            id: home.id.clone(),
+            link: home.link.clone(),
+        })
+        .collect()
 }
 
 /// Which environments use what each of them declares: by who declares it, and by its name.

@@ -110,6 +110,18 @@ fn show(entry: &Entry) {
             format!("{} is the one of {}", borrowed.database, borrowed.of),
         );
     }
+    for home in &entry.homes {
+        let title = home.title.as_ref().unwrap_or(&home.name);
+        let vendor = [&home.kind, &home.id].into_iter().flatten();
+        let vendor: Vec<String> = vendor.map(|said| style::plain(said)).collect();
+        line(
+            "home",
+            format!("{} {}", style::plain(title), vendor.join(" ")),
+        );
+    }
+    for step in &entry.by_hand {
+        line("by hand", style::plain(step));
+    }
     if !entry.resources.is_empty() {
         println!("\n{}", paint.dim("resources"));
     }
@@ -137,6 +149,7 @@ pub fn resource(used: &Used) {
     said("link", plain(&used.resource.link));
     said("owner", plain(&used.resource.owner));
     said("config", used.resource.config.join(", "));
+    said("endpoint", plain(&used.resource.endpoint));
     said("shared with", joined(&used.shared_with));
 }
 

@@ -44,6 +44,9 @@ pub struct Sayings {
     /// Who looks after it: a role, a team or a person.
     #[arg(long)]
     owner: Option<String>,
+    /// Where `towpath doctor` asks for it, instead of at the vendor's own address.
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
     /// A key of configuration or secrets that belongs to it; may be given again.
     #[arg(long, value_name = "KEY")]
     config: Vec<String>,
@@ -59,6 +62,7 @@ impl Sayings {
             ("id", self.id),
             ("link", self.link),
             ("owner", self.owner),
+            ("endpoint", self.endpoint),
         ];
         let said = |(key, text): (&'static str, Option<String>)| {
             let value = match text? {
@@ -101,7 +105,7 @@ pub fn set(global: &Global, which: &Which, said: Sayings) -> Result<Exit, CliErr
             Exit::Usage,
             "catalogue::nothing-said",
             "nothing is to be said of it",
-            "say it with --kind, --id, --link, --owner, --title, --description or --config",
+            "say it with --kind, --id, --link, --owner, --title, --description, --endpoint or --config",
         ));
     }
     edit(global, which, &Change::Set(said))
