@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use towpath_core::catalogue::import::{ImportError, Imported, Note, Page, Report, import};
 
-use super::{Global, context, error::CliError, exit::Exit, files, style};
+use super::{Global, check, context, error::CliError, exit::Exit, files, style};
 
 /// Make a manifest of the pages that describe your environments
 ///
@@ -203,7 +203,17 @@ fn refused(error: ImportError, json: bool) -> CliError {
                 "a page needs a heading for each environment, or a table with a column of them",
             )
         }
-        ImportError::Invalid(_) | ImportError::Unreadable(_) => (
+        ImportError::Invalid(problems) => {
+            if !json {
+                check::print(problems.as_slice());
+            }
+            (
+                Exit::Manifest,
+                "manifest::invalid",
+                "nothing was written; mend the manifest, or import a part of the pages",
+            )
+        }
+        ImportError::Unreadable(_) => (
             Exit::Manifest,
             "manifest::invalid",
             "nothing was written; `towpath check` shows what is wrong with the manifest",

@@ -74,7 +74,8 @@ impl Filler {
     }
 
     fn text(&mut self, table: &mut dyn TableLike, place: &str, key: &str, said: Option<&str>) {
-        if let Some(said) = said {
+        // A manifest takes no blank texts where it takes words, and nothing is said by them.
+        if let Some(said) = said.filter(|said| !said.trim().is_empty()) {
             self.put(table, place, key, text(said));
         }
     }
@@ -86,8 +87,12 @@ impl Filler {
         key: &str,
         said: &[T],
     ) {
-        if !said.is_empty() {
-            let values: Array = said.iter().map(|said| text(said.as_ref())).collect();
+        let said = said.iter().map(AsRef::as_ref);
+        let values: Array = said
+            .filter(|said| !said.trim().is_empty())
+            .map(text)
+            .collect();
+        if !values.is_empty() {
             self.put(table, place, key, Value::Array(values));
         }
     }

@@ -175,6 +175,14 @@ fn a_name_is_no_other_name_for_something_else() {
 }
 
 #[test]
+fn blank_code_says_nothing() {
+    let text = "## Production\n\n- [AWS](https://aws.test) ` `\n- Process\n  - Tests run: ` `\n\n| Name | ID |\n|---|---|\n| ` ` | ` ` |\n";
+    let read = super::imported(text);
+    let aws = &read.manifest.environments[0].resources["AWS"];
+    assert_eq!(aws.id, None);
+}
+
+#[test]
 fn a_page_without_environments_says_so() {
     for text in [
         "",
