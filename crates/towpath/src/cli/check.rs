@@ -70,7 +70,8 @@ impl Check {
     }
 }
 
-fn plural(count: usize, what: &str) -> String {
+/// A number of things, in words.
+pub fn plural(count: usize, what: &str) -> String {
     if count == 1 {
         format!("1 {what}")
     } else {

@@ -6,7 +6,14 @@ use clap::Args;
 use serde_json::json;
 use towpath_core::catalogue::import::{ImportError, Imported, Note, Page, Report, import};
 
-use super::{Global, check, context, error::CliError, exit::Exit, files, style};
+use super::{
+    Global,
+    check::{self, plural},
+    context,
+    error::CliError,
+    exit::Exit,
+    files, style,
+};
 
 /// Make a manifest of the pages that describe your environments
 ///
@@ -141,16 +148,13 @@ fn tell(report: &Report, all: bool) {
 
 fn summary(imported: &Imported, into: Option<&PathBuf>, is_new: bool) {
     let report = &imported.report;
+    let environments = imported.manifest.environments.iter();
+    let resources = environments.map(|environment| environment.resources.len());
     eprintln!(
-        "{} environments in {} groups, {} resources: {} understood, {} guessed, {} not understood",
-        imported.manifest.environments.len(),
-        imported.manifest.groups.len(),
-        imported
-            .manifest
-            .environments
-            .iter()
-            .map(|environment| environment.resources.len())
-            .sum::<usize>(),
+        "{} in {}, {}: {} understood, {} guessed, {} not understood",
+        plural(imported.manifest.environments.len(), "environment"),
+        plural(imported.manifest.groups.len(), "group"),
+        plural(resources.sum(), "resource"),
         report.understood.len(),
         report.guessed.len(),
         report.not_understood.len(),

@@ -26,6 +26,7 @@ pub(super) fn fill(document: &mut DocumentMut, draft: &Draft, project: &str) -> 
     }
     for environment in &draft.environments {
         filler.environment(root, environment, draft);
+        align(root, &environment.name);
     }
     filler.kept
 }
@@ -46,6 +47,17 @@ fn table<'a>(root: &'a mut dyn TableLike, path: &[&str]) -> Option<&'a mut dyn T
         found = item.as_table_like_mut()?;
     }
     Some(found)
+}
+
+/// Puts a space where one belongs in an environment that is written in one line, and none where not.
+fn align(root: &mut dyn TableLike, environment: &str) {
+    let environments = root
+        .get_mut("environments")
+        .and_then(Item::as_table_like_mut);
+    let found = environments.and_then(|environments| environments.get_mut(environment));
+    if let Some(inline) = found.and_then(Item::as_inline_table_mut) {
+        inline.fmt();
+    }
 }
 
 struct Filler {

@@ -175,6 +175,23 @@ fn a_name_is_no_other_name_for_something_else() {
 }
 
 #[test]
+fn what_is_written_in_one_line_stays_in_one() {
+    let before =
+        "project.name = \"shop\"\nenvironments.staging = { branch = \"develop\" } # ours\n";
+    let page = Page {
+        name: "page.md",
+        text: "## Staging\n\n- Purpose: tests\n",
+    };
+    let written = import(&[page], Some(before), "guestbook").unwrap().text;
+    assert!(
+        written.contains(
+            "environments.staging = { branch = \"develop\", purpose = \"tests\" } # ours\n"
+        ),
+        "{written}"
+    );
+}
+
+#[test]
 fn blank_code_says_nothing() {
     let text = "## Production\n\n- [AWS](https://aws.test) ` `\n- Process\n  - Tests run: ` `\n\n| Name | ID |\n|---|---|\n| ` ` | ` ` |\n";
     let read = super::imported(text);
