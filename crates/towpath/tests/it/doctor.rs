@@ -116,3 +116,16 @@ fn no_secret_is_printed() {
         .ends(1);
     assert!(!json.stdout.contains(secret), "{}", json.stdout);
 }
+
+#[test]
+fn what_is_found_is_told_where_nothing_can_be_kept() {
+    let project = project();
+    let file = project.path("a-file");
+    fs::write(&file, "").unwrap();
+    let told = project
+        .ask("doctor prd")
+        .with("TOWPATH_DATA", file.join("data"))
+        .ends(0);
+    assert!(told.stdout.contains("green"), "{}", told.stdout);
+    assert!(told.stderr.contains("is not kept"), "{}", told.stderr);
+}

@@ -99,10 +99,9 @@ impl Doctor {
             )
         })?;
         let found = ask_all(&prober, asked).await;
-        let memory = context::home(global, &place.manifest)
-            .await
-            .map(Memory::of)?;
-        let answers = remember(&memory, found);
+        // What was found is told also where nothing can be kept.
+        let memory = context::home(global, &place.manifest).await.ok();
+        let answers = remember(memory.map(Memory::of), found);
         let failed = answers.iter().any(|answer| self.fails(answer));
         if global.json {
             let findings: Vec<Value> = answers.iter().map(shown).collect();
@@ -158,11 +157,15 @@ async fn ask_all(prober: &Prober, asked: Vec<Asked>) -> Vec<(Asked, Finding)> {
 }
 
 /// Since when each is so. A memory that cannot be read or written is told and makes nothing fail.
-fn remember(memory: &Memory, found: Vec<(Asked, Finding)>) -> Vec<Answer> {
+fn remember(memory: Option<Memory>, found: Vec<(Asked, Finding)>) -> Vec<Answer> {
     let seen = found
         .iter()
         .map(|(asked, finding)| (asked.place(), finding.health));
-    let since = memory.update(seen.collect(), now()).unwrap_or_else(|why| {
+    let kept = match memory {
+        Some(memory) => memory.update(seen.collect(), now()),
+        None => Err(std::io::Error::other("the data directory cannot be used")),
+    };
+    let since = kept.unwrap_or_else(|why| {
         eprintln!("since when it is so is not kept: {why}");
         Default::default()
     });
