@@ -190,6 +190,51 @@ mod tests {
         insta::assert_snapshot!(outline(&schema()));
     }
 
+    /// The tables that keys lead to, from one on.
+    fn tables(spec: &'static TableSpec, found: &mut Vec<&'static TableSpec>) {
+        if found.iter().any(|known| known.name == spec.name) {
+            return;
+        }
+        found.push(spec);
+        for key in spec.keys {
+            if let Kind::Table(inner)
+            | Kind::Tables(_, inner)
+            | Kind::List(inner)
+            | Kind::Commands(inner) = key.kind
+            {
+                tables(inner, found);
+            }
+        }
+    }
+
+    #[test]
+    fn every_example_is_one_that_the_parser_takes() {
+        let mut found = Vec::new();
+        tables(&ROOT, &mut found);
+        for key in found.iter().flat_map(|table| table.keys) {
+            let value = written(key.example);
+            let fits = match key.kind {
+                Kind::Text(format) => format.check(value.as_str().unwrap()).is_ok(),
+                Kind::Texts(format) => value
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .all(|text| format.check(text.as_str().unwrap()).is_ok()),
+                Kind::Duration | Kind::DurationOrZero => {
+                    crate::time::parse_duration(value.as_str().unwrap()).is_ok()
+                }
+                Kind::Integer(least, most) => (least..=most).contains(&value.as_i64().unwrap()),
+                Kind::Ratio => value
+                    .as_f64()
+                    .is_some_and(|share| (0.0..=1.0).contains(&share)),
+                Kind::Boolean => value.is_boolean(),
+                Kind::Table(_) | Kind::Tables(..) | Kind::Variables => value.is_object(),
+                Kind::List(_) | Kind::Commands(_) => value.is_array(),
+            };
+            assert!(fits, "{}: {}", key.name, key.example);
+        }
+    }
+
     #[test]
     fn every_key_is_described_and_every_reference_leads_somewhere() {
         let schema = schema();

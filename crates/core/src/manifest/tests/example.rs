@@ -94,3 +94,18 @@ fn ten_lines_are_enough() {
     assert_eq!(parsed.manifest.databases["main"].url, "DATABASE_URL");
     assert_eq!(parsed.manifest.services["web"].instances, 1);
 }
+
+/// What the guide shows, one example after the other, is one manifest that nobody has to mend.
+#[test]
+fn the_guides_examples_are_a_manifest() {
+    let guide = include_str!("../../../../../docs/guide/manifest.md");
+    let blocks = guide.split("```toml\n").skip(1);
+    let examples: Vec<&str> = blocks
+        .map(|rest| rest.split("```").next().unwrap_or_default())
+        .collect();
+    assert!(examples.len() > 5, "{}", examples.len());
+    let day = "2026-01-01".parse().unwrap();
+    let linted = crate::manifest::lint(&examples.join("\n"), "towpath.toml", day);
+    let said: Vec<String> = linted.problems.iter().map(|p| p.one_line()).collect();
+    assert!(linted.manifest.is_some() && said.is_empty(), "{said:#?}");
+}
