@@ -1,5 +1,7 @@
 //! What was read from pages, brought together: what is to be written into a manifest.
 
+use std::collections::HashMap;
+
 use super::facts::At;
 
 /// The parts of a manifest that pages tell of.
@@ -60,6 +62,10 @@ pub(super) struct DraftEnvironment {
     /// Databases that are another's.
     pub(super) same_as: Vec<(String, usize)>,
     pub(super) resources: Vec<DraftResource>,
+    /// Where each of them is, by name.
+    by_name: HashMap<String, usize>,
+    /// How many of a name there are.
+    copies: HashMap<String, usize>,
     /// What people have to say yet, as comments.
     pub(super) open: Vec<String>,
     /// Where it is mentioned first.
@@ -106,14 +112,34 @@ impl DraftEnvironment {
             takes_back: false,
             same_as: Vec::new(),
             resources: Vec::new(),
+            by_name: HashMap::new(),
+            copies: HashMap::new(),
             open: Vec::new(),
             at,
         }
     }
 
     pub(super) fn resource(&self, name: &str) -> Option<usize> {
-        self.resources
-            .iter()
-            .position(|resource| resource.name == name)
+        self.by_name.get(name).copied()
+    }
+
+    /// A name that no resource has, for another one that is called so.
+    pub(super) fn free_name(&mut self, name: &str) -> String {
+        let stem: String = name.chars().take(50).collect();
+        loop {
+            let number = self.copies.entry(stem.clone()).or_insert(1);
+            *number += 1;
+            let free = format!("{stem}-{number}");
+            if self.resource(&free).is_none() {
+                return free;
+            }
+        }
+    }
+
+    /// One more resource, of a name that none has.
+    pub(super) fn add_resource(&mut self, resource: DraftResource) {
+        let at = self.resources.len();
+        self.by_name.insert(resource.name.clone(), at);
+        self.resources.push(resource);
     }
 }

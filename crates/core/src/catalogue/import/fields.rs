@@ -183,7 +183,7 @@ fn used_by(resolver: &mut Resolver<'_>, environment: usize, value: &Rich, at: &A
         }
     }
     for words in audience {
-        if !found.audience.contains(&words) {
+        if resolver.heard.insert((environment, words.clone())) {
             found.audience.push(words);
         }
     }

@@ -1,5 +1,7 @@
 //! From what pages say to one draft: mentions become environments, groups and resources; what does not fit is told.
 
+use std::collections::HashSet;
+
 use super::{
     draft::{Draft, DraftEnvironment},
     facts::{At, Facts, FieldFact, Sentence},
@@ -20,12 +22,27 @@ pub(super) struct Resolver<'a> {
     pub(super) draft: Draft,
     pub(super) environments: Names,
     pub(super) groups: Names,
+    /// What manifests on the pages say that the project is.
+    described: Vec<String>,
+    /// Environments that a note has said share something.
+    pub(super) noted: HashSet<Vec<usize>>,
+    /// Who is said to use which environment, in words.
+    pub(super) heard: HashSet<(usize, String)>,
 }
 
 /// Brings everything together.
 pub(super) fn resolve(facts: &mut Facts) -> Draft {
+    let described = facts.manifests.iter().filter_map(|(text, _)| {
+        let table: toml::Table = text.parse().ok()?;
+        let words = table.get("project")?.get("description")?.as_str()?;
+        Some(words.to_owned())
+    });
+    let described = described.collect();
     let mut resolver = Resolver {
         facts,
+        described,
+        noted: HashSet::new(),
+        heard: HashSet::new(),
         draft: Draft::default(),
         environments: Names::default(),
         groups: Names::default(),
@@ -221,13 +238,10 @@ impl Resolver<'_> {
 
     /// Whether the manifest on the page says so.
     fn is_of_manifest(&self, text: &str) -> bool {
-        self.facts.manifests.iter().any(|(manifest, _)| {
-            let table = manifest.parse::<toml::Table>().ok();
-            let project = table.as_ref().and_then(|table| table.get("project"));
-            let described = project.and_then(|project| project.get("description"));
-            let words = described.and_then(toml::Value::as_str);
-            words.is_some_and(|words| words.split_whitespace().eq(text.split_whitespace()))
-        })
+        let said = || text.split_whitespace();
+        self.described
+            .iter()
+            .any(|words| words.split_whitespace().eq(said()))
     }
 
     /// A release is verified where the branch that is merged comes from, and several pages have the usual order.
@@ -258,7 +272,7 @@ impl Resolver<'_> {
     /// Whether one comes after another, if in several steps.
     pub(super) fn comes_after(&self, one: usize, other: usize) -> bool {
         let mut open = vec![one];
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         while let Some(at) = open.pop() {
             if at == other {
                 return true;

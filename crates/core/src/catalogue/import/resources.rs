@@ -98,15 +98,7 @@ fn add(resolver: &mut Resolver<'_>, environment: usize, mut made: DraftResource)
         {
             return;
         }
-        let mut number = 2;
-        let stem = made.name.chars().take(55).collect::<String>();
-        while resolver.draft.environments[environment]
-            .resource(&format!("{stem}-{number}"))
-            .is_some()
-        {
-            number += 1;
-        }
-        let name = format!("{stem}-{number}");
+        let name = resolver.draft.environments[environment].free_name(&made.name);
         let note = format!(
             "{place} uses two things called {}: this one is {name}",
             made.name
@@ -117,9 +109,7 @@ fn add(resolver: &mut Resolver<'_>, environment: usize, mut made: DraftResource)
     }
     let note = format!("{place} uses {}", made.name);
     resolver.facts.understood(&at, note);
-    resolver.draft.environments[environment]
-        .resources
-        .push(made);
+    resolver.draft.environments[environment].add_resource(made);
 }
 
 /// Shares what its own row says is shared.
@@ -143,6 +133,12 @@ pub(super) fn share_as_said(resolver: &mut Resolver<'_>) {
 
 /// "NOTE: many of these are shared between local and staging": those that can be one are.
 pub(super) fn share_as_noted(resolver: &mut Resolver<'_>, text: &str, places: &[usize], at: &At) {
+    if !resolver.noted.insert(places.to_vec()) {
+        resolver
+            .facts
+            .not_understood(at, text, "this is said above already");
+        return;
+    }
     let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for place in places {
         for resource in &resolver.draft.environments[*place].resources {
@@ -228,7 +224,7 @@ fn share(resolver: &mut Resolver<'_>, name: &str, users: &[usize]) -> Result<boo
                 else {
                     continue;
                 };
-                environments[user].resources.push(DraftResource {
+                environments[user].add_resource(DraftResource {
                     from: Some(declaring),
                     ..theirs
                 });

@@ -101,10 +101,7 @@ fn is_word(text: &str, wanted: &str) -> bool {
 }
 
 fn by_hand(resolver: &mut Resolver<'_>, environment: usize, text: String) {
-    let steps = &mut resolver.draft.environments[environment].by_hand;
-    if !steps.contains(&text) {
-        steps.push(text);
-    }
+    resolver.draft.environments[environment].by_hand.push(text);
 }
 
 /// A phase that the page does not tell enough of: it stays with people until the manifest says how.

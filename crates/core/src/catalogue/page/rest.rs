@@ -1,5 +1,7 @@
 //! What the page's tables do not tell of a manifest, as TOML: together they are all of it.
 
+use std::collections::BTreeSet;
+
 use crate::manifest::{
     Manifest,
     write::{Section, sections, text},
@@ -93,7 +95,12 @@ fn is_plain(value: &str) -> bool {
     }
     let inner = |open: &str, close: &str| value.strip_prefix(open)?.strip_suffix(close);
     match (inner("[\"", "\"]"), inner("\"", "\"")) {
-        (Some(texts), _) => texts.split("\", \"").all(is_plain_text),
+        (Some(texts), _) => {
+            let mut seen = BTreeSet::new();
+            let mut texts = texts.split("\", \"");
+            // What is said twice is told once.
+            texts.all(|text| is_plain_text(text) && seen.insert(text))
+        }
         (None, Some(text)) => is_plain_text(text),
         (None, None) => false,
     }
@@ -125,6 +132,7 @@ mod tests {
             r#""a|b""#,
             r#""N/A""#,
             r#"["a", ""]"#,
+            r#"["a", "a"]"#,
             "[]",
             "true",
             "\"a\u{a0}b\"",
