@@ -38,6 +38,10 @@ pub(super) enum Format {
     Moment,
     /// A civil date.
     Date,
+    /// Where a vendor's thing is asked for: an address of whatever kind, without a password.
+    Endpoint,
+    /// What is accepted, or a pattern of it.
+    Difference,
     /// A weekly window.
     Week,
     /// An IANA time zone.
@@ -94,6 +98,8 @@ impl Format {
             Format::Address => address(text).map(drop),
             Format::Moment => moment(text).map(drop),
             Format::Date => date(text).map(drop),
+            Format::Difference => difference(text),
+            Format::Endpoint => endpoint(text),
             Format::Week => weekly(text).map(drop),
             Format::Zone => zone(text).map(drop),
             Format::Engine => engine(text),
@@ -105,7 +111,7 @@ impl Format {
     pub(super) fn pattern(self) -> Option<&'static str> {
         Some(match self {
             Format::Prose | Format::Zone | Format::Choice(_) | Format::Engine => return None,
-            Format::Filled => r"\S",
+            Format::Filled | Format::Difference | Format::Endpoint => r"\S",
             Format::Name => r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$",
             Format::ResourceName => r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$",
             Format::Path => r"^(?!/)(?!.*(^|/)\.\.(/|$)).+$",
@@ -127,6 +133,11 @@ pub(crate) fn is_link(text: &str) -> bool {
     Format::Link.check(text).is_ok()
 }
 
+/// Whether it takes it as an endpoint.
+pub(crate) fn is_endpoint(text: &str) -> bool {
+    Format::Endpoint.check(text).is_ok()
+}
+
 /// Whether it takes it as a branch, or as a pattern of branches.
 pub(crate) fn is_branch(text: &str) -> bool {
     Format::Branch.check(text).is_ok()
@@ -146,6 +157,35 @@ fn filled(text: &str) -> Result<(), Fault> {
         ));
     }
     Ok(())
+}
+
+/// An endpoint is written on pages, so it holds no password, with a scheme or without.
+fn endpoint(text: &str) -> Result<(), Fault> {
+    let behind = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = behind.split(['/', '?', '#']).next().unwrap_or_default();
+    match authority.rsplit_once('@') {
+        Some((user, _)) if user.contains(':') => Err(Fault::new(
+            code::BAD_LINK,
+            "an endpoint must not hold a password",
+            "put the whole address into the environment's `config` or a secret, and name its key in this resource's `config`",
+        )),
+        _ => filled(text),
+    }
+}
+
+/// Names of differences are short; patterns are tried on each of them.
+fn difference(text: &str) -> Result<(), Fault> {
+    const MOST: usize = 160;
+    if text.len() > MOST {
+        return Err(Fault::new(
+            code::BAD_TEXT,
+            format!("{} names no difference", quoted(text)),
+            format!(
+                "write it as `towpath parity` or `towpath check` does, in at most {MOST} bytes"
+            ),
+        ));
+    }
+    filled(text)
 }
 
 fn name(text: &str) -> Result<(), Fault> {

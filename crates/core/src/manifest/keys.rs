@@ -251,7 +251,7 @@ pub(super) static ACCEPTANCE: TableSpec = TableSpec {
     name: "acceptance",
     doc: "Something that is not as it should be, and is accepted for a time.",
     keys: &[
-        key("difference", Text(Format::Filled), Refused, r#""services.web.instances""#, "What is accepted, as `towpath parity` and `towpath check` name it; `*` stands for any run of characters."),
+        key("difference", Text(Format::Difference), Refused, r#""services.web.instances""#, "What is accepted, as `towpath parity` and `towpath check` name it; `*` stands for any run of characters."),
         key("reason", Text(Format::Filled), Refused, r#""Half the load is enough for tests""#, "Why."),
         key("owner", Text(Format::Filled), Refused, r#""platform""#, "Who answers for it: a role, a team or a person."),
         key("until", Text(Format::Date), Refused, r#""2027-03-31""#, "The last day on which it is accepted."),
@@ -371,7 +371,7 @@ pub(super) static RESOURCE: TableSpec = TableSpec {
         key("config", Texts(Format::Variable), Nothing, r#"["OKTA_TOKEN"]"#, "The keys of configuration and secrets that belong to it."),
         key("from", NAME, Nothing, r#""staging""#, "The environment that it is shared with and that declares it, under the same name; nothing else is said here then."),
         key("shared", Boolean, Nothing, "true", "Likewise, where only one other environment declares it: instead of `from`."),
-        key("endpoint", Text(Format::Filled), Nothing, r#""http://127.0.0.1:4566""#, "Where `towpath doctor` asks for it, instead of at the vendor's own address."),
+        key("endpoint", Text(Format::Endpoint), Nothing, r#""http://127.0.0.1:4566""#, "Where `towpath doctor` asks for it, instead of at the vendor's own address."),
     ],
     one_of: &[],
 };

@@ -36,7 +36,7 @@ mod tests;
 pub use acceptance::{Acceptances, Accepted};
 pub use code::CODES;
 pub use edit::{Change, EditError, Said, Users, Words, edit_resource};
-pub(crate) use format::{is_branch, is_link, is_variable};
+pub(crate) use format::{is_branch, is_endpoint, is_link, is_variable};
 pub use model::*;
 pub use parse::{Linted, Parsed, lint, parse};
 pub use problem::{Problem, Problems, Severity};

@@ -17,21 +17,30 @@ pub struct Mirrored {
     pub min: u8,
     /// Those that releases come from and that mirror it, each beside it: only what differs.
     pub by: Vec<Comparison>,
+    /// The others that releases come from, likewise: by the rule in force they may have to mirror it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Comparison>,
 }
 
 impl Mirrored {
-    /// What a manifest asks for; `None` where it asks for nothing.
+    /// What a manifest asks for, and what it says of those that releases come from; `None` where these are none. One that
+    /// asks for nothing is compared too: the rule in force may ask.
     pub(super) fn of(manifest: &Manifest, environment: &Environment) -> Option<Mirrored> {
-        let rule = environment.parity?;
+        if environment.after.is_empty() {
+            return None;
+        }
         let mirrors = |name: &&EnvironmentName| {
             let mut all = manifest.environments.iter();
             all.any(|e| e.name == **name && e.mirrors.as_ref() == Some(&environment.name))
         };
-        let before = environment.after.iter().filter(mirrors);
-        let compared = before.filter_map(|name| Comparison::of(manifest, name, &environment.name));
+        let compared = |name: &EnvironmentName| {
+            Comparison::of(manifest, name, &environment.name).map(Comparison::shortened)
+        };
+        let (by, others): (Vec<_>, Vec<_>) = environment.after.iter().partition(mirrors);
         Some(Mirrored {
-            min: rule.min,
-            by: compared.map(Comparison::shortened).collect(),
+            min: environment.parity.map_or(0, |rule| rule.min),
+            by: by.into_iter().filter_map(compared).collect(),
+            others: others.into_iter().filter_map(compared).collect(),
         })
     }
 }
@@ -120,12 +129,13 @@ fn rules<'a>(
     let own = candidate.plan.policy.parity.as_ref();
     own.into_iter()
         .chain(in_force.and_then(|policy| policy.parity.as_ref()))
+        .filter(|rule| rule.min > 0)
 }
 
 /// What the gate says: each of those that mirror the environment must have the score.
 ///
 /// A release may ask for more than is in force, and accept a difference, but not ask for less, nor have those who mirror
-/// the environment forgotten.
+/// the environment forgotten. Whichever rule asks, what is compared is what the release itself says of the two.
 pub(super) fn ask(
     state: &State,
     environment: &EnvironmentState,
@@ -133,9 +143,17 @@ pub(super) fn ask(
     now: Time,
 ) -> Answer {
     let mut by: Vec<&Comparison> = Vec::new();
+    let own = candidate.plan.policy.parity.iter();
+    let own: Vec<&Comparison> = own
+        .flat_map(|own| own.by.iter().chain(&own.others))
+        .collect();
     for comparison in rules(environment, candidate).flat_map(|rule| &rule.by) {
-        if !by.iter().any(|own| own.mirroring == comparison.mirroring) {
-            by.push(comparison);
+        if !by
+            .iter()
+            .any(|known| known.mirroring == comparison.mirroring)
+        {
+            let said = own.iter().find(|own| own.mirroring == comparison.mirroring);
+            by.push(said.copied().unwrap_or(comparison));
         }
     }
     let needed = rules(environment, candidate).map(|rule| rule.min).max();

@@ -5,7 +5,10 @@
 
 use std::str::FromStr;
 
-use sqlx::{ConnectOptions, Connection, MySqlConnection, mysql::MySqlConnectOptions};
+use sqlx::{
+    ConnectOptions, Connection, MySqlConnection,
+    mysql::{MySqlConnectOptions, MySqlSslMode},
+};
 
 use super::sql;
 use crate::{Finding, call::Call};
@@ -15,6 +18,9 @@ pub(super) async fn ask(call: &Call<'_>) -> Result<Finding, Finding> {
     let at = sql::address(&url, 3306);
     let query = async {
         let mut options = MySqlConnectOptions::from_str(url.as_str())?.disable_statement_logging();
+        if sql::wants_tls(&url) {
+            options = options.ssl_mode(MySqlSslMode::VerifyIdentity);
+        }
         if let Some(authorities) = &call.settings.authorities {
             options = options.ssl_ca(authorities);
         }

@@ -2,7 +2,10 @@
 
 use std::str::FromStr;
 
-use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
+use sqlx::{
+    ConnectOptions, Connection, PgConnection,
+    postgres::{PgConnectOptions, PgSslMode},
+};
 
 use super::sql;
 use crate::{Finding, call::Call};
@@ -14,6 +17,9 @@ pub(super) async fn ask(call: &Call<'_>) -> Result<Finding, Finding> {
         let mut options = PgConnectOptions::from_str(url.as_str())?
             .application_name(&call.settings.user_agent)
             .disable_statement_logging();
+        if sql::wants_tls(&url) {
+            options = options.ssl_mode(PgSslMode::VerifyFull);
+        }
         if let Some(authorities) = &call.settings.authorities {
             options = options.ssl_root_cert(authorities);
         }

@@ -28,6 +28,26 @@ pub(super) fn url(subject: &Subject, schemes: &[&str]) -> Result<Url, Finding> {
     })
 }
 
+/// Whether a connection must be encrypted, to a server that proves who it is: unless the URL says otherwise, or leads to
+/// this machine. A password goes nowhere else.
+pub(super) fn wants_tls(url: &Url) -> bool {
+    let says = url
+        .query_pairs()
+        .any(|(key, _)| ["sslmode", "ssl-mode", "ssl_mode"].contains(&key.to_lowercase().as_str()));
+    let is_here = match url.host() {
+        None => true,
+        Some(url::Host::Domain(name)) => {
+            name.is_empty()
+                || name == "localhost"
+                || name.starts_with("127.")
+                || name.starts_with('%')
+        }
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+    };
+    !says && !is_here
+}
+
 /// Where a database's URL leads.
 pub(super) fn address(url: &Url, port: u16) -> Address {
     Address::of(url, port).unwrap_or_else(|| Address::new("localhost", port))
@@ -59,5 +79,26 @@ pub(super) async fn asked<T>(
             innermost(&**why)
         ))),
         other => Err(Trouble::of(at, other).await.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_asked_in_the_clear() {
+        for (url, wants) in [
+            ("postgres://u:p@db.example/x", true),
+            ("postgres://u:p@10.0.0.1/x", true),
+            ("postgres://u:p@db.example/x?sslmode=disable", false),
+            ("mysql://u:p@db.example/x?ssl-mode=PREFERRED", false),
+            ("postgres://u:p@127.0.0.1:5432/x", false),
+            ("postgres://u:p@[::1]/x", false),
+            ("mysql://localhost/x", false),
+            ("postgres:///x?host=/run/postgresql", false),
+        ] {
+            assert_eq!(wants_tls(&Url::parse(url).unwrap()), wants, "{url}");
+        }
     }
 }

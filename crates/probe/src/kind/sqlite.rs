@@ -1,6 +1,6 @@
 //! A SQLite database: whether its file is there, and is one.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use percent_encoding::percent_decode_str;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -20,7 +20,8 @@ pub(super) async fn ask(call: &Call<'_>) -> Result<Finding, Finding> {
             // Without a log nobody writes, and reading needs no files beside it, which would be left behind.
             .immutable(!Path::new(&format!("{path}-wal")).exists())
             .create_if_missing(false)
-            .busy_timeout(call.left())
+            // SQLite counts the milliseconds in 32 bits.
+            .busy_timeout(call.left().min(Duration::from_secs(3600)))
             .disable_statement_logging();
         let mut connection = SqliteConnection::connect_with(&options).await?;
         // Reading what tables there are reads the file; the version alone would not.

@@ -176,7 +176,7 @@ fn check(path: &Path, before: Option<&str>, wanted: &str, is_true: bool, json: b
     } else {
         show_diff(before.unwrap_or_default(), wanted);
         eprintln!(
-            "{} is not up to date: `towpath docs --out {}` writes it",
+            "{} is not up to date: the same command without --check, and with --out {}, writes it",
             path.display(),
             path.display()
         );

@@ -97,7 +97,7 @@ fn no_secret_is_printed() {
     let project = project();
     let secret = "correct-horse-battery";
     let url = format!("postgres://ledger:{secret}@127.0.0.1:1/archive");
-    let given = ("TOWPATH_SECRET_STAGING_ARCHIVE_URL", url.as_str());
+    let given = ("TOWPATH_SECRET_STAGING__ARCHIVE_URL", url.as_str());
     let told = project.ask("doctor staging").with(given.0, given.1).ends(1);
     assert!(
         told.stdout.contains("refused") || told.stdout.contains("red"),

@@ -55,6 +55,14 @@ pub(super) fn resource(resolver: &mut Resolver<'_>, fact: ResourceFact) {
             .facts
             .not_understood(&at, &link, "this is no web address");
     }
+    if made
+        .endpoint
+        .take_if(|endpoint| !crate::manifest::is_endpoint(endpoint))
+        .is_some()
+    {
+        let why = "an endpoint must not hold a password";
+        resolver.facts.not_understood(&at, &made.name, why);
+    }
     made.kind = match fact.kind {
         Some(told) => told,
         None => guess_kind(resolver, &fact.title, &made, &at),

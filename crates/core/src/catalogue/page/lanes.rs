@@ -18,6 +18,16 @@ pub(super) const LABELS: u32 = 150;
 const FORK: u32 = 36;
 const LANE: u32 = 56;
 
+/// So many environments are drawn at most, the first ones: nobody reads more.
+const MOST: usize = 300;
+/// So far along `after` is looked at most.
+const MOST_STEPS: usize = 64;
+
+fn drawn(manifest: &Manifest) -> &[Environment] {
+    let all = &manifest.environments;
+    &all[..all.len().min(MOST)]
+}
+
 /// The figure's measures.
 #[derive(Debug)]
 pub(super) struct Layout<'a> {
@@ -58,13 +68,13 @@ pub(super) struct Card<'a> {
 
 /// Lays out the figure; `gates` is the number of lines on the arrow with the most of them.
 pub(super) fn lay_out(manifest: &Manifest, gates: u32) -> Layout<'_> {
-    let environments = &manifest.environments;
+    let environments = drawn(manifest);
     let names = branches(manifest);
     let bottom = names.len().saturating_sub(1);
     let lane_of = |environment: &Environment| feeding(manifest, environment, &names, bottom);
     let mut ordered: Vec<(usize, &Environment)> =
         environments.iter().map(|e| (lane_of(e), e)).collect();
-    ordered.sort_by_key(|(lane, e)| (std::cmp::Reverse(*lane), depth(manifest, e)));
+    ordered.sort_by_cached_key(|(lane, e)| (std::cmp::Reverse(*lane), depth(manifest, e)));
 
     let lends = |environment: &Environment| {
         let mut others = environments.iter().filter(|e| e.name != environment.name);
@@ -140,7 +150,7 @@ pub(super) fn lay_out(manifest: &Manifest, gates: u32) -> Layout<'_> {
 /// The branches from top to bottom: what serves end users first, patterns last.
 fn branches(manifest: &Manifest) -> Vec<&str> {
     let mut found: Vec<(&str, _)> = Vec::new();
-    for (at, environment) in manifest.environments.iter().enumerate() {
+    for (at, environment) in drawn(manifest).iter().enumerate() {
         let Some(branch) = &environment.branch else {
             continue;
         };
@@ -174,7 +184,7 @@ fn serves_end_users(manifest: &Manifest, name: &GroupName) -> bool {
 fn feeding(manifest: &Manifest, environment: &Environment, names: &[&str], bottom: usize) -> usize {
     let mut environment = environment;
     // `after` has no cycles in a valid manifest; the bound keeps an invalid one from spinning.
-    for _ in 0..=manifest.environments.len() {
+    for _ in 0..=MOST_STEPS {
         if let Some(branch) = &environment.branch {
             return names
                 .iter()
@@ -193,14 +203,14 @@ fn feeding(manifest: &Manifest, environment: &Environment, names: &[&str], botto
 /// How many environments a release passes before this one, along the first of each `after`.
 fn depth(manifest: &Manifest, environment: &Environment) -> usize {
     let mut environment = environment;
-    for depth in 0..manifest.environments.len() {
+    for depth in 0..MOST_STEPS {
         let before = environment.after.first();
         match before.and_then(|name| manifest.environments.iter().find(|e| e.name == *name)) {
             Some(before) => environment = before,
             None => return depth,
         }
     }
-    manifest.environments.len()
+    MOST_STEPS
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Resources that are shared: declared once, elsewhere, and nothing else is said where they are used too.
 
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range};
 
 use super::Directory;
 use crate::manifest::{
@@ -13,12 +13,13 @@ use crate::manifest::{
 /// Of each resource that is said to be shared without saying whose it is: where it is used, its name, and where it is
 /// declared; places are indices among the environments.
 pub(in crate::manifest) fn shared(written: &Written) -> Vec<((usize, String), usize)> {
+    let declared = Declared::of(written);
     let mut found = Vec::new();
     for (at, environment) in written.environments.iter().enumerate() {
         for resource in &environment.resources {
             if resource.shared.is_some()
                 && resource.from.is_none()
-                && let [declaring] = declaring(written, at, &resource.name.value).as_slice()
+                && let [declaring] = declared.by_others(at, &resource.name.value).as_slice()
             {
                 found.push(((at, resource.name.value.clone()), *declaring));
             }
@@ -27,20 +28,30 @@ pub(in crate::manifest) fn shared(written: &Written) -> Vec<((usize, String), us
     found
 }
 
-/// The other environments that declare a resource of that name.
-fn declaring(written: &Written, user: usize, name: &str) -> Vec<usize> {
-    let declares = |environment: &Environment| {
-        let mut resources = environment.resources.iter();
-        resources.any(|r| r.name.value == name && r.from.is_none() && r.shared.is_none())
-    };
-    let environments = written.environments.iter().enumerate();
-    environments
-        .filter(|(at, environment)| *at != user && declares(environment))
-        .map(|(at, _)| at)
-        .collect()
+/// The environments that declare a resource of each name.
+struct Declared<'a>(HashMap<&'a str, Vec<usize>>);
+
+impl<'a> Declared<'a> {
+    fn of(written: &'a Written) -> Declared<'a> {
+        let mut declared: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, environment) in written.environments.iter().enumerate() {
+            let own = environment.resources.iter();
+            for resource in own.filter(|r| r.from.is_none() && r.shared.is_none()) {
+                declared.entry(&resource.name.value).or_default().push(at);
+            }
+        }
+        Declared(declared)
+    }
+
+    /// Those other than the one that uses it.
+    fn by_others(&self, user: usize, name: &str) -> Vec<usize> {
+        let places = self.0.get(name).into_iter().flatten();
+        places.copied().filter(|at| *at != user).collect()
+    }
 }
 
 pub(super) fn check(written: &Written, directory: &Directory, report: &Report) {
+    let declared = Declared::of(written);
     for (at, environment) in written.environments.iter().enumerate() {
         for resource in &environment.resources {
             if let Some(from) = &resource.from {
@@ -51,7 +62,7 @@ pub(super) fn check(written: &Written, directory: &Directory, report: &Report) {
                 }
             }
             if let Some(span) = &resource.shared {
-                check_shared(written, at, resource, span, report);
+                check_shared(written, &declared, at, resource, span, report);
             }
         }
     }
@@ -59,6 +70,7 @@ pub(super) fn check(written: &Written, directory: &Directory, report: &Report) {
 
 fn check_shared(
     written: &Written,
+    declared: &Declared<'_>,
     user: usize,
     resource: &EnvironmentResource,
     span: &Range<usize>,
@@ -72,9 +84,11 @@ fn check_shared(
     }
     check_beside(resource, "shared", report);
     let name = &resource.name.value;
-    let places = declaring(written, user, name);
+    let places = declared.by_others(user, name);
     let (message, help) = match places.as_slice() {
         [_] => return,
+        // What costs time to tell need not be told.
+        [] if report.is_full() => return,
         [] => {
             let names = written.environments.iter().flat_map(|e| &e.resources);
             let names = names.map(|r| r.name.value.as_str());

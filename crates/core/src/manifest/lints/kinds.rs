@@ -5,6 +5,7 @@ use crate::manifest::Resource;
 /// Products in which people and their rights are kept.
 const IDENTITY: &[&str] = &[
     "auth0",
+    "azure-ad",
     "clerk",
     "cognito",
     "entra",
@@ -16,6 +17,8 @@ const IDENTITY: &[&str] = &[
     "oidc",
     "okta",
     "onelogin",
+    "openid",
+    "openid-connect",
     "saml",
     "stytch",
     "workos",
@@ -65,7 +68,7 @@ pub(super) fn sensitive(resource: &Resource) -> Option<Sensitive> {
     let kind = resource.kind.as_deref().unwrap_or_default().to_lowercase();
     let is = |table: &[&str]| {
         let mut words = kind.split(|c: char| !c.is_alphanumeric());
-        words.any(|word| table.contains(&word))
+        words.any(|word| table.contains(&word)) || table.contains(&kind.as_str())
     };
     if is(IDENTITY) {
         Some(Sensitive::Identity)

@@ -29,7 +29,7 @@ const AT_ONCE: usize = 16;
 /// Each resource is asked by its kind: an identity tenant for its discovery document, an account for who its key belongs to, a database for its
 /// version, anything else with a link for its page. What a kind needs (a key, a URL) is taken from the environment's `config`, by
 /// the names in the resource's `config`; a value that the manifest does not hold is read from a variable such as
-/// TOWPATH_SECRET_STAGING_RESEND_API_KEY. Nothing is changed anywhere, and nothing secret is printed.
+/// TOWPATH_SECRET_STAGING__RESEND_API_KEY. Nothing is changed anywhere, and nothing secret is printed.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  towpath doctor\n  towpath doctor staging --timeout 3s\n  \
@@ -243,7 +243,7 @@ fn print(answers: &[Answer]) {
     if count(Health::Unknown) > 0 {
         eprintln!(
             "what is unknown may need keys: name them in the resource's `config`; their values are the environment's own \
-             `config`, or variables such as TOWPATH_SECRET_STAGING_API_KEY"
+             `config`, or variables such as TOWPATH_SECRET_STAGING__API_KEY"
         );
     }
 }

@@ -86,7 +86,7 @@ fn credentials(
 /// The variable in which this process finds a value of an environment, so that one environment's is never used for another.
 fn given_in(environment: &Environment, key: &str) -> String {
     let name = environment.name.as_str().to_uppercase().replace('-', "_");
-    format!("TOWPATH_SECRET_{name}_{key}")
+    format!("TOWPATH_SECRET_{name}__{key}")
 }
 
 #[cfg(test)]
@@ -114,7 +114,7 @@ mod tests {
         let manifest = parse(TEXT, "towpath.toml").unwrap().manifest;
         let only = only.map(|name| name.parse().unwrap());
         let variable = |name: &str| {
-            let given = ["TOWPATH_SECRET_STAGING_MAIL_KEY", "MAIL_KEY"];
+            let given = ["TOWPATH_SECRET_STAGING__MAIL_KEY", "MAIL_KEY"];
             given.contains(&name).then(|| name.to_owned())
         };
         subjects(&manifest, only.as_ref(), variable)
@@ -132,7 +132,7 @@ mod tests {
             (keys[0].0.as_str(), keys[0].1.expose()),
             ("MAIL_HOST", "mail.test")
         );
-        assert_eq!(keys[1].1.expose(), "TOWPATH_SECRET_STAGING_MAIL_KEY");
+        assert_eq!(keys[1].1.expose(), "TOWPATH_SECRET_STAGING__MAIL_KEY");
         assert!(
             all[1].subject.credentials.is_empty(),
             "another one's are not used"
