@@ -1,0 +1,1 @@
+//! Which variables source code reads from its environment, and where.

@@ -1,0 +1,1 @@
+//! Dotenv files, read and written as the tools that people use do.

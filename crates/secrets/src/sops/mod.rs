@@ -1,0 +1,1 @@
+//! Secret files in the SOPS format.

@@ -1,0 +1,1 @@
+//! The integration tests of secrets: a module per subject.
