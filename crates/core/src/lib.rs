@@ -5,6 +5,7 @@
 //! `target` and `runner` are the traits that drivers implement. Nothing in this crate reads a clock, opens a file or a socket, or knows SQL.
 
 pub mod catalogue;
+pub mod config;
 pub mod digest;
 pub mod journal;
 pub mod manifest;

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fmt::Debug, str::FromStr};
 
 use super::{
-    Allow, BranchPattern, Environment, EnvironmentDatabase, Freeze, FreezeWindow, Group, Home,
-    HttpCheck, Manifest, OnFailure, Probe, ProbeCheck, Resource, Role, SignOffRule, Watch,
+    Allow, BranchPattern, ConfigKey, Environment, EnvironmentDatabase, Freeze, FreezeWindow, Group,
+    Home, HttpCheck, Manifest, OnFailure, Probe, ProbeCheck, Resource, Role, SignOffRule, Watch,
     check::{self, Directory},
     production,
     written::{self, Asked, Http, Name, Written},
@@ -71,9 +71,42 @@ pub(super) fn manifest(written: Written) -> Manifest {
             .into_iter()
             .map(|written| (named(&written.name.value), written.database))
             .collect(),
+        config: written.config.into_iter().map(config_key).collect(),
+        recipients: written
+            .recipients
+            .into_iter()
+            .map(|(name, recipient)| (name.value, recipient))
+            .collect(),
         environments,
         freezes,
     }
+}
+
+fn config_key(written: written::ConfigKey) -> (String, ConfigKey) {
+    let default = written.default.map(|default| default.value);
+    let key = ConfigKey {
+        value_type: written.value_type,
+        description: written.description,
+        required: written.required.is_none_or(|said| said.value),
+        default,
+        example: written.example.map(|example| example.value),
+        values: written
+            .values
+            .map(|values| values.value)
+            .unwrap_or_default(),
+        secret: written.secret,
+        services: written
+            .services
+            .map(|names| distinct(names.iter().map(|name| named(&name.value)))),
+        handed: written.handed,
+        previous: written.previous.map(|name| name.value),
+    };
+    (written.name.value, key)
+}
+
+fn variables(written: written::Variables) -> BTreeMap<String, String> {
+    let plain = |(name, value): (Name, Name)| (name.value, value.value);
+    written.into_iter().map(plain).collect()
 }
 
 /// The name as its type.
@@ -138,6 +171,7 @@ impl Names {
         let value = Group {
             description: group.description,
             aliases: texts(group.aliases),
+            config: variables(group.config),
             homes: homes.collect(),
         };
         (named(&group.name.value), value)
@@ -172,6 +206,9 @@ impl Names {
                 deploy: written.allow.deploy.map(roles),
                 rollback: written.allow.rollback.map(roles),
                 lock: written.allow.lock.map(roles),
+                list_secrets: written.allow.list_secrets.map(roles),
+                read_secrets: written.allow.read_secrets.map(roles),
+                write_secrets: written.allow.write_secrets.map(roles),
             },
             test: written.test,
             smoke: written
@@ -183,15 +220,23 @@ impl Names {
             watch: written.watch.map(|watch| self.watch(watch)),
             on_failure: written.on_failure.unwrap_or(default),
             keep_warm: written.keep_warm,
-            config: written
-                .config
-                .into_iter()
-                .map(|(key, value)| (key.value, value))
-                .collect(),
+            config: variables(written.config),
+            secrets: written.secrets,
+            recipients: distinct(texts(written.recipients)),
+            overrides: written.overrides.map(|path| path.value),
             listen: written
                 .services
+                .iter()
+                .filter_map(|service| {
+                    let listen = service.listen.as_ref()?;
+                    Some((named(&service.name.value), listen.value))
+                })
+                .collect(),
+            service_config: written
+                .services
                 .into_iter()
-                .filter_map(|service| Some((named(&service.name.value), service.listen?.value)))
+                .filter(|service| !service.config.is_empty())
+                .map(|service| (named(&service.name.value), variables(service.config)))
                 .collect(),
             databases: self.databases(written.databases),
             resources: written

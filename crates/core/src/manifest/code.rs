@@ -54,6 +54,26 @@ codes! {
     BAD_WEEK = "manifest::bad-week";
     /// A time zone is not in the IANA database.
     BAD_ZONE = "manifest::bad-zone";
+    /// A text is not the public key of an age pair.
+    BAD_RECIPIENT = "manifest::bad-recipient";
+    /// A value is not what the type of its key wants.
+    BAD_VALUE = "manifest::bad-value";
+    /// A value refers to something that is not there.
+    BAD_PLACEHOLDER = "manifest::bad-placeholder";
+    /// Values refer to one another in a circle.
+    PLACEHOLDER_CYCLE = "manifest::placeholder-cycle";
+    /// A key of configuration is nowhere declared.
+    UNDECLARED_KEY = "manifest::undeclared-key";
+    /// An environment has no value for a key that it needs.
+    MISSING_VALUE = "manifest::missing-value";
+    /// The value of a secret is in the manifest.
+    SECRET_IN_MANIFEST = "manifest::secret-in-manifest";
+    /// A recipient is nowhere described.
+    UNKNOWN_RECIPIENT = "manifest::unknown-recipient";
+    /// Two environments keep their secrets in the same file.
+    SECRET_FILE_TWICE = "manifest::secret-file-twice";
+    /// A developer's own file would win in production.
+    OVERRIDES_IN_PRODUCTION = "manifest::overrides-in-production";
     /// A database engine is known, but cannot be used yet.
     UNSUPPORTED_ENGINE = "manifest::unsupported-engine";
     /// A probe asks nothing, or more than one thing.

@@ -46,6 +46,8 @@ pub(super) enum Format {
     Week,
     /// An IANA time zone.
     Zone,
+    /// The public key of an age pair.
+    Recipient,
     /// A database engine.
     Engine,
     /// One of a few words.
@@ -103,6 +105,7 @@ impl Format {
             Format::Week => weekly(text).map(drop),
             Format::Zone => zone(text).map(drop),
             Format::Engine => engine(text),
+            Format::Recipient => recipient(text),
             Format::Choice(words) => choice(text, words),
         }
     }
@@ -123,6 +126,7 @@ impl Format {
             Format::Address => r"^(\d{1,3}(\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]):\d{1,5}$",
             Format::Moment => r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?)?$",
             Format::Date => r"^\d{4}-\d{2}-\d{2}$",
+            Format::Recipient => "^age1[02-9ac-hj-np-z]{58}$",
             Format::Week => r"^[A-Za-z]+ \d{2}:\d{2} *- *[A-Za-z]+ \d{2}:\d{2}$",
         })
     }
@@ -146,6 +150,22 @@ pub(crate) fn is_branch(text: &str) -> bool {
 /// Whether it takes it as a variable's name.
 pub(crate) fn is_variable(text: &str) -> bool {
     Format::Variable.check(text).is_ok()
+}
+
+/// A native age recipient: the prefix and 58 letters of the Bech32 alphabet, a checksum among them.
+fn recipient(text: &str) -> Result<(), Fault> {
+    let letters = text.strip_prefix("age1").unwrap_or_default();
+    let is_letter = |c: char| "023456789acdefghjklmnpqrstuvwxyz".contains(c);
+    if letters.len() == 58 && letters.chars().all(is_letter) {
+        return Ok(());
+    }
+    // Never the text itself: it may be the other half of the pair.
+    let message = match text.to_uppercase().starts_with("AGE-SECRET-KEY") {
+        true => "this is a secret key of age; it must not be in a manifest".to_owned(),
+        false => format!("{} is not the public key of an age pair", quoted(text)),
+    };
+    let help = "write the key that begins with `age1`; `towpath secret keygen` makes a pair, `age-keygen -y FILE` shows a pair's public key";
+    Err(Fault::new(code::BAD_RECIPIENT, message, help))
 }
 
 fn filled(text: &str) -> Result<(), Fault> {

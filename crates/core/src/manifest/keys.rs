@@ -1,6 +1,7 @@
 //! The tables and keys of `towpath.toml`: the one list from which the parser, its defaults and the JSON Schema are made.
 
 use super::format::Format;
+use crate::config::Type;
 
 /// A table: what may be written in it.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub(super) enum Kind {
     Ratio,
     /// Yes or no.
     Boolean,
+    /// A text, an integer or a boolean, taken as the text that a process gets.
+    Scalar,
     /// A table.
     Table(&'static TableSpec),
     /// Tables by name.
@@ -88,8 +91,8 @@ const fn key(
 
 use Absent::{Nothing, Refused};
 use Kind::{
-    Boolean, Commands, Duration, DurationOrZero, Integer, List, Ratio, Table, Tables, Text, Texts,
-    Variables,
+    Boolean, Commands, Duration, DurationOrZero, Integer, List, Ratio, Scalar, Table, Tables, Text,
+    Texts, Variables,
 };
 
 const NAME: Kind = Text(Format::Name);
@@ -107,6 +110,8 @@ pub(super) static ROOT: TableSpec = TableSpec {
         key("roles", Tables(Format::Name, &ROLE), Nothing, r#"{ leader = { members = ["lee@acme.test"] } }"#, "Who holds which role, by name. Without any role, the machine's user may do everything."),
         key("services", Tables(Format::Name, &SERVICE), Nothing, r#"{ web = { start = "./web" } }"#, "The processes that the project runs, by name."),
         key("databases", Tables(Format::Name, &DATABASE), Nothing, r#"{ main = { migrations = "migrations" } }"#, "The data that they keep, by name."),
+        key("config", Tables(Format::Variable, &CONFIG_KEY), Nothing, r#"{ LOG_LEVEL = { default = "info" } }"#, "The keys of configuration and secrets, by the names of their variables. Once there is one, every key must be declared here."),
+        key("recipients", Tables(Format::Name, &RECIPIENT), Nothing, r#"{ dana = { age = "age1cy0su9fwf3gf9mw868g5yut09p6nytfmmnktexz2ya5uqg9vl9sss4euqm", person = "dana@acme.test" } }"#, "Whose keys open secret files, by name."),
         key("environments", Tables(Format::Name, &ENVIRONMENT), Nothing, r#"{ staging = { branch = "develop" } }"#, "The environments, by name, in the order in which people see them."),
         key("freezes", List(&FREEZE), Nothing, r#"[{ name = "weekend", weekly = "Fri 16:00 - Mon 08:00" }]"#, "Windows in which nothing is deployed."),
     ],
@@ -133,6 +138,7 @@ pub(super) static GROUP: TableSpec = TableSpec {
     keys: &[
         key("description", PROSE, Nothing, r#""Environments that serve software to end users""#, "What it is for."),
         key("aliases", NAMES, Nothing, r#"["prod"]"#, "Other names that people type."),
+        key("config", Variables, Nothing, r#"{ LOG_LEVEL = "warn" }"#, "Configuration of all its environments, unless they say otherwise."),
         key("homes", Tables(Format::Name, &HOME), Nothing, r#"{ apps = { title = "Apps & DB", environments = ["production"] } }"#, "Accounts or projects at a cloud that hold its environments, by name."),
     ],
     one_of: &[],
@@ -204,6 +210,36 @@ pub(super) static DATABASE: TableSpec = TableSpec {
 };
 
 #[rustfmt::skip]
+pub(super) static CONFIG_KEY: TableSpec = TableSpec {
+    name: "config_key",
+    doc: "A key of configuration, or a secret.",
+    keys: &[
+        key("type", Text(Format::Choice(&Type::NAMES)), Absent::Text("string"), r#""port""#, "What its value must be."),
+        key("description", PROSE, Nothing, r#""How much is logged""#, "What it is for."),
+        key("required", Boolean, Nothing, "false", "Whether every environment must have a value; unless said, yes."),
+        key("default", Scalar, Nothing, "8080", "Its value where no environment says another."),
+        key("example", Scalar, Nothing, r#""https://acme.test""#, "A value for people who have to find one."),
+        key("values", Texts(Format::Prose), Nothing, r#"["debug", "info", "warn"]"#, "What an enum may be."),
+        key("secret", Boolean, Nothing, "true", "Whether it is a secret: its value is in the environments' secret files or kept elsewhere, never in the manifest."),
+        key("services", NAMES, Nothing, r#"["web"]"#, "The services that get it; without it, all."),
+        key("as", Text(Format::Choice(&["variable", "file"])), Absent::Text("variable"), r#""file""#, "How services get it: as a variable, or as a file in the directory that CREDENTIALS_DIRECTORY names; the variable then holds the file's path."),
+        key("previous", Text(Format::Variable), Nothing, r#""SESSION_KEY_PREVIOUS""#, "The variable that holds the value before, while a rotation is under way and both are valid."),
+    ],
+    one_of: &[],
+};
+
+#[rustfmt::skip]
+pub(super) static RECIPIENT: TableSpec = TableSpec {
+    name: "recipient",
+    doc: "Somebody, or something, whose key opens secret files.",
+    keys: &[
+        key("age", Text(Format::Recipient), Refused, r#""age1cy0su9fwf3gf9mw868g5yut09p6nytfmmnktexz2ya5uqg9vl9sss4euqm""#, "The public key; `towpath secret keygen` makes a pair."),
+        key("person", Text(Format::Email), Nothing, r#""dana@acme.test""#, "Whose it is; without it, a machine's or an agent's."),
+    ],
+    one_of: &[],
+};
+
+#[rustfmt::skip]
 pub(super) static ENVIRONMENT: TableSpec = TableSpec {
     name: "environment",
     doc: "An environment. At least one of branch, after and used_by says how releases come to it.",
@@ -228,7 +264,10 @@ pub(super) static ENVIRONMENT: TableSpec = TableSpec {
         key("watch", Table(&WATCH), Nothing, r#"{ for = "10m", probes = [{ get = "/" }] }"#, "What is watched after the rollout."),
         key("on_failure", Text(Format::Choice(&["rollback", "hold"])), Nothing, r#""rollback""#, "What happens when something fails after traffic has moved: \"rollback\" (the default in the group named or aliased production or prod) or \"hold\" (elsewhere)."),
         key("keep_warm", DurationOrZero, Absent::Text("10m"), r#""10m""#, "How long the release before stays ready to take the traffic back."),
-        key("config", Variables, Nothing, r#"{ LOG_LEVEL = "debug" }"#, "Plain configuration, handed to services and commands as variables."),
+        key("config", Variables, Nothing, r#"{ LOG_LEVEL = "debug" }"#, "Configuration, handed to services and commands as variables; for a secret, a reference to where it is kept."),
+        key("secrets", Text(Format::Path), Nothing, r#""secrets/staging.yaml""#, "Its secret file, in the SOPS format; `secrets/NAME.yaml` unless said."),
+        key("recipients", NAMES, Nothing, r#"["dana", "staging-agent"]"#, "Recipients whose keys open its secret file."),
+        key("overrides", Text(Format::Path), Nothing, r#"".env.local""#, "A developer's own dotenv file, which git does not track, whose values win; `.env.local` for the environment named or aliased `local`, none for others. Never in production."),
         key("databases", Tables(Format::Name, &ENVIRONMENT_DATABASE), Nothing, r#"{ main = { same_as = "development" } }"#, "What this environment says about a database, by name."),
         key("services", Tables(Format::Name, &ENVIRONMENT_SERVICE), Nothing, r#"{ web = { listen = "127.0.0.1:8080" } }"#, "What this environment says about a service, by name."),
         key("resources", Tables(Format::ResourceName, &RESOURCE), Nothing, r#"{ identity = { kind = "okta", id = "stg-auth-123" } }"#, "Vendors' things that it uses, by name."),
@@ -267,6 +306,9 @@ pub(super) static ALLOW: TableSpec = TableSpec {
         key("deploy", NAMES, Nothing, r#"["developer"]"#, "Roles that may deploy to it, promote into it, retry and cancel."),
         key("rollback", NAMES, Nothing, r#"["operator"]"#, "Roles that may roll it back."),
         key("lock", NAMES, Nothing, r#"["operator"]"#, "Roles that may lock it, hold it, and release either."),
+        key("list_secrets", NAMES, Nothing, r#"["developer"]"#, "Roles that may see which secrets it has, and since when."),
+        key("read_secrets", NAMES, Nothing, r#"["operator"]"#, "Roles that may read its secrets, and run commands with them."),
+        key("write_secrets", NAMES, Nothing, r#"["operator"]"#, "Roles that may set, rotate and remove its secrets, and say whose keys open them."),
     ],
     one_of: &[],
 };
@@ -353,6 +395,7 @@ pub(super) static ENVIRONMENT_SERVICE: TableSpec = TableSpec {
     doc: "What an environment says about a service.",
     keys: &[
         key("listen", Text(Format::Address), Nothing, r#""127.0.0.1:8080""#, "Where end users reach it; without it, at a free loopback port that stays its own."),
+        key("config", Variables, Nothing, r#"{ WORKERS = 4 }"#, "Configuration that only this service gets here."),
     ],
     one_of: &[],
 };

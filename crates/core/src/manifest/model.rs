@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pattern;
 use crate::{
+    config::Type,
     names::{DatabaseName, EnvironmentName, GroupName, ProjectName, RoleName, ServiceName},
     time::as_millis,
 };
@@ -31,6 +32,12 @@ pub struct Manifest {
     pub services: BTreeMap<ServiceName, Service>,
     /// The data that they keep.
     pub databases: BTreeMap<DatabaseName, Database>,
+    /// The keys of configuration and secrets. Where there is none, environments say what they like.
+    #[serde(default)]
+    pub config: BTreeMap<String, ConfigKey>,
+    /// Whose keys open secret files, by name.
+    #[serde(default)]
+    pub recipients: BTreeMap<String, Recipient>,
     /// The environments, in the manifest's order.
     pub environments: Vec<Environment>,
     /// Windows in which nothing is deployed.
@@ -47,9 +54,57 @@ pub struct Group {
     pub description: Option<String>,
     /// Other names that people type.
     pub aliases: Vec<String>,
+    /// Configuration of all its environments, unless they say otherwise.
+    #[serde(default)]
+    pub config: BTreeMap<String, String>,
     /// Accounts or projects at a cloud that hold its environments, by name.
     #[serde(default)]
     pub homes: BTreeMap<String, Home>,
+}
+
+/// A key of configuration, or a secret, as it is declared once for all environments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigKey {
+    /// What its value must be.
+    pub value_type: Type,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Whether every environment must have a value.
+    pub required: bool,
+    /// Its value where no environment says another.
+    pub default: Option<String>,
+    /// A value for people who have to find one.
+    pub example: Option<String>,
+    /// What an enum may be.
+    pub values: Vec<String>,
+    /// Whether it is a secret.
+    pub secret: bool,
+    /// The services that get it; `None` is all.
+    pub services: Option<Vec<ServiceName>>,
+    /// How services get it.
+    pub handed: Handed,
+    /// The variable that holds the value before, while a rotation is under way.
+    pub previous: Option<String>,
+}
+
+/// How a service gets a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Handed {
+    /// As a variable.
+    #[default]
+    Variable,
+    /// As a file, whose path the variable holds.
+    File,
+}
+
+/// Somebody, or something, whose key opens secret files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipient {
+    /// The public key of an age pair.
+    pub age: String,
+    /// Whose it is, in lower case; `None` for a machine or an agent.
+    pub person: Option<String>,
 }
 
 /// An account or project at a cloud that holds environments of a group, or a part of them.
@@ -176,8 +231,20 @@ pub struct Environment {
     /// How long the release before stays ready to take the traffic back.
     #[serde(with = "as_millis")]
     pub keep_warm: Duration,
-    /// Plain configuration, handed to services and commands as variables.
+    /// Configuration, handed to services and commands as variables.
     pub config: BTreeMap<String, String>,
+    /// Configuration that only one service gets here.
+    #[serde(default)]
+    pub service_config: BTreeMap<ServiceName, BTreeMap<String, String>>,
+    /// Its secret file, relative to the repository's root.
+    #[serde(default)]
+    pub secrets: Option<String>,
+    /// The names of recipients whose keys open its secret file.
+    #[serde(default)]
+    pub recipients: Vec<String>,
+    /// A developer's own dotenv file whose values win.
+    #[serde(default)]
+    pub overrides: Option<String>,
     /// Where each service listens; services that are not named here get a free loopback port that stays theirs.
     pub listen: BTreeMap<ServiceName, SocketAddr>,
     /// What this environment says about a database.
@@ -215,6 +282,15 @@ pub struct Allow {
     pub rollback: Option<Vec<RoleName>>,
     /// Lock it, hold it, and release either.
     pub lock: Option<Vec<RoleName>>,
+    /// See which secrets it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list_secrets: Option<Vec<RoleName>>,
+    /// Read its secrets, and run commands with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_secrets: Option<Vec<RoleName>>,
+    /// Set, rotate and remove its secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_secrets: Option<Vec<RoleName>>,
 }
 
 /// The branches that feed an environment.
@@ -404,6 +480,13 @@ pub enum FreezeWindow {
 }
 
 impl Manifest {
+    /// The developer's own file whose values win in an environment, relative to the repository's root.
+    pub fn override_file<'a>(&self, environment: &'a Environment) -> Option<&'a str> {
+        let is_local = environment.answers_to("local") && !self.is_production(environment);
+        let default = is_local.then_some(".env.local");
+        environment.overrides.as_deref().or(default)
+    }
+
     /// Finds an environment by its name or an alias, whatever the case.
     pub fn environment(&self, typed: &str) -> Option<&Environment> {
         let typed = typed.to_lowercase();
@@ -446,6 +529,12 @@ impl Manifest {
 }
 
 impl Environment {
+    /// The file of its secrets, relative to the repository's root.
+    pub fn secret_file(&self) -> String {
+        let named = || format!("secrets/{}.yaml", self.name);
+        self.secrets.clone().unwrap_or_else(named)
+    }
+
     /// Whether an environment is found by this name or alias.
     pub fn answers_to(&self, typed: &str) -> bool {
         let typed = typed.to_lowercase();

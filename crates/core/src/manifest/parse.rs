@@ -47,11 +47,11 @@ pub struct Parsed {
 /// ```
 pub fn parse(text: &str, file_name: &str) -> Result<Parsed, Problems> {
     let report = Report::default();
-    let written = written(text, &report);
+    let read = manifest(text, &report);
     let problems = report.finish(text, file_name);
-    match written {
-        Some(written) => Ok(Parsed {
-            manifest: build::manifest(written),
+    match read {
+        Some((manifest, _)) => Ok(Parsed {
+            manifest,
             digest: Digest::of_bytes(text.as_bytes()),
             warnings: problems,
         }),
@@ -81,9 +81,7 @@ impl Linted {
 /// what is accepted on this day, which is one of UTC.
 pub fn lint(text: &str, file_name: &str, today: jiff::civil::Date) -> Linted {
     let report = Report::default();
-    let manifest = written(text, &report).map(|written| {
-        let places = Places::of(&written);
-        let manifest = build::manifest(written);
+    let manifest = manifest(text, &report).map(|(manifest, places)| {
         lints::manifest(&manifest, &places, today, &report);
         manifest
     });
@@ -91,6 +89,15 @@ pub fn lint(text: &str, file_name: &str, today: jiff::civil::Date) -> Linted {
         manifest,
         problems: report.finish(text, file_name),
     }
+}
+
+/// The manifest and where it says what, or `None` after adding at least one error.
+fn manifest(text: &str, report: &Report) -> Option<(Manifest, Places)> {
+    let written = written(text, report)?;
+    let places = Places::of(&written);
+    let manifest = build::manifest(written);
+    check::values(&manifest, &places, report);
+    (!report.has_errors()).then_some((manifest, places))
 }
 
 /// The manifest as written, or `None` after adding at least one error.

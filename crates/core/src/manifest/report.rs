@@ -19,6 +19,8 @@ pub(super) struct Draft {
     label: Option<String>,
     help: String,
     also: Vec<(Range<usize>, String)>,
+    /// Whether the text at the span must not be shown.
+    hides: bool,
 }
 
 impl Draft {
@@ -37,6 +39,7 @@ impl Draft {
             label: None,
             help: help.into(),
             also: Vec::new(),
+            hides: false,
         }
     }
 
@@ -56,6 +59,12 @@ impl Draft {
     /// With a few words beside the text.
     pub(super) fn label(mut self, label: impl Into<String>) -> Draft {
         self.label = Some(label.into());
+        self
+    }
+
+    /// The text itself is secret, and covered wherever it would be shown.
+    pub(super) fn secret(mut self) -> Draft {
+        self.hides = true;
         self
     }
 
@@ -121,7 +130,8 @@ impl Report {
 
         let positions = Positions::of(text);
         let file: Arc<str> = Arc::from(file_name);
-        let source = Arc::new(NamedSource::new(file_name, Arc::<str>::from(text)));
+        let shown = without_secrets(text, &drafts);
+        let source = Arc::new(NamedSource::new(file_name, Arc::<str>::from(shown)));
         drafts
             .into_iter()
             .map(|draft| {
@@ -147,6 +157,19 @@ impl Report {
             })
             .collect()
     }
+}
+
+/// The text as it may be shown, with problems and in logs: what is refused for being secret is covered.
+fn without_secrets(text: &str, drafts: &[Draft]) -> String {
+    let mut shown = text.to_owned();
+    let secret = drafts.iter().filter(|draft| draft.hides);
+    for span in secret.map(|draft| within(text, &draft.span)) {
+        // As many bytes and lines, so that every other place stays where it is.
+        let cover = |byte| if byte == b'\n' { '\n' } else { '*' };
+        let covered: String = text[span.clone()].bytes().map(cover).collect();
+        shown.replace_range(span, &covered);
+    }
+    shown
 }
 
 fn count(drafts: &[Draft], severity: Severity) -> usize {

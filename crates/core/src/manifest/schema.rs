@@ -108,6 +108,7 @@ fn kind(kind: Kind, definitions: &mut Definitions) -> Value {
         }
         Kind::Ratio => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
         Kind::Boolean => json!({ "type": "boolean" }),
+        Kind::Scalar => json!({ "type": ["string", "integer", "boolean"] }),
         Kind::Table(spec) => reference(spec, definitions),
         Kind::Tables(format, spec) => json!({
             "type": "object",
@@ -228,6 +229,7 @@ mod tests {
                     .as_f64()
                     .is_some_and(|share| (0.0..=1.0).contains(&share)),
                 Kind::Boolean => value.is_boolean(),
+                Kind::Scalar => !value.is_object() && !value.is_array(),
                 Kind::Table(_) | Kind::Tables(..) | Kind::Variables => value.is_object(),
                 Kind::List(_) | Kind::Commands(_) => value.is_array(),
             };

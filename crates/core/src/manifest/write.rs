@@ -1,16 +1,21 @@
 //! The text of a manifest, from its values: what [`parse`](super::parse) reads as the same manifest. Defaults are left out.
 
-use std::{fmt::Write, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    time::Duration,
+};
 
 use super::{
-    Acceptance, CommandCheck, Database, DatabaseEngine, Environment, Freeze, FreezeWindow, Group,
-    Home, HttpCheck, Manifest, OnFailure, Probe, ProbeCheck, Resource, Service, SignOffRule, Watch,
+    Acceptance, CommandCheck, ConfigKey, Database, DatabaseEngine, Environment, Freeze,
+    FreezeWindow, Group, Handed, Home, HttpCheck, Manifest, OnFailure, Probe, ProbeCheck, Resource,
+    Service, SignOffRule, Watch,
     keys::{
         Absent, DATABASE, ENVIRONMENT, FREEZE, HEALTH, PROBE, PROJECT, SERVICE, SIGN_OFF, SMOKE,
         TEST, TableSpec,
     },
 };
-use crate::time::parse_duration;
+use crate::{config::Type, time::parse_duration};
 
 /// A table as it is written: its path, and its keys with their values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +62,15 @@ pub(crate) fn sections(manifest: &Manifest) -> Vec<Section> {
     }
     for (name, written) in &manifest.databases {
         all.push(database(name.as_str(), written));
+    }
+    for (name, key) in &manifest.config {
+        all.push(config_key(name, key));
+    }
+    for (name, recipient) in &manifest.recipients {
+        let mut section = Section::at(&["recipients", name]);
+        section.text("age", Some(&recipient.age));
+        section.text("person", recipient.person.as_deref());
+        all.push(section);
     }
     for written in &manifest.environments {
         environment(manifest, written, &mut all);
@@ -129,6 +143,16 @@ impl Section {
         }
     }
 
+    fn variables(&mut self, config: &BTreeMap<String, String>) {
+        let pairs = config
+            .iter()
+            .map(|(key, value)| (key.as_str(), quoted(value)));
+        let pairs: Vec<(&str, String)> = pairs.collect();
+        if !pairs.is_empty() {
+            self.put("config", inline(&pairs));
+        }
+    }
+
     fn texts<T: AsRef<str>>(&mut self, key: &'static str, values: &[T], default: &[&str]) {
         let is_default = values.iter().map(AsRef::as_ref).eq(default.iter().copied());
         if !is_default {
@@ -152,6 +176,7 @@ fn group(name: &str, group: &Group) -> Vec<Section> {
     let mut section = Section::at(&["groups", name]);
     section.text("description", group.description.as_deref());
     section.texts("aliases", &group.aliases, &[]);
+    section.variables(&group.config);
     let homes = group.homes.iter();
     std::iter::once(section)
         .chain(homes.map(|(home_name, written)| home(name, home_name, written)))
@@ -202,6 +227,31 @@ fn database(name: &str, database: &Database) -> Section {
     section
 }
 
+fn config_key(name: &str, key: &ConfigKey) -> Section {
+    let mut section = Section::at(&["config", name]);
+    if key.value_type != Type::default() {
+        section.text("type", Some(key.value_type.name()));
+    }
+    section.text("description", key.description.as_deref());
+    if !key.required {
+        section.put("required", "false".into());
+    }
+    section.text("default", key.default.as_deref());
+    section.text("example", key.example.as_deref());
+    section.texts("values", &key.values, &[]);
+    if key.secret {
+        section.put("secret", "true".into());
+    }
+    if let Some(services) = &key.services {
+        section.put("services", list(services));
+    }
+    if key.handed == Handed::File {
+        section.text("as", Some("file"));
+    }
+    section.text("previous", key.previous.as_deref());
+    section
+}
+
 fn environment(manifest: &Manifest, environment: &Environment, all: &mut Vec<Section>) {
     let name = environment.name.as_str();
     let mut section = Section::at(&["environments", name]);
@@ -225,6 +275,9 @@ fn environment(manifest: &Manifest, environment: &Environment, all: &mut Vec<Sec
         ("deploy", &e.allow.deploy),
         ("rollback", &e.allow.rollback),
         ("lock", &e.allow.lock),
+        ("list_secrets", &e.allow.list_secrets),
+        ("read_secrets", &e.allow.read_secrets),
+        ("write_secrets", &e.allow.write_secrets),
     ];
     let allow: Vec<_> = allow
         .into_iter()
@@ -250,32 +303,30 @@ fn environment(manifest: &Manifest, environment: &Environment, all: &mut Vec<Sec
     section
         .keys
         .extend(duration(&ENVIRONMENT, "keep_warm", e.keep_warm));
+    section.text("secrets", e.secrets.as_deref());
+    section.texts("recipients", &e.recipients, &[]);
+    section.text("overrides", e.overrides.as_deref());
+    section.variables(&e.config);
     all.push(section);
     environment_tables(environment, all);
 }
 
 fn environment_tables(environment: &Environment, all: &mut Vec<Section>) {
     let name = environment.name.as_str();
-    let mut config = Section::at(&["environments", name]);
-    let variables: Vec<(&str, String)> = environment
-        .config
-        .iter()
-        .map(|(key, value)| (key.as_str(), quoted(value)))
-        .collect();
-    if !variables.is_empty() {
-        config.put("config", inline(&variables));
-        if let Some(last) = all.last_mut() {
-            last.keys.extend(config.keys);
-        }
-    }
     for (database, said) in &environment.databases {
         let mut section = Section::at(&["environments", name, "databases", database.as_str()]);
         section.text("same_as", said.same_as.as_ref().map(|home| home.as_str()));
         all.push(section);
     }
-    for (service, address) in &environment.listen {
+    let listening = environment.listen.keys();
+    let services: BTreeSet<_> = listening.chain(environment.service_config.keys()).collect();
+    for service in services {
         let mut section = Section::at(&["environments", name, "services", service.as_str()]);
-        section.text("listen", Some(&address.to_string()));
+        let address = environment.listen.get(service).map(ToString::to_string);
+        section.text("listen", address.as_deref());
+        if let Some(config) = environment.service_config.get(service) {
+            section.variables(config);
+        }
         all.push(section);
     }
     for (resource_name, written) in &environment.resources {

@@ -3,12 +3,32 @@
 use std::{net::SocketAddr, ops::Range, time::Duration};
 
 use super::{
-    Acceptance, CommandCheck, Database, FreezeWindow, Home, OnFailure, ParityRule, Resource,
-    Service, table::At,
+    Acceptance, CommandCheck, Database, FreezeWindow, Handed, Home, OnFailure, ParityRule,
+    Recipient, Resource, Service, table::At,
 };
+use crate::config::Type;
 
 /// A name, or a reference to one, and its place.
 pub(super) type Name = At<String>;
+
+/// Values by the names of variables.
+pub(super) type Variables = Vec<(Name, At<String>)>;
+
+/// A key of configuration as it is declared.
+#[derive(Debug)]
+pub(super) struct ConfigKey {
+    pub(super) name: Name,
+    pub(super) value_type: Type,
+    pub(super) description: Option<String>,
+    pub(super) required: Option<At<bool>>,
+    pub(super) default: Option<At<String>>,
+    pub(super) example: Option<At<String>>,
+    pub(super) values: Option<At<Vec<String>>>,
+    pub(super) secret: bool,
+    pub(super) services: Option<Vec<Name>>,
+    pub(super) handed: Handed,
+    pub(super) previous: Option<Name>,
+}
 
 #[derive(Debug)]
 pub(super) struct Written {
@@ -17,6 +37,8 @@ pub(super) struct Written {
     pub(super) roles: Vec<Role>,
     pub(super) services: Vec<(Name, Service)>,
     pub(super) databases: Vec<WrittenDatabase>,
+    pub(super) config: Vec<ConfigKey>,
+    pub(super) recipients: Vec<(Name, Recipient)>,
     pub(super) environments: Vec<Environment>,
     pub(super) freezes: Vec<Freeze>,
 }
@@ -35,6 +57,7 @@ pub(super) struct Group {
     pub(super) description: Option<String>,
     pub(super) aliases: Vec<Name>,
     pub(super) homes: Vec<WrittenHome>,
+    pub(super) config: Variables,
 }
 
 #[derive(Debug)]
@@ -87,7 +110,10 @@ pub(super) struct Environment {
     pub(super) watch: Option<Watch>,
     pub(super) on_failure: Option<OnFailure>,
     pub(super) keep_warm: Duration,
-    pub(super) config: Vec<(Name, String)>,
+    pub(super) config: Variables,
+    pub(super) secrets: Option<String>,
+    pub(super) recipients: Vec<Name>,
+    pub(super) overrides: Option<Name>,
     pub(super) databases: Vec<EnvironmentDatabase>,
     pub(super) services: Vec<EnvironmentService>,
     pub(super) resources: Vec<EnvironmentResource>,
@@ -98,15 +124,23 @@ pub(super) struct Allow {
     pub(super) deploy: Option<Vec<Name>>,
     pub(super) rollback: Option<Vec<Name>>,
     pub(super) lock: Option<Vec<Name>>,
+    pub(super) list_secrets: Option<Vec<Name>>,
+    pub(super) read_secrets: Option<Vec<Name>>,
+    pub(super) write_secrets: Option<Vec<Name>>,
 }
 
 impl Allow {
     /// Every role it names.
     pub(super) fn roles(&self) -> impl Iterator<Item = &Name> {
-        [&self.deploy, &self.rollback, &self.lock]
-            .into_iter()
-            .flatten()
-            .flatten()
+        let all = [
+            &self.deploy,
+            &self.rollback,
+            &self.lock,
+            &self.list_secrets,
+            &self.read_secrets,
+            &self.write_secrets,
+        ];
+        all.into_iter().flatten().flatten()
     }
 }
 
@@ -188,6 +222,7 @@ pub(super) struct EnvironmentResource {
 pub(super) struct EnvironmentService {
     pub(super) name: Name,
     pub(super) listen: Option<At<SocketAddr>>,
+    pub(super) config: Variables,
 }
 
 #[derive(Debug)]

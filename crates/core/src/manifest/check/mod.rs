@@ -1,5 +1,6 @@
 //! Checks across the manifest: that names are used once, references lead somewhere, and what it asks for can happen.
 
+mod config;
 mod cycles;
 mod environments;
 mod names;
@@ -7,6 +8,7 @@ mod people;
 mod resources;
 mod services;
 
+pub(super) use config::values;
 pub(super) use names::Directory;
 pub(super) use resources::shared;
 
@@ -20,5 +22,6 @@ pub(super) fn manifest(written: &Written, report: &Report) {
     cycles::check(written, &directory, report);
     people::check(written, report);
     services::check(written, report);
+    config::check(written, &directory, report);
     resources::check(written, &directory, report);
 }

@@ -10,7 +10,7 @@ use crate::manifest::{
     code,
     report::{Draft, Report},
     suggest::{list, nearest},
-    written::{Asked, Environment, Name, Written},
+    written::{Asked, Environment, Name, Variables, Written},
 };
 
 pub(super) fn check(written: &Written, report: &Report) {
@@ -33,7 +33,13 @@ pub(super) fn check(written: &Written, report: &Report) {
         for database in &environment.databases {
             check_database(&database.name, &databases, report);
         }
-        check_config(environment, &urls, report);
+        check_config(&environment.config, &urls, report);
+        for service in &environment.services {
+            check_config(&service.config, &urls, report);
+        }
+    }
+    for group in &written.groups {
+        check_config(&group.config, &urls, report);
     }
     check_addresses(written, report);
 }
@@ -74,7 +80,7 @@ fn which_service(asked: &Asked, services: &[&str], report: &Report) {
     ));
 }
 
-fn check_service(name: &Name, services: &[&str], report: &Report) {
+pub(super) fn check_service(name: &Name, services: &[&str], report: &Report) {
     if report.is_full() || services.contains(&name.value.as_str()) {
         return;
     }
@@ -143,8 +149,8 @@ fn check_urls<'a>(written: &'a Written, report: &Report) -> HashMap<&'a str, &'a
         .collect()
 }
 
-fn check_config(environment: &Environment, urls: &HashMap<&str, &str>, report: &Report) {
-    for (key, _) in &environment.config {
+fn check_config(config: &Variables, urls: &HashMap<&str, &str>, report: &Report) {
+    for (key, _) in config {
         let (message, help) = match (key.value.as_str(), urls.get(key.value.as_str())) {
             ("PORT", _) => (
                 "PORT is set by Towpath, to where the service must listen".to_owned(),

@@ -31,7 +31,7 @@ pub(super) fn check(look: &Look<'_>, told: &Told<'_>) {
         let mirrored = environment.mirrors.as_ref();
         let partners = partners.chain(mirrored.and_then(|name| look.index.get(name).copied()));
         let names = names(look, at, partners, told, &mut looks);
-        let places = look.places.0[at].accept.iter();
+        let places = look.places.environments[at].accept.iter();
         for (acceptance, place) in environment.accept.iter().zip(places) {
             looks += names.len();
             let is_used = looks > MOST_LOOKS || names.iter().any(|name| acceptance.names(name));

@@ -8,7 +8,11 @@ pub(super) fn check(look: &Look<'_>) {
     if look.manifest.roles.is_empty() {
         return;
     }
-    let environments = look.manifest.environments.iter().zip(&look.places.0);
+    let environments = look
+        .manifest
+        .environments
+        .iter()
+        .zip(&look.places.environments);
     for (environment, place) in environments {
         if !is_closed(environment) {
             continue;

@@ -74,12 +74,12 @@ fn tell_twice(look: &Look<'_>, second: (usize, &str), first: (usize, &str), reso
     };
     let draft = Draft::warning(
         code::ID_TWICE,
-        look.places.0[at].resource(name),
+        look.places.environments[at].resource(name),
         message,
         help,
     )
     .also(
-        look.places.0[other].resource(other_name),
+        look.places.environments[other].resource(other_name),
         "the other one is here",
     );
     look.report.add(draft);
@@ -105,7 +105,7 @@ fn check_owners(look: &Look<'_>) {
         let help = format!(
             "name a role, a team or a person, such as `owner = \"platform\"` in [environments.{environment}.resources.{first}]"
         );
-        let place = look.places.0[at].resource(first);
+        let place = look.places.environments[at].resource(first);
         look.report
             .add(Draft::warning(code::NO_OWNER, place, message, help));
     }

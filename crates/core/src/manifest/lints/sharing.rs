@@ -58,8 +58,11 @@ fn check_protection<'a>(look: &Look<'a>, told: &mut Told<'a>) {
             let help = format!(
                 "declare it in `{user}`, and write `{name} = {{ from = \"{user}\" }}` in `{other}`"
             );
-            let also = (declaring, look.places.0[declaring].resource(name));
-            let place = look.places.0[at].resource(name);
+            let also = (
+                declaring,
+                look.places.environments[declaring].resource(name),
+            );
+            let place = look.places.environments[at].resource(name);
             let subject = format!("resources.{name}");
             let draft = |message, help| {
                 Draft::error(code::PROTECTION, place, message, help)
@@ -126,7 +129,12 @@ fn check_resources<'a>(look: &Look<'a>, told: &mut Told<'a>) {
             help,
             users: &users,
         };
-        check_shared(look, &shared, |at| look.places.0[at].resource(name), told);
+        check_shared(
+            look,
+            &shared,
+            |at| look.places.environments[at].resource(name),
+            told,
+        );
     }
 }
 
@@ -138,7 +146,7 @@ fn check_databases<'a>(look: &Look<'a>, told: &mut Told<'a>) {
             help: "remove `same_as`, so that production has a database to itself".to_owned(),
             users: &users,
         };
-        let place = |at: usize| look.places.0[at].database(database.as_str());
+        let place = |at: usize| look.places.environments[at].database(database.as_str());
         check_shared(look, &shared, place, told);
     }
 }
@@ -211,7 +219,7 @@ fn check_shared<'a>(
         );
         // Where nothing is written of it, the other one says that they are one.
         let (here, there) = (place(at), place(first));
-        let here = match *here == look.places.0[at].name {
+        let here = match *here == look.places.environments[at].name {
             true => there,
             false => here,
         };

@@ -46,6 +46,9 @@ fn environment(name: Name, table: &Table<'_>) -> Environment {
         on_failure: on_failure(table),
         keep_warm: table.duration("keep_warm"),
         config: table.variables("config"),
+        secrets: table.plain("secrets"),
+        recipients: table.texts("recipients").unwrap_or_default(),
+        overrides: table.text("overrides"),
         databases: databases(table),
         services: services(table),
         resources: table
@@ -64,6 +67,9 @@ fn allow(environment: &Table<'_>) -> Allow {
         deploy: table.texts("deploy"),
         rollback: table.texts("rollback"),
         lock: table.texts("lock"),
+        list_secrets: table.texts("list_secrets"),
+        read_secrets: table.texts("read_secrets"),
+        write_secrets: table.texts("write_secrets"),
     }
 }
 
@@ -115,6 +121,7 @@ fn services(environment: &Table<'_>) -> Vec<EnvironmentService> {
         listen: table
             .text("listen")
             .and_then(|text| Some(At::new(address(&text.value).ok()?, text.span))),
+        config: table.variables("config"),
     };
     environment
         .tables("services")

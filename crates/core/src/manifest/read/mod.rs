@@ -1,6 +1,7 @@
 //! From the TOML document to the manifest as written: a file for each part.
 
 mod checks;
+mod config;
 mod environment;
 mod freeze;
 mod project;
@@ -23,6 +24,8 @@ pub(super) fn manifest<'a>(root: &'a DeTable<'a>, report: &'a Report) -> Written
         roles: project::roles(&root),
         services: project::services(&root),
         databases: project::databases(&root),
+        config: config::keys(&root),
+        recipients: config::recipients(&root),
         environments: environment::environments(&root),
         freezes: freeze::freezes(&root),
     }

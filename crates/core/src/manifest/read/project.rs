@@ -29,6 +29,7 @@ pub(super) fn groups(root: &Table<'_>) -> Vec<Group> {
         name,
         description: table.plain("description"),
         aliases: table.texts("aliases").unwrap_or_default(),
+        config: table.variables("config"),
         homes: table
             .tables("homes")
             .into_iter()

@@ -197,8 +197,12 @@ impl<'a> Table<'a> {
     }
 
     fn fault(&self, span: &Range<usize>, fault: Fault) {
-        self.report
-            .add(Draft::error(fault.code, span, fault.message, fault.help));
+        let draft = Draft::error(fault.code, span, fault.message, fault.help);
+        // It may be the secret half of a pair.
+        self.report.add(match fault.code {
+            code::BAD_RECIPIENT => draft.secret(),
+            _ => draft,
+        });
     }
 
     fn place_of(&self, name: &str) -> String {

@@ -119,13 +119,14 @@ impl<'a> Table<'a> {
     }
 
     /// Values by the names of variables, as the texts that processes get.
-    pub(in crate::manifest) fn variables(&self, name: &str) -> Vec<(At<String>, String)> {
+    pub(in crate::manifest) fn variables(&self, name: &str) -> Vec<(At<String>, At<String>)> {
         let read = |(key, value): (&'a Spanned<DeString<'a>>, &'a Value<'a>)| {
             if let Err(fault) = Format::Variable.check(key.get_ref()) {
                 self.fault(&key.span(), fault);
             }
             let named = At::new(key.get_ref().clone().into_owned(), key.span());
-            self.variable(value).map(|text| (named, text))
+            self.variable(value)
+                .map(|text| (named, At::new(text, value.span())))
         };
         self.entries_of(name).into_iter().filter_map(read).collect()
     }

@@ -184,6 +184,13 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// A text, an integer or a boolean, as the text that a process gets.
+    pub(in crate::manifest) fn scalar(&self, name: &str) -> Option<At<String>> {
+        let value = self.wanted(name)?;
+        let text = self.variable(value)?;
+        Some(At::new(text, value.span()))
+    }
+
     pub(super) fn variable(&self, value: &Value<'_>) -> Option<String> {
         match value.get_ref() {
             DeValue::String(text) => self

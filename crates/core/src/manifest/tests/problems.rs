@@ -32,6 +32,7 @@ fn cases() -> Vec<(&'static str, String)> {
     cases.extend(freezes());
     cases.extend(resources());
     cases.extend(homes());
+    cases.extend(configuration());
     cases
 }
 
@@ -68,6 +69,33 @@ fn syntax_and_types() -> Vec<(&'static str, String)> {
             "wrong-type\n[environments.staging]\nbranch = \"x\"\nkeep_warm = 10",
             "wrong-type\n[environments.staging]\nbranch = \"x\"\nconfig = { RATE = 0.5 }",
             "wrong-type\n[environments.staging]\nbranch = \"x\"\ntest = [1]",
+        ],
+    )
+}
+
+fn configuration() -> Vec<(&'static str, String)> {
+    with(
+        &format!("{HEAD}{TEAM}{ENVIRONMENT}group = \"live\"\n"),
+        &[
+            "bad-recipient\n[recipients]\ndana = { age = \"ssh-ed25519 AAAA\" }",
+            "bad-recipient\n[recipients]\ndana = { age = \"AGE-SECRET-KEY-1QQQ\" }",
+            "unknown-recipient\nrecipients = [\"dan\"]\n[recipients]\ndana = { age = \"age1cy0su9fwf3gf9mw868g5yut09p6nytfmmnktexz2ya5uqg9vl9sss4euqm\" }",
+            "bad-value\n[config]\nLIMIT = { type = \"port\", default = \"http\" }",
+            "bad-value\nconfig = { HOME_URL = \"acme\", BASE = \"acme\" }\n[config]\nBASE = {}\nHOME_URL = { type = \"url\", default = \"https://a.test\" }",
+            "bad-value\nconfig = { BASE = \"acme\" }\n[config]\nBASE = {}\nHOME_URL = { type = \"url\", default = \"${BASE}/login\" }",
+            "missing-key\n[config]\nLEVEL = { type = \"enum\" }",
+            "key-does-not-fit\n[config]\nLEVEL = { values = [\"a\"], default = \"a\" }",
+            "bad-placeholder\nconfig = { A = \"${B\" }",
+            "bad-placeholder\nconfig = { A = \"${resource.mail.id}\" }",
+            "bad-placeholder\nconfig = { A = \"${B}\" }",
+            "placeholder-cycle\nconfig = { A = \"${B}\", B = \"x${A}\" }",
+            "undeclared-key\nconfig = { LOGLEVEL = \"debug\" }\n[config]\nLOG_LEVEL = { default = \"info\" }",
+            "missing-value\n[config]\nLOG_LEVEL = {}",
+            "secret-in-manifest\nconfig = { TOKEN = \"hunter2\" }\n[config]\nTOKEN = { secret = true }",
+            "secret-file-twice\n[environments.qa]\nbranch = \"qa\"\nsecrets = \"secrets/staging.yaml\"",
+            "overrides-in-production\noverrides = \".env\"",
+            "unknown-service\n[config]\nLOG_LEVEL = { default = 1, services = [\"wep\"] }",
+            "reserved-variable\n[groups.dev]\nconfig = { PORT = 1 }",
         ],
     )
 }

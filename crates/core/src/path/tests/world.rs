@@ -82,6 +82,10 @@ fn members(emails: &[&str]) -> Role {
 
 fn plain(name: &str, branch: &str, used_by: &[&str]) -> Environment {
     Environment {
+        secrets: None,
+        recipients: Vec::new(),
+        overrides: None,
+        service_config: BTreeMap::new(),
         name: env(name),
         description: None,
         purpose: None,
@@ -176,11 +180,14 @@ pub fn manifest() -> Manifest {
         url: "DATABASE_URL".into(),
     };
     let group = Group {
+        config: BTreeMap::new(),
         description: None,
         aliases: Vec::new(),
         homes: Default::default(),
     };
     Manifest {
+        config: BTreeMap::new(),
+        recipients: BTreeMap::new(),
         project: "guestbook".parse().unwrap(),
         description: None,
         cache: Vec::new(),

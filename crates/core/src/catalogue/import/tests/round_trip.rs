@@ -179,6 +179,11 @@ prop_compose! {
     }
 }
 
+fn config() -> impl Strategy<Value = std::collections::BTreeMap<String, String>> {
+    let key = select(&["KEY", "a_b"][..]).prop_map(str::to_owned);
+    proptest::collection::btree_map(key, words().prop_map(|words| words.replace('\0', "")), 0..2)
+}
+
 const RESOURCES: &[&str] = &[
     "AWS",
     "mail",
@@ -200,6 +205,7 @@ prop_compose! {
         resources in vec((select(RESOURCES), resource()), 0..4),
         same_as in option::of(option::of(name())),
         extra in (any::<bool>(), option::of(0_u8..=100), vec((words(), words()), 0..2)),
+        config in config(),
     ) -> Environment {
         let template = &read(EXAMPLE).expect("valid").environments[0];
         let as_name = |name: Option<String>| name.and_then(|name| name.parse().ok());
@@ -218,6 +224,7 @@ prop_compose! {
             used_by: roles.into_iter().filter_map(|role| role.parse().ok()).collect(),
             on_failure: if takes_back { OnFailure::Rollback } else { OnFailure::Hold },
             parity: min.map(|min| ParityRule { min }),
+            config,
             accept: accept.collect(),
             databases: same_as.into_iter().map(|same_as| {
                 ("main".parse().expect("a name"), EnvironmentDatabase { same_as: as_name(same_as) })
@@ -229,13 +236,13 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn group()(description in maybe_words(), aliases in vec(name(), 0..2),
+    fn group()(description in maybe_words(), aliases in vec(name(), 0..2), config in config(),
         homes in vec((name(), maybe_words(), maybe_words(), link(), vec(name(), 0..2), option::of(name())), 0..3)) -> Group {
         let homes = homes.into_iter().map(|(name, title, id, link, environments, part_of)| {
             let environments = environments.into_iter().filter_map(|name| name.parse().ok()).collect();
             (name, Home { title: title.clone(), description: title, kind: None, id, link, environments, part_of })
         });
-        Group { description, aliases, homes: homes.collect() }
+        Group { description, aliases, homes: homes.collect(), config }
     }
 }
 
