@@ -65,6 +65,28 @@ pub enum Command {
         /// The environment's rules.
         policy: Box<Policy>,
     },
+    /// Read secrets of an environment. It is recorded before they are read.
+    ReadSecrets {
+        /// The environment's rules.
+        policy: Box<Policy>,
+        /// By which command.
+        by: String,
+        /// Which.
+        keys: Vec<String>,
+        /// Why.
+        reason: String,
+    },
+    /// Write secrets of an environment, or say whose keys open them. It is recorded before they are written.
+    WriteSecrets {
+        /// The environment's rules.
+        policy: Box<Policy>,
+        /// By which command.
+        by: String,
+        /// Which.
+        keys: Vec<String>,
+        /// Why.
+        reason: String,
+    },
     /// Put a release into an environment.
     Request {
         /// How.

@@ -50,6 +50,34 @@ pub fn decide(
                 None => Err(nothing(policy, "held")),
             }
         }
+        Command::ReadSecrets {
+            policy,
+            by,
+            keys,
+            reason,
+        } => {
+            check_place(state, actor, policy, Right::ReadSecrets)?;
+            let event = Event::SecretsRead {
+                by: by.clone(),
+                keys: keys.clone(),
+                reason: said(reason)?,
+            };
+            Ok(on_environment(policy, event))
+        }
+        Command::WriteSecrets {
+            policy,
+            by,
+            keys,
+            reason,
+        } => {
+            check_place(state, actor, policy, Right::WriteSecrets)?;
+            let event = Event::SecretsWritten {
+                by: by.clone(),
+                keys: keys.clone(),
+                reason: said(reason)?,
+            };
+            Ok(on_environment(policy, event))
+        }
         Command::Request { plan, trigger } => request(state, actor, plan, trigger),
         Command::Sign {
             deployment,

@@ -59,6 +59,24 @@ pub enum Event {
     },
     /// Automatic deployments may go on.
     HoldReleased,
+    /// Somebody is about to read secrets of the environment. Never the values.
+    SecretsRead {
+        /// By which command, such as `run`.
+        by: String,
+        /// Which.
+        keys: Vec<String>,
+        /// Why.
+        reason: String,
+    },
+    /// Somebody is about to write secrets of the environment, or to say whose keys open them. Never the values.
+    SecretsWritten {
+        /// By which command, such as `set` or `rekey`.
+        by: String,
+        /// Which.
+        keys: Vec<String>,
+        /// Why.
+        reason: String,
+    },
     /// A deployment was asked for.
     Requested {
         /// What it will do.

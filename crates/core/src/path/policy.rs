@@ -39,6 +39,12 @@ pub enum Right {
     Rollback,
     /// Lock, hold, and release either.
     Lock,
+    /// See which secrets there are.
+    ListSecrets,
+    /// Read secrets, and run commands with them.
+    ReadSecrets,
+    /// Set, rotate and remove secrets, and say whose keys open them.
+    WriteSecrets,
 }
 
 impl Right {
@@ -47,6 +53,9 @@ impl Right {
             Right::Deploy => "deploy to",
             Right::Rollback => "roll back",
             Right::Lock => "lock or hold",
+            Right::ListSecrets => "list the secrets of",
+            Right::ReadSecrets => "read secrets of",
+            Right::WriteSecrets => "write secrets of",
         }
     }
 
@@ -55,6 +64,9 @@ impl Right {
             Right::Deploy => "deploy",
             Right::Rollback => "rollback",
             Right::Lock => "lock",
+            Right::ListSecrets => "list_secrets",
+            Right::ReadSecrets => "read_secrets",
+            Right::WriteSecrets => "write_secrets",
         }
     }
 }
@@ -152,6 +164,9 @@ impl Policy {
             Right::Deploy => &self.allow.deploy,
             Right::Rollback => &self.allow.rollback,
             Right::Lock => &self.allow.lock,
+            Right::ListSecrets => &self.allow.list_secrets,
+            Right::ReadSecrets => &self.allow.read_secrets,
+            Right::WriteSecrets => &self.allow.write_secrets,
         };
         own.as_deref().unwrap_or(&self.used_by)
     }

@@ -247,6 +247,10 @@ fn elsewhere() -> BoxedStrategy<Event> {
         Just(Event::Unlocked),
         text().prop_map(|reason| Event::Held { reason }),
         Just(Event::HoldReleased),
+        (text(), prop::collection::vec(text(), 0..3), text())
+            .prop_map(|(by, keys, reason)| Event::SecretsRead { by, keys, reason }),
+        (text(), prop::collection::vec(text(), 0..3), text())
+            .prop_map(|(by, keys, reason)| Event::SecretsWritten { by, keys, reason }),
     ]
     .boxed()
 }

@@ -71,6 +71,38 @@ fn only_those_who_may_lock_and_hold() {
 }
 
 #[test]
+fn only_those_who_may_read_and_write_secrets_and_it_is_recorded() {
+    let mut sim = Sim::new();
+    let (keys, reason) = (vec!["TOKEN".to_owned()], "mail does not go out".to_owned());
+    let place = &mut sim.manifest.environments[2];
+    place.allow.read_secrets = Some(vec![role("developer")]);
+    place.allow.write_secrets = Some(Vec::new());
+    let read = Command::ReadSecrets {
+        policy: sim.policy(PRODUCTION),
+        by: "get".into(),
+        keys: keys.clone(),
+        reason: reason.clone(),
+    };
+    let write = Command::WriteSecrets {
+        policy: sim.policy(PRODUCTION),
+        by: "set".into(),
+        keys: keys.clone(),
+        reason,
+    };
+    is_refused(sim.command(&mallory(), read.clone()));
+    is_refused(sim.command(&olga(), read.clone()));
+    is_refused(sim.command(&olga(), write));
+    sim.command(&dana(), read).unwrap();
+    let silent = Command::ReadSecrets {
+        policy: sim.policy(PRODUCTION),
+        by: "get".into(),
+        keys,
+        reason: " ".into(),
+    };
+    assert_eq!(sim.command(&dana(), silent), Err(Refusal::NoReason));
+}
+
+#[test]
 fn a_locks_owner_gives_it_up_also_without_the_right() {
     let mut sim = Sim::new();
     let policy = sim.policy(PRODUCTION);
