@@ -1,8 +1,13 @@
 //! Secrets: files in the SOPS format, dotenv files, stores elsewhere, and what keeps values out of sight. A library of
 //! its own: it knows no manifest and no path.
 
+#[cfg(feature = "whole")]
 pub mod audit;
+#[cfg(feature = "whole")]
 pub mod dotenv;
+pub mod fingerprint;
+#[cfg(feature = "whole")]
 pub mod provider;
 pub mod redact;
+#[cfg(feature = "whole")]
 pub mod sops;
