@@ -53,7 +53,8 @@ pub(crate) struct Packages {
     pub(crate) witness: &'static str,
 }
 
-/// The packages from npm: an OpenID provider, and who judges what is written for Backstage and mermaid.
+/// The packages from npm: an OpenID provider, who judges what is written for Backstage and mermaid, and who else reads
+/// dotenv files.
 pub(crate) const NODE: Packages = Packages {
     name: "node",
     versions: include_str!("node/package-lock.json"),
