@@ -5,6 +5,8 @@
 pub mod audit;
 #[cfg(feature = "whole")]
 pub mod dotenv;
+#[cfg(feature = "whole")]
+pub mod file;
 pub mod fingerprint;
 #[cfg(feature = "whole")]
 pub mod provider;
