@@ -14,6 +14,8 @@ mod posthog;
 mod resend;
 mod rig;
 mod secrets;
+#[path = "../stand-ins/server.rs"]
+mod server;
 mod smtp;
 mod sqlite;
 mod unreachable;

@@ -1,11 +1,12 @@
 //! The integration tests of secrets: a module per subject.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what goes wrong in a test should fail it where it happens"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod dotenv;
-#[expect(dead_code, reason = "what is from PyPI is for other tests")]
+#[expect(dead_code, reason = "some of it is for other tests")]
 #[path = "../../../probe/tests/stand-ins/place.rs"]
 mod place;
+mod provider;
+#[expect(dead_code, reason = "some of it is for other tests")]
+#[path = "../../../probe/tests/stand-ins/server.rs"]
+mod server;

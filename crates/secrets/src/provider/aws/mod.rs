@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::sync::OnceCell;
 
 use super::{
@@ -39,6 +40,8 @@ pub(super) struct Batch {
 enum Service {
     Parameters,
     Secrets,
+    /// A parameter of one version: an answer to many need not say which of its versions is which.
+    Parameter,
     /// A secret that is not asked for together with others: those calls know current versions only.
     Secret,
 }
@@ -49,7 +52,7 @@ impl Service {
         match self {
             Service::Parameters => 10,
             Service::Secrets => 20,
-            Service::Secret => 1,
+            Service::Parameter | Service::Secret => 1,
         }
     }
 }
@@ -67,6 +70,9 @@ pub(super) fn batches(sources: BTreeSet<Source>) -> Vec<Batch> {
     let mut groups: BTreeMap<(Service, Option<String>), Vec<Source>> = BTreeMap::new();
     for source in sources {
         let (service, region) = match &source {
+            Source::ParameterStore { name, region } if parameter_store::is_of_a_version(name) => {
+                (Service::Parameter, region)
+            }
             Source::ParameterStore { region, .. } => (Service::Parameters, region),
             Source::SecretsManager {
                 region,
@@ -148,7 +154,9 @@ impl Aws {
     ) -> Result<Vec<Option<Fetched>>, ProviderError> {
         let config = self.config(region).await?;
         match service {
-            Service::Parameters => parameter_store::ask(&config, sources).await,
+            Service::Parameters | Service::Parameter => {
+                parameter_store::ask(&config, sources).await
+            }
             Service::Secrets | Service::Secret => secrets_manager::ask(&config, sources).await,
         }
     }
@@ -163,8 +171,8 @@ impl Aws {
             None => config.clone(),
         };
         match config.region() {
-            Some(_) => Ok(config),
-            None => Err(ProviderError::unconfigured(
+            Some(region) if !region.as_ref().is_empty() => Ok(config),
+            _ => Err(ProviderError::unconfigured(
                 "it is not said in which region of AWS",
                 WHERE,
             )),
@@ -190,29 +198,45 @@ fn region(config: &SdkConfig) -> &str {
 }
 
 /// What an error of AWS means.
-fn trouble<E, R>(error: &SdkError<E, R>, config: &SdkConfig) -> ProviderError
+fn trouble<E>(error: &SdkError<E, HttpResponse>, config: &SdkConfig) -> ProviderError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
 {
-    let busy = |why: &str| ProviderError::unreachable(format!("AWS in {}: {why}", region(config)));
+    let region = region(config);
+    let busy = |why: &str| ProviderError::unreachable(format!("AWS in {region}: {why}"));
+    // The libraries look for credentials before they put a request together, which they can from any reference.
+    let nobody = || ProviderError::unconfigured("no credentials of AWS were found that work", WHO);
     match error {
-        SdkError::ServiceError(context) => refusal(context.err(), config),
+        SdkError::ServiceError(context) => match context.err().code() {
+            Some(code) => coded(code, context.err().message(), region),
+            None => answered(context.raw(), region),
+        },
+        // What is no answer of the service may be one of what stands before it.
+        SdkError::ResponseError(context) => answered(context.raw(), region),
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
             Some(error) if error.is_io() || error.is_timeout() => busy(&innermost(error)),
-            _ => ProviderError::unconfigured("no credentials of AWS were found that work", WHO),
+            _ => nobody(),
         },
-        SdkError::ConstructionFailure(_) => {
-            ProviderError::unconfigured("the configuration of AWS does not hold together", WHO)
-        }
+        SdkError::ConstructionFailure(_) => nobody(),
         SdkError::TimeoutError(_) => busy("it takes too long"),
-        _ => busy("the answer broke off, or was none of AWS"),
+        _ => busy("nobody knows why"),
     }
 }
 
-fn refusal<E: ProvideErrorMetadata>(error: &E, config: &SdkConfig) -> ProviderError {
-    let code = error.code().unwrap_or_default();
-    coded(code, error.message(), region(config))
+/// What an answer means of which only the status can be read.
+fn answered(response: &HttpResponse, region: &str) -> ProviderError {
+    match response.status().as_u16() {
+        status @ (401 | 403) => {
+            ProviderError::denied(format!("AWS does not take our credentials: {status}"))
+                .with_help(WHO)
+        }
+        status => {
+            let why = "which broke off, or was none of AWS";
+            ProviderError::unreachable(format!(
+                "AWS in {region}: there was an answer ({status}), {why}"
+            ))
+        }
+    }
 }
 
 /// What a code of AWS means. Its message is told only where it names rights: elsewhere it may repeat what was signed.
@@ -255,13 +279,7 @@ fn coded(code: &str, message: Option<&str>, region: &str) -> ProviderError {
         | "InternalServerError"
         | "InternalFailure"
         | "ServiceUnavailable"
-        | "ServiceUnavailableException"
-        | "" => {
-            let code = if code.is_empty() {
-                "it answers without a code"
-            } else {
-                code
-            };
+        | "ServiceUnavailableException" => {
             ProviderError::unreachable(format!("AWS in {region}: {code}"))
         }
         code => ProviderError::malformed(format!("AWS answers {code}"))
@@ -290,12 +308,17 @@ mod tests {
         let elsewhere = (0..3).map(|number| format!("aws-ssm:///p{number}?region=x-1"));
         let secrets = (0..21).map(|number| format!("aws-sm://s{number}"));
         let previous = (0..2).map(|number| format!("aws-sm://s{number}?version=AWSPREVIOUS"));
-        let all = parameters.chain(elsewhere).chain(secrets).chain(previous);
+        let versions = (1..3).map(|number| format!("aws-ssm:///p1:{number}"));
+        let all = parameters
+            .chain(versions)
+            .chain(elsewhere)
+            .chain(secrets)
+            .chain(previous);
         let sizes: Vec<usize> = batches(sources(all))
             .iter()
             .map(|batch| batch.sources.len())
             .collect();
-        assert_eq!(sizes, [10, 10, 5, 3, 20, 1, 1, 1]);
+        assert_eq!(sizes, [10, 10, 5, 3, 20, 1, 1, 1, 1, 1]);
     }
 
     #[test]
@@ -310,7 +333,7 @@ mod tests {
             "InvalidSignatureException",
             "ValidationException",
             "ThrottlingException",
-            "",
+            "Other",
         ] {
             let error = coded(code, Some("hunter2"), "eu-west-1");
             assert!(!format!("{error:?}").contains("hunter2"), "{error}");

@@ -21,14 +21,25 @@ pub(super) async fn ask(
         .await
         .map_err(|error| trouble(&error, config))?;
     let value = |source| {
-        let found = answer
-            .parameters()
-            .iter()
-            .find(|parameter| is(parameter, name(source)));
+        let found = match answer.parameters() {
+            // Whoever asks for one gets that one, however it is called.
+            [parameter] if sources.len() == 1 => Some(parameter),
+            parameters => parameters
+                .iter()
+                .find(|parameter| is(parameter, name(source))),
+        };
         let value = found.and_then(Parameter::value);
         Some(value.map(Into::into).ok_or_else(|| missing(region(config))))
     };
     Ok(sources.iter().map(value).collect())
+}
+
+/// Whether a name or an ARN picks a version, by its number or its label.
+pub(super) fn is_of_a_version(name: &str) -> bool {
+    match name.strip_prefix("arn:") {
+        Some(rest) => rest.matches(':').count() > 4,
+        None => name.contains(':'),
+    }
 }
 
 fn name(source: &Source) -> &str {
@@ -38,13 +49,9 @@ fn name(source: &Source) -> &str {
     }
 }
 
-/// Whether a parameter is the one that was asked for: by name or ARN, with what picks a version behind it, if that was
-/// there.
+/// Whether a parameter is the one that was asked for, by name or ARN.
 fn is(parameter: &Parameter, wanted: &str) -> bool {
-    let selector = parameter.selector().unwrap_or_default();
-    let named =
-        |name: Option<&str>| name.is_some_and(|name| wanted.strip_prefix(name) == Some(selector));
-    named(parameter.name()) || named(parameter.arn())
+    parameter.name() == Some(wanted) || parameter.arn() == Some(wanted)
 }
 
 #[cfg(test)]
@@ -52,14 +59,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_parameter_is_known_by_name_or_arn_and_version() {
-        let plain = Parameter::builder()
-            .name("/a")
-            .arn("arn:aws:ssm:x:1:parameter/a");
-        let second = plain.clone().selector(":2").build();
-        let plain = plain.build();
-        assert!(is(&plain, "/a") && is(&plain, "arn:aws:ssm:x:1:parameter/a"));
-        assert!(!is(&plain, "/a:2") && !is(&plain, "/ab"));
-        assert!(is(&second, "/a:2") && !is(&second, "/a"));
+    fn a_version_stands_behind_a_colon() {
+        for plain in ["/a", "a", "arn:aws:ssm:x:1:parameter/a"] {
+            assert!(
+                !is_of_a_version(plain) && is_of_a_version(&format!("{plain}:2")),
+                "{plain}"
+            );
+        }
     }
 }
