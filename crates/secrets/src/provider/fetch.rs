@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 #[cfg(feature = "aws")]
@@ -118,7 +118,6 @@ fn jobs(sources: BTreeSet<Source>) -> Vec<Job> {
 
 /// What a reference means of what its source holds.
 fn picked(reference: &Reference, fetched: &BTreeMap<Source, Fetched>) -> Fetched {
-    use secrecy::ExposeSecret;
     let whole = fetched.get(&reference.source).cloned();
     let whole = whole.expect("every source was asked for")?;
     if whole.expose_secret().len() > LARGEST {
@@ -148,5 +147,20 @@ mod tests {
         let providers = Providers::new(Settings::default());
         let none = BTreeSet::new();
         may(providers.fetch(&none));
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[tokio::test]
+    async fn a_build_without_aws_says_so() {
+        let references = ["aws-sm://a", "aws-ssm:///a"].map(|text| text.parse().unwrap());
+        let answers = Providers::new(Settings::default())
+            .fetch(&references.into())
+            .await;
+        for error in answers.into_values().map(Result::unwrap_err) {
+            assert_eq!(
+                error.to_string(),
+                "ask for the value: this build cannot ask AWS"
+            );
+        }
     }
 }

@@ -9,6 +9,7 @@ use std::{
 use secrecy::ExposeSecret;
 use towpath_secrets::provider::{Environment, Kind, ProviderError, Providers, Reference, Settings};
 
+#[cfg(feature = "aws")]
 mod aws;
 mod exec;
 mod keeper;
@@ -18,7 +19,7 @@ mod vault;
 /// What came for each reference, by how it was written.
 type Answers = BTreeMap<String, Result<String, ProviderError>>;
 
-/// Fetches with one process's worth of memory: who is asked twice knows what was known before.
+/// Fetches all of these at once.
 async fn ask(providers: &Providers, references: &[&str]) -> Answers {
     let parsed: Vec<(String, Reference)> = references
         .iter()
