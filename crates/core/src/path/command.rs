@@ -65,6 +65,11 @@ pub enum Command {
         /// The environment's rules.
         policy: Box<Policy>,
     },
+    /// See which secrets an environment has. Nothing is recorded: no value is looked at.
+    ListSecrets {
+        /// The environment's rules.
+        policy: Box<Policy>,
+    },
     /// Read secrets of an environment. It is recorded before they are read.
     ReadSecrets {
         /// The environment's rules.

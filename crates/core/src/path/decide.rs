@@ -50,6 +50,10 @@ pub fn decide(
                 None => Err(nothing(policy, "held")),
             }
         }
+        Command::ListSecrets { policy } => {
+            check_place(state, actor, policy, Right::ListSecrets)?;
+            Ok(Vec::new())
+        }
         Command::ReadSecrets {
             policy,
             by,

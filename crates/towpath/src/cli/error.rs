@@ -119,6 +119,12 @@ impl From<crate::home::HomeError> for CliError {
     }
 }
 
+impl std::fmt::Display for CliError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 /// The reader of our output has gone, or cannot take it.
 pub fn output(error: std::io::Error) -> CliError {
     CliError::new(

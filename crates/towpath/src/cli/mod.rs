@@ -35,6 +35,7 @@ mod resource;
 mod retry;
 mod rollback;
 mod schema;
+mod secret;
 mod server;
 mod sign_off;
 mod status;
@@ -141,6 +142,7 @@ enum Verb {
     Import(import::Import),
     Parity(parity::Parity),
     Doctor(doctor::Doctor),
+    Secret(secret::Secret),
     Journal(journal::Journal),
     Server(server::Server),
     Demo(demo::Demo),
@@ -200,6 +202,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Verb::Import(verb) => verb.run(global),
         Verb::Parity(verb) => verb.run(global).await,
         Verb::Doctor(verb) => verb.run(global).await,
+        Verb::Secret(verb) => verb.run(global).await,
         Verb::Schema(verb) => verb.run(),
         Verb::Completions(verb) => verb.run(),
         Verb::Man(verb) => verb.run(),

@@ -8,7 +8,7 @@ use towpath_core::{
     Digest,
     manifest::{Environment, Manifest},
     names::{DeploymentNumber, ReleaseNumber},
-    path::{GateReport, Plan, Policy, Refusal, Release},
+    path::{Command, GateReport, Plan, Policy, Refusal, Release},
 };
 
 use super::EngineError;
@@ -106,6 +106,33 @@ pub enum Ask {
     ReleaseHold {
         /// The environment's name or alias.
         environment: String,
+    },
+    /// See which secrets an environment has.
+    ListSecrets {
+        /// The environment's name or alias.
+        environment: String,
+    },
+    /// Read secrets of an environment; it is recorded before they are read.
+    ReadSecrets {
+        /// The environment's name or alias.
+        environment: String,
+        /// By which command, such as `run`.
+        by: String,
+        /// Which.
+        keys: Vec<String>,
+        /// Why.
+        reason: String,
+    },
+    /// Write secrets of an environment, or say whose keys open them; it is recorded before they are written.
+    WriteSecrets {
+        /// The environment's name or alias.
+        environment: String,
+        /// By which command, such as `set`.
+        by: String,
+        /// Which.
+        keys: Vec<String>,
+        /// Why.
+        reason: String,
     },
     /// Never deploy a release again.
     Veto {
@@ -265,6 +292,38 @@ impl Place {
                     .map(|e| e.name.to_string())
                     .collect(),
             })
+    }
+
+    /// The command that an ask about secrets is; `None` for others.
+    pub fn secrets_command(&self, ask: &Ask) -> Result<Option<Command>, RequestError> {
+        Ok(Some(match ask {
+            Ask::ListSecrets { environment } => Command::ListSecrets {
+                policy: self.policy(environment)?,
+            },
+            Ask::ReadSecrets {
+                environment,
+                by,
+                keys,
+                reason,
+            } => Command::ReadSecrets {
+                policy: self.policy(environment)?,
+                by: by.clone(),
+                keys: keys.clone(),
+                reason: reason.clone(),
+            },
+            Ask::WriteSecrets {
+                environment,
+                by,
+                keys,
+                reason,
+            } => Command::WriteSecrets {
+                policy: self.policy(environment)?,
+                by: by.clone(),
+                keys: keys.clone(),
+                reason: reason.clone(),
+            },
+            _ => return Ok(None),
+        }))
     }
 
     pub(super) fn policy(&self, typed: &str) -> Result<Box<Policy>, RequestError> {

@@ -175,6 +175,12 @@ impl Engine {
                 self.command(actor, Command::ReleaseHold { policy }).await?;
                 done(format!("{name} is not held any more"))
             }
+            Ask::ListSecrets { .. } | Ask::ReadSecrets { .. } | Ask::WriteSecrets { .. } => {
+                if let Some(command) = place.secrets_command(ask)? {
+                    self.command(actor, command).await?;
+                }
+                done("recorded".into())
+            }
             Ask::Veto { release, reason } => {
                 let policies = place
                     .manifest
