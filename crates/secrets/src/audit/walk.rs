@@ -166,7 +166,7 @@ fn is_not_yours(directory: &Path) -> bool {
     let has = |name: &str| directory.join(name).exists();
     let beside = |name: &str| directory.with_file_name(name).exists();
     match directory.file_name().and_then(|name| name.to_str()) {
-        Some("node_modules" | "bower_components" | "__pycache__" | "site-packages") => true,
+        Some("node_modules" | "bower_components" | "site-packages") => true,
         Some("target") => beside("Cargo.toml") || has("CACHEDIR.TAG"),
         Some("vendor") => has("modules.txt") || beside("composer.json"),
         _ => has("pyvenv.cfg"),

@@ -99,7 +99,7 @@ fn one_long_statement_is_read() {
 #[case(Language::TypeScript)]
 #[case(Language::Tsx)]
 fn what_is_nested_deep_neither_overflows_nor_hangs(#[case] language: Language) {
-    let depth = 10_000;
+    let depth = 6_000;
     let cases = [
         ("(", ")"),
         ("[", "]"),
