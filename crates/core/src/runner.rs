@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use secrecy::SecretString;
+
 use crate::target::{BoxFuture, TargetError};
 
-/// One command of one attempt; its key names it for good, so that it is never run twice.
-#[derive(Debug, Clone, PartialEq)]
+/// One command of one attempt; its key names it for good, so that it is never run twice. Never stored: it
+/// holds secrets.
+#[derive(Debug, Clone)]
 pub struct JobSpec {
     /// The attempt's idempotency key. Safe as a file name.
     pub key: String,
@@ -15,6 +18,14 @@ pub struct JobSpec {
     pub directory: PathBuf,
     /// What it finds in its environment, beside the machine's own variables.
     pub variables: BTreeMap<String, String>,
+    /// Further variables that nobody but the command gets to see, see [`InstanceSpec::secrets`].
+    ///
+    /// [`InstanceSpec::secrets`]: crate::target::InstanceSpec::secrets
+    pub secrets: BTreeMap<String, SecretString>,
+    /// The contents of credential files, see [`InstanceSpec::credentials`].
+    ///
+    /// [`InstanceSpec::credentials`]: crate::target::InstanceSpec::credentials
+    pub credentials: BTreeMap<String, SecretString>,
 }
 
 /// What is known of a job.

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap, future::Future, net::SocketAddr, path::PathBuf, pin::Pin, time::Duration,
 };
 
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -48,8 +49,8 @@ impl std::fmt::Display for InstanceKey {
     }
 }
 
-/// Everything needed to start one instance.
-#[derive(Debug, Clone, PartialEq)]
+/// Everything needed to start one instance. Never stored: it holds secrets.
+#[derive(Debug, Clone)]
 pub struct InstanceSpec {
     /// Which instance.
     pub key: InstanceKey,
@@ -63,6 +64,12 @@ pub struct InstanceSpec {
     pub command: String,
     /// The environment's variables; the driver adds `PORT`.
     pub variables: BTreeMap<String, String>,
+    /// Further variables that nobody but the instance gets to see: the driver stores them nowhere, and takes their
+    /// values out of its output. Of two variables of the same name, this is the one that counts.
+    pub secrets: BTreeMap<String, SecretString>,
+    /// The contents of credential files, by the name of the variable that holds each one's path. The driver lays them
+    /// in a directory, named by `CREDENTIALS_DIRECTORY`, that is there only while the instance runs.
+    pub credentials: BTreeMap<String, SecretString>,
     /// How long a stop waits for the instance to end by itself.
     pub stop_within: Duration,
 }

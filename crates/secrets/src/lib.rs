@@ -8,6 +8,7 @@ pub mod dotenv;
 #[cfg(feature = "whole")]
 pub mod file;
 pub mod fingerprint;
+pub mod hygiene;
 #[cfg(feature = "whole")]
 pub mod provider;
 pub mod redact;

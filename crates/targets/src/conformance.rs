@@ -110,6 +110,8 @@ impl Suite<'_> {
             command: program.command,
             variables,
             stop_within: Duration::from_millis(300),
+            secrets: BTreeMap::new(),
+            credentials: BTreeMap::new(),
         }
     }
 

@@ -204,6 +204,8 @@ mod tests {
             command: command.into(),
             directory: "/".into(),
             variables: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            credentials: BTreeMap::new(),
         }
     }
 

@@ -9,7 +9,7 @@ use towpath_core::{
 
 use super::{environment, not_launched, safe, unavailable};
 use crate::shim::{
-    Condition, Launcher, Run, blocking,
+    Condition, Confidential, Launcher, Run, blocking,
     files::{Ended, Exit, Program, Spec, Stopped},
 };
 
@@ -67,8 +67,12 @@ impl ProcessRunner {
             .map_err(unavailable(format!("could not prepare job {}", job.key)))?;
         let mut variables = self.base.clone();
         variables.extend(job.variables.clone());
+        let confidential = Confidential {
+            secrets: job.secrets.clone(),
+            credentials: job.credentials.clone(),
+        };
         self.launcher
-            .launch(&run, &variables)
+            .launch_with(&run, &variables, confidential)
             .await
             .map(|_| ())
             .map_err(not_launched(format!("job {}", job.key)))

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     proxy::control::{ServiceRoute, Update, Upstream},
-    shim::{Condition, Launcher, blocking},
+    shim::{Condition, Confidential, Launcher, blocking},
 };
 
 /// Runs services as processes below a root directory.
@@ -113,8 +113,12 @@ impl ProcessTarget {
         let mut variables = self.base.clone();
         variables.extend(spec.variables.clone());
         variables.insert("PORT".into(), port.to_string());
+        let confidential = Confidential {
+            secrets: spec.secrets.clone(),
+            credentials: spec.credentials.clone(),
+        };
         self.launcher
-            .launch(&instance.run, &variables)
+            .launch_with(&instance.run, &variables, confidential)
             .await
             .map(|_| ())
             .map_err(not_launched(format!("instance {}", spec.key)))

@@ -24,7 +24,8 @@ pub const OUTPUT: &str = "output.log";
 /// The part of the output before that, once it has grown too long.
 pub const OLDER_OUTPUT: &str = "output.log.1";
 
-/// What a shim is to run. The child's variables are not in it: they are handed over in memory and never stored.
+/// What a shim is to run. The child's variables and secrets are not in it: they are handed over in memory and
+/// never stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     /// The program.
@@ -170,6 +171,11 @@ pub fn boot() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map(|id| id.trim().to_owned())
         .unwrap_or_default()
+}
+
+/// A name that no two have: a random UUID of the kernel's.
+pub(super) fn uuid() -> io::Result<String> {
+    fs::read_to_string("/proc/sys/kernel/random/uuid").map(|uuid| uuid.trim().to_owned())
 }
 
 /// The wall clock, in milliseconds since the epoch.

@@ -2,9 +2,15 @@
 
 use std::{collections::BTreeMap, ffi::OsString, io, path::PathBuf, process::Stdio};
 
-use tokio::{io::AsyncReadExt, process::Command};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    process::Command,
+};
+use towpath_secrets::hygiene;
 
-use super::{Run, absolute, answer};
+use super::{
+    FROM_STANDARD_INPUT, Run, absolute, answer, handover::Confidential, handover::Handover,
+};
 
 /// Starts shims from an executable that calls [`super::main`] for its argument `shim`.
 #[derive(Debug, Clone)]
@@ -56,15 +62,39 @@ impl Launcher {
         run: &Run,
         variables: &BTreeMap<String, String>,
     ) -> Result<Launched, LaunchError> {
+        self.launch_with(run, variables, Confidential::default())
+            .await
+    }
+
+    /// The same with what nobody else gets to see: further variables and credential files of the child, handed to the
+    /// shim in memory and taken out of the child's output.
+    pub async fn launch_with(
+        &self,
+        run: &Run,
+        variables: &BTreeMap<String, String>,
+        confidential: Confidential,
+    ) -> Result<Launched, LaunchError> {
+        confidential.check()?;
+        let handover = Handover {
+            confidential,
+            core_limit: hygiene::ordinary_core_limit(),
+        };
+        let handover = handover.to_bytes()?;
         let mut child = Command::new(&self.executable)
             .arg0("towpath")
             .args([OsString::from("shim"), absolute(run.directory()).into()])
+            .arg(FROM_STANDARD_INPUT)
             .env_clear()
             .envs(variables)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A shim that ends without reading says why, or nothing.
+            let _ = stdin.write_all(&handover).await;
+        }
+        drop(handover);
         let mut said = String::new();
         if let Some(mut stdout) = child.stdout.take() {
             stdout.read_to_string(&mut said).await?;

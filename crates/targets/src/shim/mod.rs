@@ -10,10 +10,16 @@
 //!
 //! The child asks the kernel to kill it when its shim dies. What the child itself has started may survive that; it is
 //! found by a mark in its environment and swept before anybody hears that the run was lost.
+//!
+//! Secrets reach the shim through its standard input and the child through its environment; what the child prints of
+//! them is taken out before it is written down. Credential files are there while the run lasts. The shim itself leaves
+//! no core dump.
 
 mod child;
+mod credentials;
 pub mod family;
 pub mod files;
+mod handover;
 mod launch;
 mod output;
 mod presence;
@@ -25,6 +31,7 @@ use std::{
     ffi::OsString,
     fs::{self, File},
     io::{self, Write},
+    os::fd::AsFd,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -33,12 +40,15 @@ use nix::{
     sys::prctl,
     unistd::{close, dup2_stderr, dup2_stdin, dup2_stdout, setsid},
 };
+use towpath_secrets::hygiene;
 
+pub use handover::Confidential;
 pub use launch::{LaunchError, Launched, Launcher};
 pub use run::{Condition, Run};
 pub(crate) use run::{blocking, make_directory, remove};
 
 use files::{EXIT, Restart, SPEC, STATE, Spec, State};
+use handover::Handover;
 use supervise::Supervisor;
 
 /// What the shim says on its standard output once it knows, for [`Launcher`].
@@ -48,15 +58,22 @@ mod answer {
     pub(super) const OVER: &str = "over";
 }
 
-/// The whole of `towpath shim DIRECTORY`. To be called before anything else is initialised: it stays on one thread,
+/// The argument that says that there is a [`Handover`] to be read first.
+const FROM_STANDARD_INPUT: &str = "-";
+
+/// The whole of `towpath shim DIRECTORY [-]`. To be called before anything else is initialised: it stays on one thread,
 /// and the environment it finds is its child's.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let mut arguments = arguments;
-    let (Some(directory), None) = (arguments.next(), arguments.next()) else {
+    let (Some(directory), given, None) = (arguments.next(), arguments.next(), arguments.next())
+    else {
         eprintln!("towpath shim DIRECTORY looks after one process; towpath starts it by itself");
         return ExitCode::from(64);
     };
-    match look_after(Path::new(&directory)) {
+    let looked_after = hygiene::no_core_dumps()
+        .and_then(|()| receive(given))
+        .and_then(|handover| look_after(Path::new(&directory), handover));
+    match looked_after {
         Ok(()) => ExitCode::SUCCESS,
         Err(cause) => {
             say(&format!("could not run {}: {cause}", directory.display()));
@@ -65,7 +82,18 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn look_after(directory: &Path) -> io::Result<()> {
+fn receive(given: Option<OsString>) -> io::Result<Handover> {
+    match given {
+        Some(argument) if argument == FROM_STANDARD_INPUT => {
+            // Not through the standard library's buffer, which nobody would wipe.
+            Handover::read(File::from(io::stdin().as_fd().try_clone_to_owned()?))
+        }
+        Some(_) => Err(io::ErrorKind::InvalidInput.into()),
+        None => Ok(Handover::default()),
+    }
+}
+
+fn look_after(directory: &Path, handover: Handover) -> io::Result<()> {
     detach(directory)?;
     let here = Path::new(".");
     let Some((_hold, ends)) = presence::take_over(here)? else {
@@ -77,7 +105,7 @@ fn look_after(directory: &Path) -> io::Result<()> {
         return Ok(());
     };
     let run = env::current_dir()?;
-    let supervisor = Supervisor::start(spec, run, ends.control, restarts)?;
+    let supervisor = Supervisor::start(spec, run, ends.control, restarts, handover)?;
     say(answer::STARTED);
     silence()?;
     supervisor.run()

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use towpath_secrets::redact::Redactor;
+
 use super::files::{OLDER_OUTPUT, OUTPUT, private};
 
 /// The log in a run directory.
@@ -18,6 +20,15 @@ pub(super) struct Log {
     bound: u64,
     dropped: u64,
     cause: String,
+    redaction: Option<Redaction>,
+}
+
+/// What takes secrets out before anything is written.
+#[derive(Debug)]
+struct Redaction {
+    redactor: Redactor,
+    /// What was let out last; here for its room.
+    clean: Vec<u8>,
 }
 
 impl Log {
@@ -31,6 +42,7 @@ impl Log {
             bound,
             dropped: 0,
             cause: String::new(),
+            redaction: None,
         };
         // Those who follow it find it from the start; what goes wrong here goes wrong again when there is output.
         let _ = log.reopen();
@@ -44,8 +56,37 @@ impl Log {
         Ok(())
     }
 
-    /// Appends some output.
+    /// Takes secrets out of all output from here on.
+    pub(super) fn redact_with(&mut self, redactor: Redactor) {
+        let clean = Vec::new();
+        self.redaction = Some(Redaction { redactor, clean });
+    }
+
+    /// Appends some output, save for its end if that may be the beginning of a secret.
     pub(super) fn write(&mut self, bytes: &[u8]) {
+        self.write_redacted(bytes, |redaction| {
+            redaction.redactor.push(bytes, &mut redaction.clean);
+        });
+    }
+
+    /// Appends what was kept back: nothing comes after it that it could go on with.
+    pub(super) fn flush(&mut self) {
+        self.write_redacted(&[], |redaction| {
+            redaction.redactor.finish(&mut redaction.clean)
+        });
+    }
+
+    fn write_redacted(&mut self, bytes: &[u8], redact: impl FnOnce(&mut Redaction)) {
+        let Some(mut redaction) = self.redaction.take() else {
+            return self.keep(bytes);
+        };
+        redaction.clean.clear();
+        redact(&mut redaction);
+        self.keep(&redaction.clean);
+        self.redaction = Some(redaction);
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
         self.settle_debt();
         if self.dropped > 0 {
             self.dropped += bytes.len() as u64;
@@ -56,7 +97,7 @@ impl Log {
 
     /// Appends a line of the shim's own.
     pub(super) fn note(&mut self, text: &str) {
-        self.write(format!("[towpath] {text}\n").as_bytes());
+        self.keep(format!("[towpath] {text}\n").as_bytes());
     }
 
     /// Says how much is missing, once there is room again; until then nothing else is written, so that the gap is seen.

@@ -55,7 +55,7 @@ pub(super) fn prepare(directory: &Path) -> io::Result<()> {
 }
 
 /// Takes the lock; `None` when another process has it.
-fn hold(directory: &Path) -> io::Result<Option<Hold>> {
+pub(super) fn hold(directory: &Path) -> io::Result<Option<Hold>> {
     let file = private(
         &directory.join(LOCK),
         OpenOptions::new().create(true).truncate(false),

@@ -13,7 +13,7 @@ use std::{
 use tokio::net::unix::pipe;
 
 use super::{
-    family,
+    credentials, family,
     files::{self, EXIT, Ended, Exit, OLDER_OUTPUT, OUTPUT, SPEC, STATE, Spec, State, Stopped},
     presence::{self, Hold},
 };
@@ -95,6 +95,7 @@ impl Run {
         if presence::has_shim(&self.directory)? {
             return Ok(Condition::Running(self.state()?));
         }
+        self.clear_credentials();
         if let Some(exit) = files::read(&self.directory.join(EXIT))? {
             return Ok(Condition::Ended(exit));
         }
@@ -102,6 +103,16 @@ impl Run {
             true => Condition::Lost,
             false => Condition::Prepared,
         })
+    }
+
+    /// Removes the credential files that a shim has left that was killed. Who ends or starts the run next does it too, and
+    /// says what goes wrong.
+    fn clear_credentials(&self) {
+        if credentials::are_left(&self.directory)
+            && let Ok(Some(_hold)) = presence::hold(&self.directory)
+        {
+            let _ = credentials::clear(&self.directory);
+        }
     }
 
     /// Whether a child may have been started once, as far as the files tell; see [`super`] for the boot.
@@ -183,6 +194,7 @@ impl Run {
         let Some(_hold) = self.hold()? else {
             return Ok(None);
         };
+        credentials::clear(&self.directory)?;
         let path = self.directory.join(EXIT);
         if let Some(exit) = files::read(&path)? {
             return Ok(Some(exit));
@@ -213,6 +225,7 @@ impl Run {
                 "processes {left:?} of the last time were killed and are still there"
             )));
         }
+        credentials::clear(&self.directory)?;
         presence::prepare(&self.directory)?;
         files::replace_durably(&self.directory.join(SPEC), spec)?;
         match fs::remove_file(self.directory.join(EXIT)) {
@@ -238,6 +251,7 @@ impl Run {
         let Some(_hold) = self.hold()? else {
             return Ok(None);
         };
+        credentials::clear(&self.directory)?;
         fs::rename(&self.directory, &aside)?;
         Ok(Some(aside))
     }

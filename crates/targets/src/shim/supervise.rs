@@ -6,6 +6,7 @@ use std::{
     os::{fd::AsFd, unix::process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, ExitStatus},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -21,9 +22,17 @@ use nix::{
     unistd::{Pid, getpid},
 };
 
+use towpath_secrets::{
+    hygiene,
+    redact::{Patterns, Redactor},
+};
+
 use super::{
-    child, family,
+    child::{self, Given},
+    credentials::Credentials,
+    family,
     files::{Ended, Exit, ReservedExit, Restart, STATE, Spec, State, Stopped, now, replace},
+    handover::{Confidential, Handover},
     output::Log,
     presence::STOP,
 };
@@ -45,6 +54,7 @@ const HERE: &str = ".";
 pub(super) struct Supervisor {
     spec: Spec,
     run: PathBuf,
+    given: Given,
     signals: SignalFd,
     control: File,
     output: PipeReader,
@@ -101,6 +111,7 @@ impl Supervisor {
         run: PathBuf,
         control: File,
         restarts: u32,
+        handover: Handover,
     ) -> io::Result<Self> {
         let handled = [
             Signal::SIGCHLD,
@@ -122,10 +133,18 @@ impl Supervisor {
         };
         // Whatever can fail comes before the state file: that says that the child may have been started.
         let result = ReservedExit::reserve(Path::new(HERE))?;
+        let mut log = Log::open(Path::new(HERE), spec.output_bytes);
+        redact(&mut log, &handover.confidential);
+        let given = Given {
+            credentials: Credentials::make(Path::new(HERE), &run, &handover.confidential)?,
+            secrets: handover.confidential.secrets,
+            core_limit: handover.core_limit.or_else(hygiene::ordinary_core_limit),
+        };
         replace(&Path::new(HERE).join(STATE), &state)?;
         let mut supervisor = Supervisor {
-            log: Log::open(Path::new(HERE), spec.output_bytes),
+            log,
             result,
+            given,
             phase: Phase::Pausing {
                 until: Instant::now(),
             },
@@ -159,13 +178,15 @@ impl Supervisor {
             self.store();
         };
         self.pump();
+        self.log.flush();
         self.log.settle_debt();
+        self.remove_credentials();
         self.result.write(Path::new(HERE), &exit)
     }
 
     fn start_child(&mut self) {
         self.state.started_at = now();
-        match child::start(&self.spec, &self.run, &self.writer) {
+        match child::start(&self.spec, &self.run, &self.writer, &self.given) {
             Ok(child) => {
                 let group = i32::try_from(child.id()).unwrap_or_default();
                 self.state.group = Some(group);
@@ -219,13 +240,25 @@ impl Supervisor {
         }
     }
 
-    /// Moves output to the log; a bounded amount at a time, so that a flood delays nothing else.
-    fn pump(&mut self) {
+    /// Moves output to the log; a bounded amount at a time, so that a flood delays nothing else. Returns whether that
+    /// was all there is.
+    fn pump(&mut self) -> bool {
         for _ in 0..16 {
             match self.output.read(&mut self.buffer) {
                 Ok(length) if length > 0 => self.log.write(&self.buffer[..length]),
-                _ => return,
+                _ => return true,
             }
+        }
+        false
+    }
+
+    /// Before anybody hears that the run is over. Where that fails, whoever finds the run tries again.
+    fn remove_credentials(&mut self) {
+        if let Some(credentials) = self.given.credentials.take()
+            && let Err(cause) = credentials.remove()
+        {
+            self.log
+                .note(&format!("could not remove the credential files: {cause}"));
         }
     }
 
@@ -381,7 +414,10 @@ impl Supervisor {
         }
         let pause;
         (pause, self.pause) = pauses(lasted, self.pause);
-        self.pump();
+        // A secret that was cut in two in the pipe goes on after the note.
+        if self.pump() {
+            self.log.flush();
+        }
         self.log.note(&format!("{ended}; it is started again"));
         self.state.group = None;
         self.state.last = Some(ended);
@@ -405,6 +441,20 @@ impl Supervisor {
         if !self.stored {
             self.stored = replace(&Path::new(HERE).join(STATE), &self.state).is_ok();
         }
+    }
+}
+
+/// Without secrets there is nothing to look for, and nothing is made for it.
+fn redact(log: &mut Log, confidential: &Confidential) {
+    let values = confidential.secrets.iter().chain(&confidential.credentials);
+    let patterns = Patterns::new(values.map(|(name, value)| (name.as_str(), value)));
+    for name in patterns.too_short() {
+        log.note(&format!(
+            "{name} is too short to be taken out of this output"
+        ));
+    }
+    if !patterns.is_empty() {
+        log.redact_with(Redactor::new(Arc::new(patterns)));
     }
 }
 

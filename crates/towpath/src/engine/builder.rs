@@ -282,6 +282,8 @@ impl Engine {
             command: service.build.clone().unwrap_or_else(|| "true".into()),
             directory: tree.to_owned(),
             variables: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            credentials: BTreeMap::new(),
         };
         self.runner.start(&spec).await.map_err(errored)
     }

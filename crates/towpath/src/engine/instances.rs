@@ -33,6 +33,8 @@ impl Engine {
             command: launch.start.clone(),
             variables: variables::with_place(variables, environment, release),
             stop_within: launch.stop_within,
+            secrets: [].into(),
+            credentials: [].into(),
         })
     }
 

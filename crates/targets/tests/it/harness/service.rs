@@ -12,6 +12,7 @@ use std::{
 };
 
 use towpath_core::runner::{JobSpec, Runner};
+use towpath_secrets::hygiene;
 use towpath_targets::{process::ProcessRunner, shim::Launcher};
 
 /// Answers on `PORT`: `/healthz` says that it is well unless `SICK` is set, `/pid` says who it is, `/env/NAME` what is
@@ -60,8 +61,10 @@ pub fn greet() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Starts a job per command, with the keys 0, 1 and so on, says so, and waits to be killed.
+/// Starts a job per command, with the keys 0, 1 and so on, says so, and waits to be killed. As whoever handles secrets it
+/// leaves no core dump.
 pub fn start_jobs(root: &OsString, commands: &[OsString]) -> ExitCode {
+    hygiene::no_core_dumps().expect("core dumps can be switched off");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -74,6 +77,8 @@ pub fn start_jobs(root: &OsString, commands: &[OsString]) -> ExitCode {
                 command: command.to_string_lossy().into_owned(),
                 directory: root.into(),
                 variables: [].into(),
+                secrets: [].into(),
+                credentials: [].into(),
             };
             runner.start(&job).await.expect("the job starts");
         }
@@ -99,6 +104,8 @@ pub fn time_jobs(root: &OsString, executable: &OsString) -> ExitCode {
                 command: "true".into(),
                 directory: root.into(),
                 variables: [].into(),
+                secrets: [].into(),
+                credentials: [].into(),
             };
             let begun = Instant::now();
             runner.start(&job).await.expect("the job starts");

@@ -44,6 +44,34 @@ async fn an_artifact_runs_from_its_own_copy() {
 }
 
 #[tokio::test]
+async fn secrets_reach_the_service_and_not_its_output() {
+    let rig = Rig::new();
+    let mut spec = command(1, &format!("echo $TOKEN; cat $KEY; exec {HARNESS} serve"));
+    spec.secrets = [("TOKEN".to_owned(), "s3cr3t-t0ken".into())].into();
+    spec.credentials = [("KEY".to_owned(), "c0ntents".into())].into();
+    rig.target.start(&spec).await.unwrap();
+    let address = rig.becomes_healthy(&spec.key).await;
+    assert_eq!(answers(address, "/env/TOKEN").await, "s3cr3t-t0ken");
+    let directory = answers(address, "/env/CREDENTIALS_DIRECTORY").await;
+    assert_eq!(
+        answers(address, "/env/KEY").await,
+        format!("{directory}/KEY")
+    );
+    assert_eq!(
+        fs::read_to_string(format!("{directory}/KEY")).unwrap(),
+        "c0ntents"
+    );
+    let output = rig.target.output(&spec.key).unwrap();
+    let said = says(&output, "listening").await;
+    assert!(
+        said.starts_with("[redacted TOKEN]\n[redacted KEY]"),
+        "{said}"
+    );
+    rig.target.stop(&spec.key).await.unwrap();
+    assert!(!Path::new(&directory).exists());
+}
+
+#[tokio::test]
 async fn a_directory_runs_too() {
     let rig = Rig::new();
     let mut archive = tar::Builder::new(Vec::new());

@@ -52,6 +52,8 @@ impl Jobs {
             command: command.into(),
             directory: self.root().into(),
             variables: BTreeMap::from([("GREETING".to_owned(), "hello".to_owned())]),
+            secrets: BTreeMap::new(),
+            credentials: BTreeMap::new(),
         };
         self.runner.start(&job).await
     }
@@ -140,6 +142,56 @@ async fn the_starter_may_die() {
     assert_eq!(
         jobs.ended("1").await,
         exited(Some(0), "exit status 0", "early\n")
+    );
+}
+
+#[tokio::test]
+async fn a_job_has_the_core_limit_that_its_starter_was_given() {
+    let jobs = Jobs::new();
+    let starter = Command::new("sh")
+        .args(["-c", "ulimit -S -c 8 && exec \"$@\"", "sh", HARNESS])
+        .arg("start-jobs")
+        .arg(jobs.root())
+        .arg("ulimit -c")
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut starter = starter.unwrap();
+    let mut said = String::new();
+    BufReader::new(starter.stdout.take().unwrap())
+        .read_line(&mut said)
+        .unwrap();
+    assert_eq!(said, "started\n");
+    starter.kill().unwrap();
+    starter.wait().unwrap();
+    assert_eq!(
+        jobs.ended("0").await,
+        exited(Some(0), "exit status 0", "8\n")
+    );
+}
+
+#[tokio::test]
+async fn secrets_reach_the_job_and_not_its_output() {
+    let jobs = Jobs::new();
+    let mut job = JobSpec {
+        key: "job".into(),
+        command: "echo $TOKEN; [ \"$TOKEN\" = s3cr3t-t0ken ] && cat $KEY && cat $KEY > key".into(),
+        directory: jobs.root().into(),
+        variables: BTreeMap::from([("TOKEN".to_owned(), "not this one".to_owned())]),
+        secrets: BTreeMap::from([("TOKEN".to_owned(), "s3cr3t-t0ken".into())]),
+        credentials: BTreeMap::from([("KEY".to_owned(), "c0ntents".into())]),
+    };
+    jobs.runner.start(&job).await.unwrap();
+    assert_eq!(
+        jobs.ended("job").await,
+        exited(Some(0), "exit status 0", "[redacted TOKEN]\n[redacted KEY]")
+    );
+    assert_eq!(fs::read_to_string(jobs.file("key")).unwrap(), "c0ntents");
+    job.key = "odd".into();
+    job.secrets.insert("A=B".into(), "s3cr3t".into());
+    let refused = jobs.runner.start(&job).await.unwrap_err();
+    assert!(
+        matches!(&refused, TargetError::Invalid(why) if !why.contains("s3cr3t")),
+        "{refused}"
     );
 }
 
@@ -234,6 +286,8 @@ async fn what_cannot_work_is_refused() {
         command: "true".into(),
         directory: jobs.file("missing"),
         variables: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        credentials: BTreeMap::new(),
     };
     assert!(matches!(
         jobs.runner.start(&job).await,

@@ -180,6 +180,8 @@ pub fn command(release: u32, command: &str) -> InstanceSpec {
         artifact: None,
         command: command.into(),
         stop_within: Duration::from_secs(2),
+        secrets: BTreeMap::new(),
+        credentials: BTreeMap::new(),
     }
 }
 

@@ -55,6 +55,8 @@ async fn a_starter_killed_at_any_moment_leaves_a_job_that_runs_at_most_once() {
             command: command.into(),
             directory: root.into(),
             variables: [].into(),
+            secrets: [].into(),
+            credentials: [].into(),
         };
         runner.start(&job).await.unwrap();
         let runs = || fs::read_to_string(root.join("ran")).unwrap_or_default();
@@ -84,6 +86,7 @@ async fn a_shim_killed_at_any_moment_leaves_nothing() {
         let mut shim = Command::new(HARNESS)
             .arg("shim")
             .arg(place.run.directory())
+            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();

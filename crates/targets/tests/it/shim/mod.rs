@@ -9,4 +9,5 @@ mod crashing;
 mod ending;
 mod output;
 mod restarting;
+mod secrets;
 mod starting;

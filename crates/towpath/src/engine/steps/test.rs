@@ -30,6 +30,8 @@ async fn test(attempt: &Attempt<'_>, check: &CommandCheck) -> Result<Outcome, Ou
             command: check.run.clone(),
             directory: tree(attempt).await?,
             variables: command_variables(attempt).await?,
+            secrets: [].into(),
+            credentials: [].into(),
         };
         failpoint::pass("the test's tree is there");
         runner.start(&spec).await.map_err(from_target)?;

@@ -152,6 +152,8 @@ impl<'a> Observer<'a> {
                     command: check.run.clone(),
                     directory: test::tree(self.attempt).await?,
                     variables: test::command_variables(self.attempt).await?,
+                    secrets: [].into(),
+                    credentials: [].into(),
                 };
                 runner.start(&spec).await.map_err(from_target)?;
                 let ended = tokio::time::timeout(check.within, runner.ended(&spec.key)).await;
