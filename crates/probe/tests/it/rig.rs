@@ -7,7 +7,7 @@ use std::{
 
 use towpath_probe::{Finding, Health, Prober, Settings, Subject};
 
-pub use crate::server::{PATIENCE, Server, free_port, missing, packages, program};
+pub use crate::server::{Server, free_port, missing, packages, program};
 
 /// Asks with these settings, and checks what must hold of every answer.
 pub async fn ask_with(settings: Settings, subject: &Subject) -> Finding {

@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use crate::place::{self, Packages};
 
 /// Longer than anything takes on a slow machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A program that a test needs, or `None` where the test may be skipped.
 pub fn program(name: &str) -> Option<PathBuf> {

@@ -9,11 +9,15 @@ use std::{
     time::Duration,
 };
 
+use hyper::{Request, body::Bytes};
 use serde_json::{Value, json};
 use tokio_rustls::rustls::crypto::ring;
 use towpath_secrets::provider::{Providers, Settings};
 
-use super::{ask, keeper::raw};
+use super::{
+    ask,
+    keeper::{Answer, Keeper, raw},
+};
 use crate::{
     place::PYTHON,
     server::{Server, free_port, packages},
@@ -342,6 +346,61 @@ async fn who_may_not_is_told_so() {
             ],
         );
     }
+}
+
+/// What AWS answers somebody who may read single secrets and parameters, but not many, and not all.
+fn grudging(request: &Request<Bytes>) -> Answer {
+    let target = request.headers()["x-amz-target"].to_str().unwrap();
+    let body: Value = serde_json::from_slice(request.body()).unwrap();
+    let denied = || {
+        let words = "User: arn:aws:iam::123456789012:user/towpath is not authorized";
+        (
+            400,
+            json!({"__type": "AccessDeniedException", "Message": words}).to_string(),
+        )
+    };
+    let answer = match target {
+        "secretsmanager.GetSecretValue" => match body["SecretId"].as_str().unwrap() {
+            "theirs" => return denied(),
+            "huge" => json!({"Name": "huge", "SecretString": "x".repeat(2 << 20)}),
+            name => json!({"Name": name, "SecretString": name}),
+        },
+        "AmazonSSM.GetParameters" if body["Names"] == json!(["/ours"]) => {
+            assert_eq!(body["WithDecryption"], true);
+            json!({"Parameters": [{"Name": "/ours", "Value": "ours"}], "InvalidParameters": []})
+        }
+        _ => return denied(),
+    };
+    (200, answer.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_granted_together_is_asked_for_alone() {
+    let keeper = Keeper::start(None, grudging).await;
+    let references = [
+        "aws-sm://ours",
+        "aws-sm://theirs",
+        "aws-sm://huge",
+        "aws-ssm:///ours",
+        "aws-ssm:///theirs",
+    ];
+    let answers = fetched(
+        &format!("http://{}", keeper.address),
+        &[],
+        &references,
+        60_000,
+    );
+    assert_eq!(answers["aws-sm://ours"], Ok("ours".into()));
+    assert_eq!(answers["aws-ssm:///ours"], Ok("ours".into()));
+    for reference in ["aws-sm://theirs", "aws-ssm:///theirs"] {
+        let parts = ["Denied", "user/towpath is not authorized"];
+        assert_told(&answers[reference], &parts);
+    }
+    assert_told(
+        &answers["aws-sm://huge"],
+        &["Malformed", "larger than 1 MiB"],
+    );
+    assert_eq!(keeper.times("/"), 4 + 3, "two for many, and one for each");
 }
 
 #[tokio::test]

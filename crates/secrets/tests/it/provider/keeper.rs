@@ -1,7 +1,6 @@
 //! A server that answers as a test tells it to, for those that keep secrets; with TLS or without.
 
 use std::{
-    convert::Infallible,
     net::SocketAddr,
     path::PathBuf,
     sync::{
@@ -10,7 +9,7 @@ use std::{
     },
 };
 
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::{
     Request, Response, StatusCode,
     body::{Bytes, Incoming},
@@ -39,7 +38,7 @@ const AT_ONCE: usize = 8;
 
 /// What is answered: a status and a body.
 pub type Answer = (u16, String);
-type Answers = Arc<dyn Fn(&Request<Incoming>) -> Answer + Send + Sync>;
+type Answers = Arc<dyn Fn(&Request<Bytes>) -> Answer + Send + Sync>;
 
 /// A server, until it is dropped.
 pub struct Keeper {
@@ -78,7 +77,7 @@ impl Gate {
 impl Keeper {
     pub async fn start(
         tls: Option<Arc<ServerConfig>>,
-        answers: impl Fn(&Request<Incoming>) -> Answer + Send + Sync + 'static,
+        answers: impl Fn(&Request<Bytes>) -> Answer + Send + Sync + 'static,
     ) -> Keeper {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -149,10 +148,12 @@ async fn speak(
         if together {
             gate.pass().await;
         }
-        let (status, body) = answers(&request);
+        let (head, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let (status, body) = answers(&Request::from_parts(head, body));
         let mut response = Response::new(Full::new(Bytes::from(body)));
         *response.status_mut() = StatusCode::from_u16(status).unwrap();
-        Ok::<_, Infallible>(response)
+        Ok::<_, hyper::Error>(response)
     });
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use hyper::{Request, body::Incoming};
+use hyper::{Request, body::Bytes};
 use serde_json::json;
 use towpath_secrets::provider::{Kind, Providers, Settings};
 
@@ -21,7 +21,7 @@ use super::{
 const TOKEN: &str = "hvs.open-sesame";
 
 /// What Vault answers.
-fn answer(request: &Request<Incoming>) -> Answer {
+fn answer(request: &Request<Bytes>) -> Answer {
     let header = |name| {
         request
             .headers()
