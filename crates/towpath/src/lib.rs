@@ -5,6 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod engine;
+mod files;
 pub mod git;
 pub mod home;
 pub mod server;

@@ -22,7 +22,7 @@ use super::{
     context::{self, Context},
     error::CliError,
     exit::Exit,
-    files, style,
+    style,
     way::Way,
 };
 
@@ -120,7 +120,7 @@ impl Docs {
             ));
         }
         if !is_true {
-            files::replace(&path, &wanted).map_err(|error| unwritable(&path, &error))?;
+            crate::files::replace(&path, &wanted).map_err(|error| unwritable(&path, &error))?;
         }
         match (global.json, is_true) {
             (true, _) => println!(

@@ -12,7 +12,7 @@ use super::{
     context,
     error::CliError,
     exit::Exit,
-    files, style,
+    style,
 };
 
 /// Make a manifest of the pages that describe your environments
@@ -74,7 +74,8 @@ impl Import {
             .map_err(|error| refused(error, global.json))?;
         let is_new = before.as_deref() != Some(imported.text.as_str());
         if let Some(path) = into.as_ref().filter(|_| is_new) {
-            files::replace(path, &imported.text).map_err(|error| unwritable(path, &error))?;
+            crate::files::replace(path, &imported.text)
+                .map_err(|error| unwritable(path, &error))?;
         }
         if global.json {
             let answer = json!({

@@ -11,7 +11,6 @@ mod doctor;
 mod env;
 mod error;
 mod exit;
-mod files;
 mod follow;
 mod history;
 mod hold;

@@ -7,11 +7,11 @@ use towpath_core::{
     target::{Artifact, InstanceKey, InstanceSpec},
 };
 
-use super::{Engine, variables};
+use super::{Engine, variables::HandoverError};
 
 impl Engine {
     /// Everything needed to start an instance of a release's service, now or again later.
-    pub(super) fn instance_spec(
+    pub(super) async fn instance_spec(
         &self,
         key: &InstanceKey,
         environment: &EnvironmentName,
@@ -19,22 +19,27 @@ impl Engine {
         launch: &ServiceLaunch,
         release: &Release,
         config: &Digest,
-    ) -> Result<InstanceSpec, String> {
+    ) -> Result<InstanceSpec, HandoverError> {
         let artifact = match launch.artifact {
             false => None,
-            true => Some(self.artifact_of(service, release)?),
+            true => Some(
+                self.artifact_of(service, release)
+                    .map_err(HandoverError::Damaged)?,
+            ),
         };
-        let variables = variables::read(&self.home, config)?;
+        let handover = self
+            .handover(config, release, environment, Some(service))
+            .await?;
         Ok(InstanceSpec {
             key: key.clone(),
             service: service.clone(),
             environment: environment.clone(),
             artifact,
             command: launch.start.clone(),
-            variables: variables::with_place(variables, environment, release),
+            variables: handover.variables,
+            secrets: handover.secrets,
+            credentials: handover.credentials,
             stop_within: launch.stop_within,
-            secrets: [].into(),
-            credentials: [].into(),
         })
     }
 

@@ -13,10 +13,11 @@ mod instances;
 mod outputs;
 mod releases;
 mod requests;
+mod secrets;
 mod steps;
 mod supervise;
 mod tail;
-mod variables;
+pub(crate) mod variables;
 mod views;
 mod watcher;
 

@@ -88,7 +88,8 @@ async fn start(
         .ok_or_else(|| failed("it has no configuration".into()))?;
     let spec = engine
         .instance_spec(key, name, service, launch, &release, &config)
-        .map_err(failed)?;
+        .await
+        .map_err(|error| failed(error.to_string()))?;
     tracing::warn!(instance = %key, "is live and does not run; starting it again");
     engine.target.start(&spec).await?;
     let until = now() + launch.health.within;

@@ -1,18 +1,26 @@
-//! What services and commands find in their environment: configuration, databases, and where they are.
+//! What services and commands find in their environment: pinned when a deployment is configured, and handed over with the
+//! secrets of this moment. What is pinned is kept on disk, and so holds no secret: only which there were, and a keyed hash of each.
 
 use std::collections::BTreeMap;
 
 use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use towpath_core::{
     Digest,
+    config::{Filled, Scope},
     digest::canonical,
-    manifest::{Environment, Manifest},
-    names::{DatabaseName, EnvironmentName},
+    manifest::{Environment, Handed, Manifest},
+    names::{DatabaseName, EnvironmentName, ServiceName},
     path::Release,
 };
 
-use crate::home::{Home, HomeError};
+use super::Engine;
+use crate::{
+    config::{ConfigError, Gathered, identities},
+    home::{Home, HomeError},
+};
 
 /// Variables by name.
 pub type Variables = BTreeMap<String, String>;
@@ -27,30 +35,203 @@ pub fn database_url(home: &Home, keeper: &EnvironmentName, database: &DatabaseNa
     )
 }
 
-/// An environment's configuration, as it is pinned with a deployment.
-pub fn resolve(home: &Home, manifest: &Manifest, environment: &Environment) -> Variables {
-    let mut variables = environment.config.clone();
-    for (name, database) in &manifest.databases {
-        let keeper = manifest.database_home(&environment.name, name);
-        variables.insert(database.url.clone(), database_url(home, &keeper, name));
+/// The URLs of all databases that an environment uses.
+pub fn database_urls(
+    home: &Home,
+    manifest: &Manifest,
+    environment: &Environment,
+) -> BTreeMap<DatabaseName, String> {
+    let names = manifest.databases.keys();
+    names
+        .map(|name| {
+            let keeper = manifest.database_home(&environment.name, name);
+            (name.clone(), database_url(home, &keeper, name))
+        })
+        .collect()
+}
+
+/// A configuration as it is pinned with a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Pinned {
+    /// What commands find.
+    commands: Section,
+    /// What each service finds.
+    services: BTreeMap<ServiceName, Section>,
+}
+
+/// What somebody finds.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Section {
+    /// Values that are no secrets.
+    plain: Variables,
+    /// The keyed hash of each secret.
+    secrets: BTreeMap<String, Digest>,
+}
+
+/// A file of configuration as the data directory holds it.
+#[derive(Deserialize)]
+struct Kept {
+    pinned: Pinned,
+}
+
+impl Pinned {
+    /// How many values there are, and how many of them are secrets.
+    pub fn count(&self) -> (usize, usize) {
+        let sections = || self.services.values().chain([&self.commands]);
+        let distinct = |names: Vec<&String>| {
+            names
+                .into_iter()
+                .collect::<std::collections::BTreeSet<_>>()
+                .len()
+        };
+        let plain = distinct(
+            sections()
+                .flat_map(|section| section.plain.keys())
+                .collect(),
+        );
+        let secrets = distinct(
+            sections()
+                .flat_map(|section| section.secrets.keys())
+                .collect(),
+        );
+        (plain, secrets)
     }
-    variables
+
+    fn section(&self, service: Option<&ServiceName>) -> &Section {
+        let own = service.and_then(|service| self.services.get(service));
+        own.unwrap_or(&self.commands)
+    }
+}
+
+/// What a service or a command is started with.
+#[derive(Default)]
+pub struct Handover {
+    /// Variables.
+    pub variables: Variables,
+    /// Further variables, which are secrets.
+    pub secrets: BTreeMap<String, SecretString>,
+    /// The contents of files, by the name of the variable that holds the file's path.
+    pub credentials: BTreeMap<String, SecretString>,
+}
+
+impl Engine {
+    /// Resolves everything that services and commands of a release find in an environment.
+    pub(super) async fn configuration(
+        &self,
+        release: &Release,
+        manifest: &Manifest,
+        environment: &Environment,
+    ) -> Result<Pinned, ConfigError> {
+        let key = self.home.key().map_err(|error| ConfigError::Identities {
+            place: "the data directory".into(),
+            why: error.to_string(),
+        })?;
+        let mut pinned = Pinned::default();
+        let services = manifest.services.keys().map(Some);
+        for service in std::iter::once(None).chain(services) {
+            let filled = self.filled(release, manifest, environment, service).await?;
+            let mut section = Section::default();
+            for (name, filled) in filled {
+                let value = filled.value.expose_secret();
+                match filled.secret {
+                    true => drop(section.secrets.insert(name, keyed(&key, value.as_bytes()))),
+                    false => drop(section.plain.insert(name, value.to_owned())),
+                }
+            }
+            match service {
+                Some(service) => drop(pinned.services.insert(service.clone(), section)),
+                None => pinned.commands = section,
+            }
+        }
+        Ok(pinned)
+    }
+
+    async fn filled(
+        &self,
+        release: &Release,
+        manifest: &Manifest,
+        environment: &Environment,
+        service: Option<&ServiceName>,
+    ) -> Result<BTreeMap<String, Filled>, ConfigError> {
+        let scope = Scope {
+            manifest,
+            environment,
+            service,
+        };
+        let shut = self.secret_file(release, manifest, environment).await?;
+        // What developers set for themselves is of their work tree, and no part of a release.
+        let path = environment.secret_file().into();
+        let gathered = Gathered::of(scope, shut, BTreeMap::new(), path);
+        let databases = database_urls(&self.home, manifest, environment);
+        gathered.fill(identities, databases, self.home.root()).await
+    }
+
+    /// What a service, or a command, is started with: the values that were pinned, and the secrets as they are now. A
+    /// credential that was replaced since must not come back with an older release.
+    pub(super) async fn handover(
+        &self,
+        config: &Digest,
+        release: &Release,
+        environment: &EnvironmentName,
+        service: Option<&ServiceName>,
+    ) -> Result<Handover, HandoverError> {
+        let pinned = read(&self.home, config).map_err(HandoverError::Damaged)?;
+        let section = pinned.section(service);
+        let mut handover = Handover {
+            variables: with_place(section.plain.clone(), environment, release),
+            ..Handover::default()
+        };
+        if section.secrets.is_empty() {
+            return Ok(handover);
+        }
+        let manifest = self
+            .manifest_of(release)
+            .map_err(|error| HandoverError::Damaged(error.to_string()))?;
+        let known = manifest
+            .environments
+            .iter()
+            .find(|e| e.name == *environment);
+        let missing = || HandoverError::Damaged(format!("its manifest has no {environment}"));
+        let known = known.ok_or_else(missing)?;
+        let filled = self.filled(release, &manifest, known, service).await?;
+        for (name, filled) in filled.into_iter().filter(|(_, filled)| filled.secret) {
+            match filled.handed {
+                Handed::File => handover.credentials.insert(name, filled.value),
+                Handed::Variable => handover.secrets.insert(name, filled.value),
+            };
+        }
+        Ok(handover)
+    }
+}
+
+/// Why nothing can be handed over.
+#[derive(Debug, thiserror::Error)]
+pub enum HandoverError {
+    /// What is kept is not as it was.
+    #[error("{0}")]
+    Damaged(String),
+    /// The secrets of this moment cannot be had.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
 }
 
 /// Keeps a configuration and returns its digest, keyed so that it reveals nothing.
-pub fn keep(home: &Home, variables: &Variables) -> Result<Digest, HomeError> {
-    let bytes = canonical(variables);
-    let key = home.key()?;
-    let mut mac =
-        <Hmac<Sha256> as KeyInit>::new_from_slice(&key).expect("HMAC takes a key of any length");
-    mac.update(&bytes);
-    let digest = Digest::from_raw(mac.finalize().into_bytes().into());
+pub fn keep(home: &Home, pinned: &Pinned) -> Result<Digest, HomeError> {
+    let bytes = canonical(&serde_json::json!({ "pinned": pinned }));
+    let digest = keyed(&home.key()?, &bytes);
     home.keep(&path(home, &digest), &bytes)?;
     Ok(digest)
 }
 
+fn keyed(key: &[u8; 32], bytes: &[u8]) -> Digest {
+    let mut mac =
+        <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length");
+    mac.update(bytes);
+    Digest::from_raw(mac.finalize().into_bytes().into())
+}
+
 /// Reads a kept configuration.
-pub fn read(home: &Home, digest: &Digest) -> Result<Variables, String> {
+pub fn read(home: &Home, digest: &Digest) -> Result<Pinned, String> {
     let path = path(home, digest);
     let bytes = std::fs::read(&path).map_err(|error| {
         format!(
@@ -58,8 +239,19 @@ pub fn read(home: &Home, digest: &Digest) -> Result<Variables, String> {
             path.display()
         )
     })?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| format!("the configuration {} is damaged: {error}", path.display()))
+    if let Ok(kept) = serde_json::from_slice::<Kept>(&bytes) {
+        return Ok(kept.pinned);
+    }
+    // Those of before there were secrets: the same variables for everybody.
+    let plain = serde_json::from_slice::<Variables>(&bytes)
+        .map_err(|error| format!("the configuration {} is damaged: {error}", path.display()))?;
+    Ok(Pinned {
+        commands: Section {
+            plain,
+            ..Section::default()
+        },
+        ..Pinned::default()
+    })
 }
 
 fn path(home: &Home, digest: &Digest) -> std::path::PathBuf {
@@ -67,7 +259,7 @@ fn path(home: &Home, digest: &Digest) -> std::path::PathBuf {
 }
 
 /// A configuration together with what says where it is used.
-pub fn with_place(
+fn with_place(
     mut variables: Variables,
     environment: &EnvironmentName,
     release: &Release,

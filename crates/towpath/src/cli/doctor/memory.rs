@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use towpath_core::Time;
 use towpath_probe::Health;
 
-use crate::{cli::files, home::Home};
+use crate::{files, home::Home};
 
 /// The file.
 pub(super) struct Memory(PathBuf);

@@ -10,7 +10,7 @@ use towpath_core::{
 };
 
 use crate::{
-    cli::{Global, check, context, error::CliError, exit::Exit, files},
+    cli::{Global, check, context, error::CliError, exit::Exit},
     engine::Place,
 };
 
@@ -161,7 +161,7 @@ impl File {
 
     /// In place of the file, whole or not at all.
     fn write(&self, text: &str, json: bool) -> Result<Exit, CliError> {
-        files::replace(&self.path, text).map_err(|error| unwritable(&self.path, &error))?;
+        crate::files::replace(&self.path, text).map_err(|error| unwritable(&self.path, &error))?;
         if json {
             println!("{}", json!({"version": 1, "written": self.path}));
         } else {

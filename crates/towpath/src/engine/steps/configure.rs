@@ -5,14 +5,14 @@ use towpath_core::{
     path::{Outcome, Receipt},
 };
 
-use super::{Attempt, errored, hopeless};
-use crate::engine::variables;
+use super::{Attempt, errored, from_config, hopeless};
+use crate::engine::variables::{self, Pinned};
 
-pub(super) fn perform(attempt: &Attempt<'_>, like: Option<&Digest>) -> Outcome {
+pub(super) async fn perform(attempt: &Attempt<'_>, like: Option<&Digest>) -> Outcome {
     let home = &attempt.engine.home;
     if let Some(config) = like {
         return match variables::read(home, config) {
-            Ok(variables) => configured(variables.len(), *config, "as it was"),
+            Ok(pinned) => configured(&pinned, *config, "as it was"),
             Err(cause) => hopeless(cause),
         };
     }
@@ -24,18 +24,32 @@ pub(super) fn perform(attempt: &Attempt<'_>, like: Option<&Digest>) -> Outcome {
     let Some(environment) = manifest.environments.iter().find(|e| e.name == *name) else {
         return hopeless(format!("the release's manifest has no environment {name}"));
     };
-    let resolved = variables::resolve(home, &manifest, environment);
-    match variables::keep(home, &resolved) {
-        Ok(config) => configured(resolved.len(), config, "resolved and pinned"),
-        Err(error) => errored(error),
+    let resolved = attempt
+        .engine
+        .configuration(attempt.release, &manifest, environment);
+    match resolved
+        .await
+        .map(|pinned| (variables::keep(home, &pinned), pinned))
+    {
+        Ok((Ok(config), pinned)) => configured(&pinned, config, "resolved and pinned"),
+        Ok((Err(error), _)) => errored(error),
+        Err(error) => from_config(error),
     }
 }
 
-fn configured(count: usize, config: Digest, how: &str) -> Outcome {
-    let values = if count == 1 {
-        "1 value".into()
-    } else {
-        format!("{count} values")
+fn configured(pinned: &Pinned, config: Digest, how: &str) -> Outcome {
+    let (plain, secrets) = pinned.count();
+    let counted = |count: usize, what: &str| match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    };
+    let values = match secrets {
+        0 => counted(plain, "value"),
+        _ => format!(
+            "{} and {}",
+            counted(plain, "value"),
+            counted(secrets, "secret")
+        ),
     };
     Outcome::Passed {
         detail: format!("{values}, {how}"),

@@ -22,7 +22,11 @@ use towpath_core::{
     target::TargetError,
 };
 
-use super::{Engine, variables::Variables};
+use super::{
+    Engine,
+    variables::{Handover, HandoverError},
+};
+use crate::config::ConfigError;
 use crate::store::Lease;
 
 /// An attempt to be performed.
@@ -73,7 +77,7 @@ pub async fn perform(attempt: &Attempt<'_>, step: Option<&Step>) -> Outcome {
     match &step.action {
         Action::Build => build::perform(attempt).await,
         Action::Migrate { database, home } => migrate::perform(attempt, database, home).await,
-        Action::Configure { like } => configure::perform(attempt, like.as_ref()),
+        Action::Configure { like } => configure::perform(attempt, like.as_ref()).await,
         Action::Start { service, reuse } => start::perform(attempt, service, reuse).await,
         Action::Switch => switch::perform(attempt).await,
         Action::Smoke(check) => smoke::perform(attempt, check).await,
@@ -112,9 +116,14 @@ impl Attempt<'_> {
             .ok_or_else(|| errored("it has no configuration yet"))
     }
 
-    /// The environment's variables, as pinned with the deployment.
-    fn variables(&self) -> Result<Variables, Outcome> {
-        super::variables::read(&self.engine.home, &self.config()?).map_err(hopeless)
+    /// What commands are started with: as pinned with the deployment, and the secrets of now.
+    async fn handover(&self) -> Result<Handover, Outcome> {
+        let environment = &self.deployment.plan.environment;
+        let config = self.config()?;
+        let handover = self
+            .engine
+            .handover(&config, self.release, environment, None);
+        handover.await.map_err(from_handover)
     }
 
     /// Where users reach a service.
@@ -157,6 +166,23 @@ fn hopeless(cause: impl ToString) -> Outcome {
     Outcome::Errored {
         cause: cause.to_string(),
         transient: false,
+    }
+}
+
+/// A value that is missing is a finding; a store that does not answer may do so later.
+fn from_config(error: ConfigError) -> Outcome {
+    let told = format!("{error}; {}", error.help());
+    match error {
+        ConfigError::Unfilled { .. } => failed(told),
+        error if error.is_passing() => errored(told),
+        _ => hopeless(told),
+    }
+}
+
+fn from_handover(error: HandoverError) -> Outcome {
+    match error {
+        HandoverError::Config(error) => from_config(error),
+        HandoverError::Damaged(_) => hopeless(error),
     }
 }
 

@@ -9,7 +9,7 @@ use towpath_core::{
     time::human,
 };
 
-use super::{Attempt, failed, from_target, hopeless};
+use super::{Attempt, failed, from_handover, from_target, hopeless};
 use crate::{
     clock::now,
     engine::{builder::indented, failpoint},
@@ -62,7 +62,8 @@ async fn start(
                 attempt.release,
                 &config,
             )
-            .map_err(hopeless)?;
+            .await
+            .map_err(from_handover)?;
         attempt
             .engine
             .target

@@ -13,7 +13,7 @@ use super::{Attempt, errored, failed, from_target, hopeless};
 use crate::engine::{
     builder::{indented, lost},
     failpoint,
-    variables::{Variables, with_place},
+    variables::Handover,
 };
 
 pub(super) async fn perform(attempt: &Attempt<'_>, check: &CommandCheck) -> Outcome {
@@ -25,13 +25,14 @@ pub(super) async fn perform(attempt: &Attempt<'_>, check: &CommandCheck) -> Outc
 async fn test(attempt: &Attempt<'_>, check: &CommandCheck) -> Result<Outcome, Outcome> {
     let runner = &attempt.engine.runner;
     if runner.observe(attempt.key).await.map_err(from_target)? == JobState::Absent {
+        let handover = command_handover(attempt).await?;
         let spec = JobSpec {
             key: attempt.key.to_owned(),
             command: check.run.clone(),
             directory: tree(attempt).await?,
-            variables: command_variables(attempt).await?,
-            secrets: [].into(),
-            credentials: [].into(),
+            variables: handover.variables,
+            secrets: handover.secrets,
+            credentials: handover.credentials,
         };
         failpoint::pass("the test's tree is there");
         runner.start(&spec).await.map_err(from_target)?;
@@ -106,9 +107,10 @@ pub(in crate::engine) fn ready_mark(tree: &Path) -> PathBuf {
 }
 
 /// What a command finds in its environment: the configuration, and where each service is.
-pub(super) async fn command_variables(attempt: &Attempt<'_>) -> Result<Variables, Outcome> {
+pub(super) async fn command_handover(attempt: &Attempt<'_>) -> Result<Handover, Outcome> {
     let plan = &attempt.deployment.plan;
-    let mut variables = with_place(attempt.variables()?, &plan.environment, attempt.release);
+    let mut handover = attempt.handover().await?;
+    let variables = &mut handover.variables;
     for service in plan.launch.services.keys() {
         let url = format!("http://{}", attempt.address(service).await?);
         if plan.launch.services.len() == 1 {
@@ -117,5 +119,5 @@ pub(super) async fn command_variables(attempt: &Attempt<'_>) -> Result<Variables
         let name = service.as_str().to_uppercase().replace('-', "_");
         variables.insert(format!("TOWPATH_URL_{name}"), url);
     }
-    Ok(variables)
+    Ok(handover)
 }

@@ -147,13 +147,14 @@ impl<'a> Observer<'a> {
             }
             ProbeCheck::Command(check) => {
                 let runner = &self.attempt.engine.runner;
+                let handover = test::command_handover(self.attempt).await?;
                 let spec = JobSpec {
                     key: format!("{}.probe-{}.{}", self.attempt.key, self.index + 1, now().0),
                     command: check.run.clone(),
                     directory: test::tree(self.attempt).await?,
-                    variables: test::command_variables(self.attempt).await?,
-                    secrets: [].into(),
-                    credentials: [].into(),
+                    variables: handover.variables,
+                    secrets: handover.secrets,
+                    credentials: handover.credentials,
                 };
                 runner.start(&spec).await.map_err(from_target)?;
                 let ended = tokio::time::timeout(check.within, runner.ended(&spec.key)).await;

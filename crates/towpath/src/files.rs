@@ -7,6 +7,11 @@ const NEW: u32 = 0o644;
 
 /// Replaces a file, or makes it; a link is followed, and permissions stay.
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    replace_bytes(path, text.as_bytes())
+}
+
+/// Likewise, with bytes.
+pub fn replace_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = match fs::canonicalize(path) {
         Ok(path) => path,
         Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
@@ -21,7 +26,7 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
         Err(_) => fs::Permissions::from_mode(NEW),
     };
     let mut fresh = tempfile::NamedTempFile::new_in(directory)?;
-    fresh.write_all(text.as_bytes())?;
+    fresh.write_all(bytes)?;
     fresh.as_file().set_permissions(permissions)?;
     fresh.as_file().sync_all()?;
     fresh.persist(&path)?;

@@ -1,0 +1,87 @@
+//! The secret file that counts now: the newest of what the branch, the release and this data directory have.
+//!
+//! A release that is returned to brings its own configuration, and an old secret file. The secrets that count are those of
+//! now: a file counts its generations, and the highest wins. A copy of it is kept, for a day on which git is not there.
+
+use std::path::PathBuf;
+
+use towpath_core::{
+    manifest::{Environment, Manifest},
+    path::Release,
+};
+use towpath_secrets::file::Shut;
+
+use super::Engine;
+use crate::config::{ConfigError, place_of};
+
+impl Engine {
+    /// An environment's secret file; `None` where there is none anywhere.
+    pub(super) async fn secret_file(
+        &self,
+        release: &Release,
+        manifest: &Manifest,
+        environment: &Environment,
+    ) -> Result<Option<Shut>, ConfigError> {
+        let file = environment.secret_file();
+        let place = place_of(manifest, environment);
+        let kept_at = self.kept_secrets(environment);
+        let mut candidates: Vec<Vec<u8>> = Vec::new();
+        candidates.extend(self.on_branch(environment, &file).await);
+        match self.mirror.file(&release.source.commit, &file).await {
+            Ok(found) => candidates.extend(found),
+            Err(error) => tracing::warn!(%error, "the release's secret file cannot be read"),
+        }
+        candidates.extend(std::fs::read(&kept_at).ok());
+        let generation = |shut: &Shut| shut.ledger().map_or(0, |ledger| ledger.generation);
+        let mut newest: Option<(Vec<u8>, Shut)> = None;
+        let mut damaged = None;
+        for bytes in candidates {
+            match Shut::of(&bytes, file.as_ref(), &place) {
+                // Of two that are as new, the branch's wins.
+                Ok(shut)
+                    if newest
+                        .as_ref()
+                        .is_none_or(|(_, known)| generation(&shut) > generation(known)) =>
+                {
+                    newest = Some((bytes, shut));
+                }
+                Ok(_) => {}
+                Err(error) => damaged = damaged.or(Some(error)),
+            }
+        }
+        match (newest, damaged) {
+            (Some((bytes, shut)), _) => {
+                if std::fs::read(&kept_at).ok().as_deref() != Some(&bytes) {
+                    self.keep_secrets(&kept_at, &bytes);
+                }
+                Ok(Some(shut))
+            }
+            (None, Some(error)) => Err(error.into()),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// As the branch that feeds the environment has it now.
+    async fn on_branch(&self, environment: &Environment, file: &str) -> Option<Vec<u8>> {
+        let branch = environment.branch.as_ref()?.exact()?;
+        // Without the repository there is the release's file, and the one that is kept.
+        let tip = self.mirror.resolve(branch, None).await.ok()?;
+        self.mirror.file(&tip, file).await.ok().flatten()
+    }
+
+    fn kept_secrets(&self, environment: &Environment) -> PathBuf {
+        self.home
+            .root()
+            .join("secrets")
+            .join(environment.name.as_str())
+    }
+
+    /// Keeps a copy; it is sealed as it is in the repository. Without one, a rollback needs git.
+    fn keep_secrets(&self, path: &std::path::Path, bytes: &[u8]) {
+        let kept = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let kept = kept.and_then(|()| crate::files::replace_bytes(path, bytes));
+        if let Err(error) = kept {
+            tracing::warn!(%error, "the secret file could not be kept");
+        }
+    }
+}
