@@ -33,6 +33,7 @@ mod releases;
 mod resource;
 mod retry;
 mod rollback;
+mod run;
 mod schema;
 mod secret;
 mod server;
@@ -142,6 +143,7 @@ enum Verb {
     Parity(parity::Parity),
     Doctor(doctor::Doctor),
     Secret(secret::Secret),
+    Run(run::Run),
     Journal(journal::Journal),
     Server(server::Server),
     Demo(demo::Demo),
@@ -202,6 +204,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Verb::Parity(verb) => verb.run(global).await,
         Verb::Doctor(verb) => verb.run(global).await,
         Verb::Secret(verb) => verb.run(global).await,
+        Verb::Run(verb) => verb.run(global).await,
         Verb::Schema(verb) => verb.run(),
         Verb::Completions(verb) => verb.run(),
         Verb::Man(verb) => verb.run(),

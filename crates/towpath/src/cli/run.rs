@@ -1,0 +1,165 @@
+//! `towpath run`: runs a command with an environment's configuration and secrets.
+
+mod child;
+mod files;
+
+use clap::Args;
+use towpath_core::{
+    config::{Filled, Scope},
+    manifest::Handed,
+};
+
+use self::{child::Child, files::Files};
+use super::{
+    Global,
+    context::Context,
+    error::CliError,
+    exit::Exit,
+    secret::{Recorder, why},
+};
+use crate::{
+    config::{Gathered, KEY_VARIABLES, identities},
+    engine::variables::database_urls,
+};
+
+/// Run a command with an environment's configuration and secrets
+///
+/// All of them, or the command is not started. What it prints to a file or a pipe is printed without the secrets; a terminal is handed
+/// through. Signals are passed on, and its exit status is ours. Keys that open secret files are not in its environment.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  towpath run local -- npm run dev\n  towpath run staging --service web -- ./migrate.sh\n  \
+                  towpath run staging -- env\n\n\
+                  Ends with the command's own exit status; 128 and the signal's number when a signal ended it; 126 and 127 when it could not\n\
+                  be started; before that, with the statuses of `towpath --help`."
+)]
+pub struct Run {
+    /// The environment, by name or alias.
+    environment: String,
+    /// Only what this service gets; unless said, what any service gets.
+    #[arg(long)]
+    service: Option<String>,
+    /// Why, for the record.
+    #[arg(short = 'm', long)]
+    reason: Option<String>,
+    /// The command and its arguments.
+    #[arg(last = true, required = true)]
+    command: Vec<std::ffi::OsString>,
+}
+
+impl Run {
+    pub(super) async fn run(self, global: &Global) -> Result<Exit, CliError> {
+        let context = Context::open(global).await?;
+        let manifest = &context.place.manifest;
+        let environment = context.place.environment(&self.environment)?;
+        let service = match &self.service {
+            None => None,
+            Some(typed) => Some(
+                manifest
+                    .services
+                    .get_key_value(typed.as_str())
+                    .map(|(name, _)| name)
+                    .ok_or_else(|| {
+                        let known: Vec<&str> =
+                            manifest.services.keys().map(|name| name.as_str()).collect();
+                        CliError::new(
+                            Exit::Refused,
+                            "ask::no-such-service",
+                            format!("there is no service {typed:?}"),
+                            format!("there are {}", known.join(", ")),
+                        )
+                    })?,
+            ),
+        };
+        let scope = Scope {
+            manifest,
+            environment,
+            service,
+        };
+        let gathered = Gathered::in_tree(scope, &context.root)?;
+        gathered.check()?;
+        let secrets = gathered.secrets();
+        if !secrets.is_empty() {
+            let program = self
+                .command
+                .first()
+                .map(|program| program.to_string_lossy());
+            // Not its arguments: people write secrets there.
+            let otherwise = format!("runs {}", program.unwrap_or_default());
+            let reason = why(self.reason.as_deref(), &otherwise);
+            let recorder = Recorder::open(&context).await?;
+            recorder
+                .read(environment.name.as_str(), "run", secrets, &reason)
+                .await?;
+        }
+        let databases = database_urls(&context.home, manifest, environment);
+        let filled = gathered.fill(identities, databases, &context.root).await?;
+        let vault = filled_from_vault(&gathered);
+        start(self.command, environment.name.as_str(), filled, vault)
+    }
+}
+
+/// Whether Vault was asked: its token opens more than this environment's secrets.
+fn filled_from_vault(gathered: &Gathered<'_>) -> bool {
+    let references = gathered.resolution.references();
+    references
+        .iter()
+        .any(|reference| reference.starts_with("vault://"))
+}
+
+fn start(
+    command: Vec<std::ffi::OsString>,
+    environment: &str,
+    filled: std::collections::BTreeMap<String, Filled>,
+    vault: bool,
+) -> Result<Exit, CliError> {
+    let mut child = Child::of(command);
+    for variable in KEY_VARIABLES {
+        child.without(variable);
+    }
+    if vault {
+        child.without("VAULT_TOKEN");
+    }
+    child.with("TOWPATH_ENVIRONMENT", environment);
+    let mut files = Vec::new();
+    for (name, filled) in filled {
+        match filled.handed {
+            Handed::File => files.push((name, filled.value)),
+            Handed::Variable if filled.secret => child.with_secret(&name, filled.value),
+            Handed::Variable => {
+                use secrecy::ExposeSecret;
+                child.with(&name, filled.value.expose_secret());
+            }
+        }
+    }
+    let files = Files::make(files).map_err(|error| {
+        CliError::new(
+            Exit::Disorder,
+            "run::files",
+            format!("could not lay the credential files: {error}"),
+            "check /dev/shm, or name a directory of your own with XDG_RUNTIME_DIR",
+        )
+    })?;
+    if let Some(files) = &files {
+        child.with("CREDENTIALS_DIRECTORY", files.directory());
+        for (name, path) in files.paths() {
+            child.with(name, path);
+        }
+        child.hide(files.contents());
+    }
+    let ended = child.run(files.is_some());
+    // Before this process ends: nothing of them may be left.
+    drop(files);
+    match ended {
+        Ok(status) => std::process::exit(status),
+        Err(error) => {
+            let (status, help) = match error.kind() {
+                std::io::ErrorKind::NotFound => (127, "check its name, and PATH"),
+                _ => (126, "check that it may be executed"),
+            };
+            let message = format!("could not start the command: {error}");
+            CliError::new(Exit::Disorder, "run::not-started", message, help).print(false);
+            std::process::exit(status)
+        }
+    }
+}
