@@ -1,13 +1,16 @@
 //! The dotenv store of SOPS: a line a value, line ends within values written as `\n`, metadata flattened into `sops_…`.
 //! It is simpler than dotenv files are otherwise: there are no quotes.
 
+use std::collections::BTreeMap;
+
 use super::tree::{Element, Item, Node, Raw};
 
 const PREFIX: &str = "sops_";
 const MAP: &str = "__map_";
 const LIST: &str = "__list_";
-/// More entries than a list of recipients has.
-const LONGEST: usize = 10_000;
+/// No name of metadata is longer, or leads deeper.
+const LONGEST_NAME: usize = 256;
+const DEEPEST: usize = 8;
 
 /// The tree, and what SOPS keeps about it.
 pub(super) fn read(text: &str) -> Result<(Node<Raw>, Option<Node<Raw>>), String> {
@@ -49,6 +52,10 @@ enum Step<'a> {
 }
 
 fn steps(path: &str) -> Result<Vec<Step<'_>>, String> {
+    let bad = || format!("`{PREFIX}{path:.80}` is no name of metadata");
+    if path.len() > LONGEST_NAME {
+        return Err(bad());
+    }
     let end = |text: &str| {
         let ends = [text.find(MAP), text.find(LIST)];
         ends.into_iter().flatten().min().unwrap_or(text.len())
@@ -62,57 +69,73 @@ fn steps(path: &str) -> Result<Vec<Step<'_>>, String> {
         let (step, after) = inner.split_at(end(inner));
         steps.push(match is_list {
             false => Step::Key(step),
-            true => {
-                let at = step.parse().ok().filter(|at| *at < LONGEST);
-                Step::At(at.ok_or_else(|| format!("`{PREFIX}{path:.80}` is no place in a list"))?)
-            }
+            true => Step::At(step.parse().map_err(|_| bad())?),
         });
         rest = after;
     }
-    Ok(steps)
+    match steps.len() > DEEPEST {
+        true => Err(bad()),
+        false => Ok(steps),
+    }
+}
+
+/// Metadata that is being put together. Nothing is made for what no line says: lines come in any order.
+enum Part {
+    Nothing,
+    Text(String),
+    Map(BTreeMap<String, Part>),
+    List(BTreeMap<usize, Part>),
 }
 
 fn unflattened(kept: Vec<(&str, String)>) -> Result<Node<Raw>, String> {
-    let mut root = Node::Map(Vec::new());
+    let mut root = Part::Map(BTreeMap::new());
     for (path, value) in kept {
-        let mut node = &mut root;
+        let mut part = &mut root;
         for step in steps(path)? {
-            let conflict = || format!("`{PREFIX}{path:.80}` leads through a value");
-            // What is not there yet becomes what the step needs.
-            if matches!(node, Node::Leaf(Raw::Null)) {
-                *node = match step {
-                    Step::Key(_) => Node::Map(Vec::new()),
-                    Step::At(_) => Node::List(Vec::new()),
+            if matches!(part, Part::Nothing) {
+                *part = match step {
+                    Step::Key(_) => Part::Map(BTreeMap::new()),
+                    Step::At(_) => Part::List(BTreeMap::new()),
                 };
             }
-            node = match (step, node) {
-                (Step::Key(key), Node::Map(items)) => entry(items, key),
-                (Step::At(at), Node::List(elements)) => {
-                    while elements.len() <= at {
-                        elements.push(Element::Node(Node::Leaf(Raw::Null)));
-                    }
-                    match &mut elements[at] {
-                        Element::Node(node) => node,
-                        Element::Comment(_) => return Err(conflict()),
-                    }
+            part = match (step, part) {
+                (Step::Key(key), Part::Map(parts)) => {
+                    parts.entry(key.to_owned()).or_insert(Part::Nothing)
                 }
-                _ => return Err(conflict()),
+                (Step::At(at), Part::List(parts)) => parts.entry(at).or_insert(Part::Nothing),
+                _ => return Err(format!("`{PREFIX}{path:.80}` leads through a value")),
             };
         }
-        *node = Node::Leaf(Raw::Text(value));
+        match part {
+            Part::Nothing => *part = Part::Text(value),
+            _ => return Err(format!("`{PREFIX}{path:.80}` is a value and more")),
+        }
     }
-    Ok(root)
+    root.node()
 }
 
-fn entry<'a>(items: &'a mut Vec<Item<Raw>>, key: &str) -> &'a mut Node<Raw> {
-    let is_it = |item: &Item<Raw>| matches!(item, Item::Entry(known, _) if known == key);
-    let at = items.iter().position(is_it).unwrap_or_else(|| {
-        items.push(Item::Entry(key.into(), Node::Leaf(Raw::Null)));
-        items.len() - 1
-    });
-    match &mut items[at] {
-        Item::Entry(_, node) => node,
-        Item::Comment(_) => unreachable!("it was found or made as an entry"),
+impl Part {
+    /// As a part of a tree; a list in which one is missing is none.
+    fn node(self) -> Result<Node<Raw>, String> {
+        Ok(match self {
+            Part::Nothing => Node::Leaf(Raw::Null),
+            Part::Text(text) => Node::Leaf(Raw::Text(text)),
+            Part::Map(parts) => {
+                let items = parts
+                    .into_iter()
+                    .map(|(key, part)| Ok(Item::Entry(key, part.node()?)));
+                Node::Map(items.collect::<Result<_, String>>()?)
+            }
+            Part::List(parts) => {
+                if parts.keys().copied().ne(0..parts.len()) {
+                    return Err("a list in its metadata has gaps".into());
+                }
+                let elements = parts
+                    .into_values()
+                    .map(|part| Ok(Element::Node(part.node()?)));
+                Node::List(elements.collect::<Result<_, String>>()?)
+            }
+        })
     }
 }
 

@@ -331,6 +331,19 @@ fn what_is_hostile_or_of_several_meanings_is_refused() {
     }
 }
 
+#[test]
+fn metadata_of_a_dotenv_file_takes_no_more_than_it_says() {
+    let many: String = (0..200_000).map(|n| format!("sops_{n:07}=x\n")).collect();
+    let wide = format!("sops_a{}=1", "__list_9999".repeat(20_000));
+    let deep = format!("sops_a{}=1", "__map_a".repeat(2_000_000));
+    let begun = std::time::Instant::now();
+    for text in [&many, &wide, &deep] {
+        assert!(Sealed::parse(text.as_bytes(), Format::Dotenv).is_err());
+    }
+    // A square of any of them would take minutes.
+    assert!(begun.elapsed().as_secs() < 30);
+}
+
 fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
         any::<String>().prop_map(|said| text(&said)),
