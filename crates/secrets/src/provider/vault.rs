@@ -276,8 +276,9 @@ impl Server {
 
 /// Who we are to Vault.
 fn token(environment: &Environment) -> Result<SecretString, ProviderError> {
-    if let Some(token) = environment.text("VAULT_TOKEN") {
-        return Ok(token.trim().into());
+    let said = environment.text("VAULT_TOKEN").map(str::trim);
+    if let Some(token) = said.filter(|token| !token.is_empty()) {
+        return Ok(token.into());
     }
     let kept = environment.home().map(|home| home.join(".vault-token"));
     let read = kept

@@ -148,6 +148,46 @@ impl<'a> Gathered<'a> {
         }
     }
 
+    /// Fetches what can be had of some keys, for whoever can do without; and why the secret file was of no use, where it was not.
+    pub async fn reach(
+        &self,
+        keys: &BTreeSet<String>,
+        identities: &Identities,
+        base: &Path,
+    ) -> (BTreeMap<String, Filled>, Option<ConfigError>) {
+        let mut values = Values::default();
+        let mut trouble = None;
+        let in_file = self.resolution.in_file();
+        if keys.iter().any(|key| in_file.contains(key.as_str()))
+            && let Some(shut) = &self.shut
+            && !identities.is_empty()
+        {
+            match shut.open(identities) {
+                Ok(opened) => {
+                    let known = |key: &&str| Some(((*key).to_owned(), opened.get(key)?));
+                    values.file = in_file.iter().filter_map(known).collect();
+                }
+                Err(error) => trouble = Some(error.into()),
+            }
+        }
+        match self.fetch(base).await {
+            Ok(references) => values.references = references,
+            Err(error) => trouble = trouble.or(Some(error)),
+        }
+        (self.without_asking(keys, &values), trouble)
+    }
+
+    /// Likewise, of what is known here already.
+    pub fn without_asking(
+        &self,
+        keys: &BTreeSet<String>,
+        values: &Values,
+    ) -> BTreeMap<String, Filled> {
+        let (mut filled, _) = self.resolution.fill_some(values);
+        filled.retain(|key, _| keys.contains(key));
+        filled
+    }
+
     fn unfilled(&self, unfilled: Vec<Unfilled>) -> ConfigError {
         ConfigError::Unfilled {
             environment: self.environment.name.to_string(),

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    config::{Entry, Given, Resolution, Scope, Source},
     manifest::{Environment, Manifest, OnFailure},
     names::{DatabaseName, ServiceName},
     time::human,
@@ -61,7 +62,7 @@ pub(super) fn compare(manifest: &Manifest, one: &Environment, other: &Environmen
             .keys()
             .map(|name| service(name, one, other)),
     );
-    facts.extend(config(one, other));
+    facts.extend(config(manifest, one, other));
     facts.extend(checks(one, other));
     facts.extend(settings(one, other));
     facts
@@ -165,16 +166,32 @@ fn service(name: &ServiceName, one: &Environment, other: &Environment) -> Fact {
     )
 }
 
-fn config<'a>(one: &'a Environment, other: &'a Environment) -> impl Iterator<Item = Fact> + 'a {
-    let keys: BTreeSet<&String> = one.config.keys().chain(other.config.keys()).collect();
-    let set = |environment: &Environment, key: &str| {
-        let is_set = environment.config.contains_key(key);
-        is_set.then(|| "set".to_owned())
+/// The keys of the configuration, wherever their values stand: in the environment, its group, or as defaults. What is in secret files
+/// is not in the manifest, and not told here.
+fn config(manifest: &Manifest, one: &Environment, other: &Environment) -> Vec<Fact> {
+    let set = |environment| {
+        let scope = Scope {
+            manifest,
+            environment,
+            service: None,
+        };
+        let resolution = Resolution::of(scope, &Given::default());
+        let is_written = |entry: &Entry<'_>| {
+            let chosen = entry.chosen().map(|chosen| &chosen.source);
+            matches!(chosen, Some(Source::Written(_) | Source::Reference(_)))
+        };
+        let written = resolution.entries.into_iter();
+        let written = written.filter(|(_, entry)| is_written(entry));
+        written.map(|(key, _)| key).collect::<BTreeSet<String>>()
     };
-    keys.into_iter().map(move |key| {
-        let name = format!("config.{key}");
-        fact(name, Subject::Config, set(one, key), set(other, key))
-    })
+    let (here, there) = (set(one), set(other));
+    let told = |set: &BTreeSet<String>, key: &str| set.contains(key).then(|| "set".to_owned());
+    here.union(&there)
+        .map(|key| {
+            let name = format!("config.{key}");
+            fact(name, Subject::Config, told(&here, key), told(&there, key))
+        })
+        .collect()
 }
 
 fn checks(one: &Environment, other: &Environment) -> [Fact; 3] {

@@ -54,3 +54,21 @@ fn problems_as_json() {
     ]
     "#);
 }
+
+#[test]
+fn what_is_secret_is_covered_where_its_problem_is_shown() {
+    let key = "AGE-SECRET-KEY-1QYQSZQGPQYQSZQGPQYQSZQGP";
+    let text = format!(
+        "[project]\nname = \"a\"\n[config]\nTOKEN = {{ secret = true }}\n[recipients]\ndana = {{ age = \"{key}\" }}\n\
+         [environments.staging]\nbranch = \"x\"\nbrnach = \"y\"\nconfig = {{ TOKEN = \"\"\"hunter\n2\"\"\" }}\n"
+    );
+    let problems = read(&text).unwrap_err();
+    let mut page = String::new();
+    NarratableReportHandler::new()
+        .with_context_lines(3)
+        .render_report(&mut page, &problems)
+        .unwrap();
+    page.push_str(&serde_json::to_string(&problems).unwrap());
+    assert!(!page.contains("hunter") && !page.contains(key), "{page}");
+    assert!(page.contains("brnach"), "the rest is shown: {page}");
+}

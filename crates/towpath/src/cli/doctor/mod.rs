@@ -1,5 +1,6 @@
 //! `towpath doctor`: asks everything that environments use whether it is there and what the manifest says.
 
+mod keys;
 mod memory;
 mod subjects;
 
@@ -27,9 +28,8 @@ const AT_ONCE: usize = 16;
 /// Ask everything that environments use whether it is there and what the manifest says
 ///
 /// Each resource is asked by its kind: an identity tenant for its discovery document, an account for who its key belongs to, a database for its
-/// version, anything else with a link for its page. What a kind needs (a key, a URL) is taken from the environment's `config`, by
-/// the names in the resource's `config`; a value that the manifest does not hold is read from a variable such as
-/// TOWPATH_SECRET_STAGING__RESEND_API_KEY. Nothing is changed anywhere, and nothing secret is printed.
+/// version, anything else with a link for its page. What a kind needs (a key, a URL) is taken from the environment's configuration and
+/// secrets, by the names in the resource's `config`; a variable such as TOWPATH_SECRET_STAGING__RESEND_API_KEY wins over them. Nothing is changed anywhere, and nothing secret is printed.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  towpath doctor\n  towpath doctor staging --timeout 3s\n  \
@@ -82,8 +82,9 @@ impl Doctor {
             Some(typed) => Some(place.environment(typed)?.name.clone()),
             None => None,
         };
-        let asked = subjects(&place.manifest, only.as_ref(), |variable| {
-            std::env::var(variable).ok()
+        let known = keys::known(global, &place.manifest).await?;
+        let asked = subjects(&place.manifest, only.as_ref(), |environment, key| {
+            known.value(environment, key)
         });
         let settings = Settings {
             timeout: self.timeout,

@@ -1,6 +1,6 @@
 //! What is asked: each resource once, wherever it is used, with the credentials of the environment that declares it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use towpath_core::{
     catalogue,
@@ -28,11 +28,21 @@ impl Asked {
     }
 }
 
-/// Every resource that is declared, or those that one environment uses. `variable` reads a variable of this process.
+/// The keys that belong to the resources of an environment that declares them.
+pub(super) fn keys_of(environment: &Environment) -> BTreeSet<String> {
+    let own = environment
+        .resources
+        .values()
+        .filter(|resource| resource.from.is_none());
+    own.flat_map(|resource| resource.config.iter().cloned())
+        .collect()
+}
+
+/// Every resource that is declared, or those that one environment uses. `given` knows an environment's value of a key.
 pub(super) fn subjects(
     manifest: &Manifest,
     only: Option<&EnvironmentName>,
-    variable: impl Fn(&str) -> Option<String>,
+    given: impl Fn(&Environment, &str) -> Option<String>,
 ) -> Vec<Asked> {
     let mut asked = Vec::new();
     for entry in catalogue::entries(manifest) {
@@ -52,7 +62,7 @@ pub(super) fn subjects(
             let resource = used.resource;
             asked.push(Asked {
                 subject: Subject {
-                    credentials: credentials(declaring, &resource.config, &variable),
+                    credentials: credentials(declaring, &resource.config, &given),
                     kind: resource.kind,
                     id: resource.id,
                     link: resource.link,
@@ -67,24 +77,20 @@ pub(super) fn subjects(
     asked
 }
 
-/// The values of the keys that belong to a resource: the environment's own, or else those that this process was given for it.
+/// The values of the keys that belong to a resource.
 fn credentials(
     environment: &Environment,
     keys: &[String],
-    variable: impl Fn(&str) -> Option<String>,
+    given: impl Fn(&Environment, &str) -> Option<String>,
 ) -> BTreeMap<String, Secret> {
-    let value = |key: &String| {
-        let own = environment.config.get(key).cloned();
-        own.or_else(|| variable(&given_in(environment, key)))
-            .filter(|value| !value.is_empty())
-    };
+    let value = |key: &String| given(environment, key).filter(|value| !value.is_empty());
     keys.iter()
         .filter_map(|key| Some((key.clone(), Secret::new(value(key)?))))
         .collect()
 }
 
 /// The variable in which this process finds a value of an environment, so that one environment's is never used for another.
-fn given_in(environment: &Environment, key: &str) -> String {
+pub(super) fn given_in(environment: &Environment, key: &str) -> String {
     let name = environment.name.as_str().to_uppercase().replace('-', "_");
     format!("TOWPATH_SECRET_{name}__{key}")
 }
@@ -113,11 +119,13 @@ mod tests {
     fn asked(only: Option<&str>) -> Vec<Asked> {
         let manifest = parse(TEXT, "towpath.toml").unwrap().manifest;
         let only = only.map(|name| name.parse().unwrap());
-        let variable = |name: &str| {
-            let given = ["TOWPATH_SECRET_STAGING__MAIL_KEY", "MAIL_KEY"];
-            given.contains(&name).then(|| name.to_owned())
+        let given = |environment: &Environment, key: &str| {
+            let variable = given_in(environment, key);
+            let known = ["TOWPATH_SECRET_STAGING__MAIL_KEY", "MAIL_KEY"];
+            let own = environment.config.get(key).cloned();
+            own.or_else(|| known.contains(&variable.as_str()).then_some(variable))
         };
-        subjects(&manifest, only.as_ref(), variable)
+        subjects(&manifest, only.as_ref(), given)
     }
 
     #[test]
