@@ -1,10 +1,7 @@
 //! Words for messages: the nearest known name, quoted user text that is never too long, lists.
 
 /// The known name that someone most likely meant.
-pub(super) fn nearest<'a>(
-    typed: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Nobody mistypes a name into something this long, or has so many; comparing would only cost time.
     if typed.len() > 60 {
         return None;

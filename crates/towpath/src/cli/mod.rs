@@ -3,6 +3,7 @@
 mod cancel;
 mod check;
 mod completions;
+mod config;
 mod context;
 mod demo;
 mod deploy;
@@ -142,6 +143,7 @@ enum Verb {
     Import(import::Import),
     Parity(parity::Parity),
     Doctor(doctor::Doctor),
+    Config(config::Config),
     Secret(secret::Secret),
     Run(run::Run),
     Journal(journal::Journal),
@@ -203,6 +205,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Verb::Import(verb) => verb.run(global),
         Verb::Parity(verb) => verb.run(global).await,
         Verb::Doctor(verb) => verb.run(global).await,
+        Verb::Config(verb) => verb.run(global).await,
         Verb::Secret(verb) => verb.run(global).await,
         Verb::Run(verb) => verb.run(global).await,
         Verb::Schema(verb) => verb.run(),

@@ -16,6 +16,7 @@ mod tree;
 use clap::{Args, Subcommand};
 
 pub(super) use self::{
+    input::MASK,
     record::{Recorder, why},
     tree::Tree,
 };
