@@ -44,10 +44,12 @@ impl Context {
                 None => return Err(error),
             },
         };
-        let (upstream, data) = places(global, &manifest, &root).await?;
+        // Each asks git, which takes longer than everything else here.
+        let (found, actor) = tokio::join!(places(global, &manifest, &root), actor(global, &root));
+        let ((upstream, data), actor) = (found?, actor?);
         let home = Home::open(&data)?;
         Ok(Context {
-            actor: actor(global, &root).await?,
+            actor,
             place: Place {
                 manifest,
                 work_tree: Some(root.clone()),

@@ -6,7 +6,7 @@ mod files;
 use clap::Args;
 use towpath_core::{
     config::{Filled, Scope},
-    manifest::Handed,
+    manifest::{Environment, Handed},
 };
 
 use self::{child::Child, files::Files};
@@ -79,23 +79,46 @@ impl Run {
         let gathered = Gathered::in_tree(scope, &context.root)?;
         gathered.check()?;
         let secrets = gathered.secrets();
-        if !secrets.is_empty() {
-            let program = self
-                .command
-                .first()
-                .map(|program| program.to_string_lossy());
-            // Not its arguments: people write secrets there.
-            let otherwise = format!("runs {}", program.unwrap_or_default());
-            let reason = why(self.reason.as_deref(), &otherwise);
-            let recorder = Recorder::open(&context).await?;
-            recorder
-                .read(environment.name.as_str(), "run", secrets, &reason)
-                .await?;
-        }
+        let recorded = self.recorded(&context, environment, secrets);
         let databases = database_urls(&context.home, manifest, environment);
-        let filled = gathered.fill(identities, databases, &context.root).await?;
+        let filled = gathered.fill(identities, databases, &context.root);
+        let filled = match gathered.resolution.references().is_empty() {
+            // What is sealed beside us is opened while that is recorded, and let go only when it is.
+            true => {
+                let (recorded, filled) = tokio::join!(recorded, filled);
+                recorded?;
+                filled?
+            }
+            // Nobody else is asked for anything before it is known that this person may.
+            false => {
+                recorded.await?;
+                filled.await?
+            }
+        };
         let vault = filled_from_vault(&gathered);
         start(self.command, environment.name.as_str(), filled, vault)
+    }
+}
+
+impl Run {
+    /// Records that the secrets are about to be used.
+    async fn recorded(
+        &self,
+        context: &Context,
+        environment: &Environment,
+        secrets: Vec<String>,
+    ) -> Result<(), CliError> {
+        if secrets.is_empty() {
+            return Ok(());
+        }
+        let program = self.command.first();
+        let program = program.map(|program| program.to_string_lossy());
+        // Not its arguments: people write secrets there.
+        let otherwise = format!("runs {}", program.unwrap_or_default());
+        let reason = why(self.reason.as_deref(), &otherwise);
+        let recorder = Recorder::open(context).await?;
+        let name = environment.name.as_str();
+        recorder.read(name, "run", secrets, &reason).await
     }
 }
 
