@@ -233,7 +233,20 @@ impl Opened {
             key.to_owned(),
         ];
         let path = [path[0].as_str(), path[1].as_str(), path[2].as_str()];
-        let set = self.document.set(&path, Value::Text(value.clone()));
+        self.put_encrypted(&path, value)
+    }
+
+    /// Puts a value where it is encrypted, or nowhere: what is encrypted is said in the file, in clear, and somebody may
+    /// have changed it.
+    fn put_encrypted(&mut self, path: &[&str], value: &SecretString) -> Result<(), FileError> {
+        if !self.document.encrypts(path) {
+            let why = format!(
+                "its `sops` part says that {} stays in clear; set that right first",
+                path.join(".")
+            );
+            return Err(sops(&self.path)(SopsError::Unwritable(why)));
+        }
+        let set = self.document.set(path, Value::Text(value.clone()));
         set.map_err(sops(&self.path))
     }
 
@@ -295,9 +308,7 @@ impl Opened {
         }
         let path: Vec<String> = self.previous_path(key).map(str::to_owned).into();
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        self.document
-            .set(&path, Value::Text(old))
-            .map_err(sops(&self.path))?;
+        self.put_encrypted(&path, &old)?;
         let before = self.ledger.keys.get(key).cloned();
         self.put(key, value)?;
         self.note(key, now, before);
@@ -387,6 +398,10 @@ impl Opened {
             self.ledger.write(&mut self.document, &self.place)?;
             let own = |name| [OWN, name];
             let value = |text: &str| Value::Text(text.into());
+            if !self.document.encrypts(&own("fingerprint_key")) {
+                let why = format!("its `sops` part says that {OWN} stays in clear");
+                return Err(SopsError::Unwritable(why));
+            }
             self.document.set(&own("fingerprint_key"), value(&key))?;
             self.document.set(&own("ledger"), value(&digest))?;
             self.document.seal(now)

@@ -318,3 +318,24 @@ fn what_no_process_can_be_handed_is_refused() {
         .is_err()
     );
 }
+
+#[test]
+fn a_secret_is_never_written_where_the_file_says_that_it_stays_in_clear() {
+    let world = World::new();
+    let dana = person();
+    world.begin(&[&dana], &[("ONE", "1")]);
+    // Whoever can write the file can say so, without opening it: what is there is still as it was.
+    let text = world.text();
+    let ruled = text.replace(
+        "unencrypted_suffix: \"_unencrypted\"",
+        "unencrypted_regex: ^(TWO|_towpath_unencrypted)$",
+    );
+    assert_ne!(ruled, text);
+    fs::write(world.path(), &ruled).unwrap();
+    let mut opened = world.open(&dana);
+    let refused = opened.set("TWO", &value("hunter2"), at(1));
+    assert!(refused.is_err());
+    opened.set("ONE", &value("3"), at(1)).unwrap();
+    opened.save(at(1)).unwrap();
+    assert!(!world.text().contains("hunter2"));
+}

@@ -70,10 +70,26 @@ impl Document {
         self.root.at(path).map(Node::keys).unwrap_or_default()
     }
 
+    /// Whether a value at a path is encrypted when the file is written. What says so in the file is in clear, and the
+    /// code is not over it: whoever can write the file can change it without opening it.
+    pub fn encrypts(&self, path: &[&str]) -> bool {
+        self.metadata.rule.encrypts(path)
+    }
+
     /// Sets the value at a path; maps on the way are made. The same value again changes nothing.
     pub fn set(&mut self, path: &[&str], value: Value) -> Result<(), SopsError> {
         if path.is_empty() || path.len() > DEEPEST {
             return Err(SopsError::Unwritable("a path has from 1 to 64 keys".into()));
+        }
+        let is_reserved = match self.format {
+            Format::Yaml | Format::Json => path[0] == "sops",
+            Format::Dotenv => path[0].starts_with("sops_"),
+        };
+        if is_reserved {
+            let name = path[0];
+            return Err(SopsError::Unwritable(format!(
+                "`{name:.80}` is where SOPS keeps what it knows of the file"
+            )));
         }
         let mut node = &mut self.root;
         for (depth, key) in path.iter().enumerate() {
@@ -189,6 +205,16 @@ impl Document {
         Ok(())
     }
 
+    /// A comment's ciphertext below a path.
+    #[cfg(test)]
+    pub(super) fn seal_comment(&self, comment: &str, path: &[&str]) -> String {
+        let path: Vec<String> = path.iter().map(ToString::to_string).collect();
+        let sealed = self
+            .key
+            .seal(&Value::Text(comment.into()), &place(&path), true);
+        sealed.expect("there is randomness")
+    }
+
     /// The file's bytes.
     pub fn seal(&mut self, now: jiff::Timestamp) -> Result<Vec<u8>, SopsError> {
         let rule = self.metadata.rule.clone();
@@ -199,7 +225,9 @@ impl Document {
             .map(&mut Vec::new(), &mut |leaf: &Leaf, path, comment| {
                 let mut leaf = leaf.clone();
                 let stays_clear = leaf.clear && (comment || matches!(leaf.value, Value::Null));
-                if rule.encrypts(path) && !stays_clear && !matches!(leaf.value, Value::Null) {
+                // A comment that was encrypted stays so, whatever the rule has become.
+                let is_encrypted = rule.encrypts(path) || (comment && !leaf.clear);
+                if is_encrypted && !stays_clear && !matches!(leaf.value, Value::Null) {
                     if leaf.sealed.is_none() {
                         leaf.sealed = Some(key.seal(&leaf.value, &place(path), comment)?);
                     }

@@ -10,8 +10,22 @@ use super::{
 /// The version of SOPS whose files these are like.
 const VERSION: &str = "3.9.0";
 
-/// Lists of keys that other services hold.
-const OTHERS: [&str; 6] = ["kms", "gcp_kms", "azure_kv", "hc_vault", "pgp", "hckms"];
+/// What is read here, and written anew. Anything else is a list of keys that another service holds, and some of those
+/// services are younger than this.
+const OURS: [&str; 11] = [
+    "age",
+    "lastmodified",
+    "mac",
+    "unencrypted_suffix",
+    "encrypted_suffix",
+    "unencrypted_regex",
+    "encrypted_regex",
+    "mac_only_encrypted",
+    "version",
+    // Without groups of keys these two say nothing.
+    "key_groups",
+    "shamir_threshold",
+];
 
 #[derive(Clone)]
 pub(super) struct Metadata {
@@ -22,7 +36,7 @@ pub(super) struct Metadata {
     pub(super) rule: Rule,
     pub(super) mac_only_encrypted: bool,
     version: String,
-    /// Keys that other services hold, as they were.
+    /// What was there beside: keys that other services hold, as they were.
     pub(super) others: Vec<(String, Node<Raw>)>,
 }
 
@@ -123,14 +137,15 @@ impl Metadata {
                 "key groups (Shamir's scheme)".into(),
             ));
         }
-        let other = |key: &str| {
+        let other = |key: &&str| {
             let found = node.at(&[key])?;
             let is_empty = match found {
                 Node::List(elements) => elements.is_empty(),
                 Node::Map(items) => items.is_empty(),
+                Node::Leaf(Raw::Text(text)) => text.is_empty(),
                 Node::Leaf(leaf) => *leaf == Raw::Null,
             };
-            (!is_empty).then(|| (key.to_owned(), found.clone()))
+            (!is_empty && !OURS.contains(key)).then(|| ((*key).to_owned(), found.clone()))
         };
         Ok(Metadata {
             age: wrapped_keys(node)?,
@@ -154,7 +169,7 @@ impl Metadata {
                 }
             },
             version: text_at(node, "version").unwrap_or(VERSION).into(),
-            others: OTHERS.iter().filter_map(|key| other(key)).collect(),
+            others: node.keys().iter().filter_map(other).collect(),
         })
     }
 

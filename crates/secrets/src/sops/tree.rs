@@ -90,6 +90,8 @@ impl Value {
         let bytes = match self {
             Value::Text(text) | Value::Moment(text) => text.expose_secret().as_bytes().to_vec(),
             Value::Integer(number) => number.to_string().into_bytes(),
+            Value::Float(number) if *number == f64::INFINITY => b"+Inf".to_vec(),
+            Value::Float(number) if *number == f64::NEG_INFINITY => b"-Inf".to_vec(),
             // Without an exponent, and as short as can be: as SOPS writes numbers.
             Value::Float(number) => number.to_string().into_bytes(),
             Value::Boolean(true) => b"True".to_vec(),

@@ -1,7 +1,8 @@
 //! The YAML store: one document of maps, lists and scalars, without anchors and tags. Comments stay where they are.
 
-use std::fmt::Write;
+use std::{fmt::Write, sync::LazyLock};
 
+use regex::Regex;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::{
@@ -253,39 +254,50 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// What a plain scalar is; `None` where readers differ, as on dates, octal numbers and infinity.
+/// What a plain scalar is to SOPS; `None` where its readers differ, as on dates, octal numbers and infinity. `yes`, `n` and
+/// their like are texts to it, though they were booleans in older YAML: they are read so, and written in quotes.
 fn resolved(text: &str) -> Option<Raw> {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Some(Raw::Null),
         "true" | "True" | "TRUE" => return Some(Raw::Boolean(true)),
         "false" | "False" | "FALSE" => return Some(Raw::Boolean(false)),
-        "y" | "Y" | "n" | "N" | "yes" | "Yes" | "YES" | "no" | "No" | "NO" | "on" | "On" | "ON"
-        | "off" | "Off" | "OFF" => return None,
         _ => {}
     }
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+    if !text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) {
         return Some(Raw::Text(text.to_owned()));
     }
-    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let is_whole = is_digits(unsigned) && (unsigned.len() == 1 || !unsigned.starts_with('0'));
-    if is_whole && !text.starts_with('+') {
+    if WHOLE.is_match(text) {
         return text.parse().ok().map(Raw::Integer);
     }
-    if let Some((whole, part)) = unsigned.split_once('.')
-        && is_digits(whole)
-        && is_digits(part)
-        && (whole.len() == 1 || !whole.starts_with('0'))
-        && !text.starts_with('+')
-    {
-        return text.parse().ok().map(Raw::Float);
+    if FLOAT.is_match(text) {
+        let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+        return number.map(Raw::Float);
     }
-    // Numbers with other marks, and dates: not all readers agree. Anything with a letter of another kind is a text.
-    let is_number_like = |c: char| c.is_ascii_hexdigit() || "._:-+xXoObBeETZ infINFaA".contains(c);
-    match unsigned.chars().all(is_number_like) {
+    match NUMBER_TO_SOME.is_match(text) && !MOMENT.is_match(text) {
         true => None,
         false => Some(Raw::Text(text.to_owned())),
     }
+}
+
+/// A whole number to every reader.
+static WHOLE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^-?(0|[1-9][0-9]*)$"));
+/// Any other number, as the readers of SOPS take it.
+static FLOAT: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$"));
+/// Numbers in other writings, and dates: some readers take them for what others have as a text. A version (`1.2.3`), an
+/// address or a digest is a text to all of them.
+static NUMBER_TO_SOME: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)^[-+]?(0[xob][0-9a-f_]*|[0-9][0-9_]*(:[0-9_]+)*(\.[0-9_]*)?(e[-+]?[0-9_]*)?|\.[0-9_]*(e[-+]?[0-9_]*)?|\.inf|\.nan|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*)$",
+    )
+});
+
+/// A moment whose text is the same to who takes it for a moment; tools write ours without quotes.
+static MOMENT: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"));
+
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("it is one of those above, which are tested")
 }
 
 pub(super) fn write(tree: &Node<Raw>, sops: &Node<Raw>) -> String {
@@ -397,14 +409,21 @@ fn is_plain(text: &str) -> bool {
         && text.chars().all(is_safe)
         && !text.contains(": ")
         && !text.ends_with([':', ' '])
-        && matches!(resolved(text), Some(Raw::Text(_)))
+        && is_text_to_all(text)
+}
+
+/// Whether older readers take it for a text too.
+fn is_text_to_all(text: &str) -> bool {
+    const ONCE_BOOLEANS: [&str; 6] = ["y", "n", "yes", "no", "on", "off"];
+    matches!(resolved(text), Some(Raw::Text(_)))
+        && !ONCE_BOOLEANS.contains(&text.to_ascii_lowercase().as_str())
 }
 
 fn is_bare(key: &str) -> bool {
     let is_safe = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
     key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && key.chars().all(is_safe)
-        && matches!(resolved(key), Some(Raw::Text(_)))
+        && is_text_to_all(key)
 }
 
 /// Whether a text reads well as lines, as the armour of age does.
@@ -429,6 +448,11 @@ fn block(text: &str, depth: usize) -> String {
     out
 }
 
+/// What YAML does not have as it is, or takes for a line's end.
+const UNSEEN: [char; 6] = [
+    '\u{85}', '\u{2028}', '\u{2029}', '\u{feff}', '\u{fffe}', '\u{ffff}',
+];
+
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for letter in text.chars() {
@@ -438,7 +462,7 @@ fn quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            c if c.is_control() || ['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}'].contains(&c) => {
+            c if c.is_control() || UNSEEN.contains(&c) => {
                 let _ = match u32::from(c) {
                     code @ ..=0xffff => write!(out, "\\u{code:04X}"),
                     code => write!(out, "\\U{code:08X}"),
