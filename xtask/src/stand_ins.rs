@@ -1,14 +1,14 @@
-//! Stand-ins for vendors' servers that tests run, from npm and PyPI: installed once into a cache directory of the user,
-//! each version beside the others.
+//! Stand-ins for vendors' servers and tools that tests run, from npm, PyPI and crates.io: installed once into a cache
+//! directory of the user, each version beside the others.
 
 use std::{
-    fs, io,
+    env, fs, io,
     path::Path,
     process::{self, Command, Stdio},
     time::{Duration, Instant},
 };
 
-use crate::place::{self, NODE, PYTHON, Packages};
+use crate::place::{self, CRATES, NODE, PYTHON, Packages};
 
 /// After this an installation that was never finished is taken for one that never will be.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -30,7 +30,40 @@ pub(crate) fn ensure() -> Result<(), String> {
         let args =
             "-m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt";
         call("bin/python", args, directory)
-    })
+    })?;
+    install(&CRATES, build)
+}
+
+/// Builds a program from crates.io, whose name and version are known. What is built on the way is not kept.
+fn build(directory: &Path) -> Result<(), String> {
+    let (name, version) = CRATES
+        .versions
+        .split_once(' ')
+        .ok_or("a crate has a name and a version")?;
+    println!("xtask: building {name} {version}, which takes some minutes");
+    let target = directory.join("target");
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .args(["install", name, "--version", version, "--locked", "--quiet"])
+        .arg("--root")
+        .arg(directory)
+        .arg("--target-dir")
+        .arg(&target)
+        .current_dir(directory);
+    // What the caller builds with is not for others' code.
+    for given in [
+        "CARGO_TARGET_DIR",
+        "CARGO_BUILD_TARGET_DIR",
+        "RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "RUSTC_WRAPPER",
+    ] {
+        command.env_remove(given);
+    }
+    run(command, &format!("cargo install {name}"))?;
+    fs::remove_dir_all(&target)
+        .map_err(|error| format!("could not remove {}: {error}", target.display()))
 }
 
 /// Installs packages if they are not there.
@@ -121,21 +154,25 @@ fn call(program: &str, args: &str, directory: &Path) -> Result<(), String> {
         true => here,
         false => place::program(program).ok_or_else(|| format!("{program} is missing"))?,
     };
-    let status = Command::new(found)
-        .args(args.split(' '))
-        .current_dir(directory)
+    let mut command = Command::new(found);
+    command.args(args.split(' ')).current_dir(directory);
+    run(command, &format!("{program} {args}"))
+}
+
+fn run(mut command: Command, shown: &str) -> Result<(), String> {
+    let status = command
         .stdin(Stdio::null())
         .status()
-        .map_err(|error| format!("could not run {program}: {error}"))?;
+        .map_err(|error| format!("could not run `{shown}`: {error}"))?;
     match status.success() {
         true => Ok(()),
-        false => Err(format!("`{program} {args}` failed ({status})")),
+        false => Err(format!("`{shown}` failed ({status})")),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, env, path::PathBuf};
+    use std::{cell::Cell, path::PathBuf};
 
     use super::*;
 

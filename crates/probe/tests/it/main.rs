@@ -7,6 +7,7 @@ mod certificates;
 mod docker;
 mod mysql;
 mod oidc;
+#[expect(dead_code, reason = "what is from crates.io is for other tests")]
 #[path = "../stand-ins/place.rs"]
 mod place;
 mod postgres;

@@ -1,4 +1,4 @@
-//! Where what the tests run is found: programs of the system, and packages from npm and PyPI. Who installs them and who
+//! Where what the tests run is found: programs of the system, and packages from npm, PyPI and crates.io. Who installs them and who
 //! runs them both include this file, so that they cannot disagree.
 
 use std::{
@@ -54,7 +54,7 @@ pub(crate) struct Packages {
 }
 
 /// The packages from npm: an OpenID provider, who judges what is written for Backstage and mermaid, and who else reads
-/// dotenv files.
+/// dotenv files and files of SOPS.
 pub(crate) const NODE: Packages = Packages {
     name: "node",
     versions: include_str!("node/package-lock.json"),
@@ -66,6 +66,13 @@ pub(crate) const PYTHON: Packages = Packages {
     name: "python",
     versions: include_str!("python/requirements.txt"),
     witness: "bin/python",
+};
+
+/// The program from crates.io: who else reads and writes files of SOPS.
+pub(crate) const CRATES: Packages = Packages {
+    name: "crates",
+    versions: "rops-cli 0.1.7",
+    witness: "bin/rops",
 };
 
 impl Packages {

@@ -4,10 +4,11 @@
 
 mod audit;
 mod dotenv;
-#[expect(dead_code, reason = "some of it is for other tests")]
+mod file;
 #[path = "../../../probe/tests/stand-ins/place.rs"]
 mod place;
 mod provider;
 #[expect(dead_code, reason = "some of it is for other tests")]
 #[path = "../../../probe/tests/stand-ins/server.rs"]
 mod server;
+mod sops;

@@ -13,7 +13,7 @@ mod doctor;
 mod formats;
 mod lints;
 mod parity;
-#[expect(dead_code, reason = "what is from PyPI is for other tests")]
+#[expect(dead_code, reason = "some of it is for other tests")]
 #[path = "../../../probe/tests/stand-ins/place.rs"]
 mod place;
 mod project;

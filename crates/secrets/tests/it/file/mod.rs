@@ -1,0 +1,4 @@
+//! The file of an environment, changed by processes that die and by processes at once.
+
+mod child;
+mod kill;
