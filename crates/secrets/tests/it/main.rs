@@ -4,7 +4,6 @@
 
 mod audit;
 mod dotenv;
-mod file;
 #[path = "../../../probe/tests/stand-ins/place.rs"]
 mod place;
 mod provider;
