@@ -12,6 +12,7 @@ mod json;
 mod keys;
 mod mac;
 mod metadata;
+mod plain;
 mod sealed;
 mod tree;
 mod yaml;
@@ -22,6 +23,7 @@ mod tests;
 pub use document::Document;
 pub use error::SopsError;
 pub use keys::{Identities, Recipient, keygen};
+pub use plain::plain;
 pub use sealed::Sealed;
 pub use tree::Value;
 

@@ -25,29 +25,36 @@ pub(super) fn place(path: &[String]) -> String {
     format!("{}:", path.join(":"))
 }
 
+/// The tree of a file's text, and what SOPS keeps about it.
+pub(super) fn tree(
+    bytes: &[u8],
+    format: Format,
+) -> Result<(Node<Raw>, Option<Node<Raw>>), SopsError> {
+    let malformed = |why: String| SopsError::Malformed {
+        format: match format {
+            Format::Yaml => "YAML",
+            Format::Json => "JSON",
+            Format::Dotenv => "dotenv",
+        },
+        why,
+    };
+    if bytes.len() > MOST_BYTES {
+        return Err(malformed(format!("it has more than {MOST_BYTES} bytes")));
+    }
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| malformed(format!("it is not UTF-8 (byte {})", error.valid_up_to())))?;
+    match format {
+        Format::Yaml => yaml::read(text),
+        Format::Json => json::read(text),
+        Format::Dotenv => dotenv::read(text),
+    }
+    .map_err(malformed)
+}
+
 impl Sealed {
     /// Reads a file.
     pub fn parse(bytes: &[u8], format: Format) -> Result<Sealed, SopsError> {
-        let malformed = |why: String| SopsError::Malformed {
-            format: match format {
-                Format::Yaml => "YAML",
-                Format::Json => "JSON",
-                Format::Dotenv => "dotenv",
-            },
-            why,
-        };
-        if bytes.len() > MOST_BYTES {
-            return Err(malformed(format!("it has more than {MOST_BYTES} bytes")));
-        }
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            malformed(format!("it is not UTF-8 (byte {})", error.valid_up_to()))
-        })?;
-        let (root, sops) = match format {
-            Format::Yaml => yaml::read(text),
-            Format::Json => json::read(text),
-            Format::Dotenv => dotenv::read(text),
-        }
-        .map_err(malformed)?;
+        let (root, sops) = tree(bytes, format)?;
         let metadata = Metadata::of(&sops.ok_or(SopsError::NotSealed)?)?;
         Ok(Sealed {
             format,

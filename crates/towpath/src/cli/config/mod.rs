@@ -3,6 +3,9 @@
 mod audit;
 pub(super) mod checks;
 mod diff;
+mod export;
+mod guess;
+mod import;
 mod list;
 mod said;
 mod set;
@@ -36,6 +39,8 @@ enum Verb {
     Audit(audit::Audit),
     Set(set::Set),
     Unset(set::Unset),
+    Import(import::Import),
+    Export(export::Export),
 }
 
 impl Config {
@@ -47,6 +52,8 @@ impl Config {
             Verb::Audit(verb) => verb.run(global),
             Verb::Set(verb) => verb.run(global),
             Verb::Unset(verb) => verb.run(global),
+            Verb::Import(verb) => verb.run(global).await,
+            Verb::Export(verb) => verb.run(Tree::open(global).await?).await,
         }
     }
 }

@@ -193,14 +193,22 @@ impl File {
         }
     }
 
-    /// Writes it in place of the file, whole or not at all. Whether that changed anything.
-    pub(super) fn write(&self, changes: &[ConfigChange], json: bool) -> Result<bool, CliError> {
-        let text = edit_config(&self.text, changes).map_err(|error| refused(error, json))?;
+    /// The manifest's text with these changes.
+    pub(super) fn edited(&self, changes: &[ConfigChange], json: bool) -> Result<String, CliError> {
+        edit_config(&self.text, changes).map_err(|error| refused(error, json))
+    }
+
+    /// Puts a text in place of the file's, whole or not at all. Whether that changed anything.
+    pub(super) fn put(&self, text: &str) -> Result<bool, CliError> {
         if text == self.text {
             return Ok(false);
         }
-        crate::files::replace(&self.path, &text).map_err(|error| unwritable(&self.path, &error))?;
+        crate::files::replace(&self.path, text).map_err(|error| unwritable(&self.path, &error))?;
         Ok(true)
+    }
+
+    fn write(&self, changes: &[ConfigChange], json: bool) -> Result<bool, CliError> {
+        self.put(&self.edited(changes, json)?)
     }
 }
 

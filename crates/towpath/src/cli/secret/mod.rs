@@ -1,10 +1,15 @@
 //! `towpath secret`: the secrets of environments, in files that any `sops` opens. A file a verb.
 
 mod doctor;
+mod edit;
+mod export;
 mod get;
+mod import;
 mod input;
 mod keygen;
 mod list;
+mod memory;
+pub(super) mod private;
 mod record;
 mod rekey;
 mod reuse;
@@ -31,7 +36,7 @@ use crate::config::ConfigError;
 #[command(
     after_help = "Examples:\n  towpath secret keygen\n  towpath secret set staging SESSION_KEY --generate\n  \
                   pass show mail | towpath secret set production MAIL_TOKEN\n  towpath secret list production\n  \
-                  towpath secret rotate production MAIL_TOKEN\n  towpath secret rekey"
+                  towpath secret rotate production MAIL_TOKEN\n  towpath secret edit staging\n  towpath secret import staging .env\n  towpath secret rekey"
 )]
 pub struct Secret {
     #[command(subcommand)]
@@ -48,6 +53,9 @@ enum Verb {
     Rotate(rotate::Rotate),
     Rekey(rekey::Rekey),
     Reuse(reuse::Reuse),
+    Edit(edit::Edit),
+    Import(import::Import),
+    Export(export::Export),
     Doctor(doctor::Doctor),
 }
 
@@ -62,6 +70,9 @@ impl Secret {
             Verb::Rotate(verb) => verb.run(Tree::open(global).await?).await,
             Verb::Rekey(verb) => verb.run(Tree::open(global).await?).await,
             Verb::Reuse(verb) => verb.run(Tree::open(global).await?).await,
+            Verb::Edit(verb) => verb.run(Tree::open(global).await?).await,
+            Verb::Import(verb) => verb.run(Tree::open(global).await?).await,
+            Verb::Export(verb) => verb.run(Tree::open(global).await?).await,
             Verb::Doctor(verb) => verb.run(Tree::open(global).await?).await,
         }
     }
