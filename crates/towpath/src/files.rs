@@ -17,6 +17,13 @@ pub fn replace_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
         Err(error) => return Err(error),
     };
+    // A device or a pipe takes what is written to it; another file in its place would be the end of it.
+    if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+        return fs::OpenOptions::new()
+            .write(true)
+            .open(&path)?
+            .write_all(bytes);
+    }
     let directory = match path.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory,
         _ => Path::new("."),
@@ -31,4 +38,22 @@ pub fn replace_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fresh.as_file().sync_all()?;
     fresh.persist(&path)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileTypeExt;
+
+    use super::*;
+
+    #[test]
+    fn a_device_stays_a_device() {
+        replace(Path::new("/dev/null"), "gone").unwrap();
+        assert!(
+            fs::metadata("/dev/null")
+                .unwrap()
+                .file_type()
+                .is_char_device()
+        );
+    }
 }

@@ -64,7 +64,11 @@ async fn a_program_that_fails_says_why_without_the_value() {
         &shell("echo hunter2; echo first >&2; echo no hunter2 today >&2; exit 3"),
     )
     .await;
-    assert_refused(&failed, Kind::Denied, "exit status: 3: no *** today");
+    assert_refused(
+        &failed,
+        Kind::Denied,
+        "exit status: 3: what it complains of is not shown",
+    );
     assert!(!failed.unwrap_err().to_string().contains("first"));
     let silent = one(settings.clone(), &shell("echo hunter2; kill -9 $$")).await;
     assert_refused(&silent, Kind::Denied, "signal: 9");
