@@ -47,13 +47,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_device_stays_a_device() {
-        replace(Path::new("/dev/null"), "gone").unwrap();
-        assert!(
-            fs::metadata("/dev/null")
-                .unwrap()
-                .file_type()
-                .is_char_device()
-        );
+    fn a_pipe_stays_a_pipe() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pipe");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let reader = path.clone();
+        let read = std::thread::spawn(move || fs::read_to_string(reader).unwrap());
+        replace(&path, "said").unwrap();
+        assert!(fs::metadata(&path).unwrap().file_type().is_fifo());
+        assert_eq!(read.join().unwrap(), "said");
     }
 }
