@@ -288,7 +288,7 @@ fn say(resource: &mut dyn TableLike, said: &[Said]) {
 }
 
 /// The space before the brace that closes a table in a line, which belongs behind whatever is last.
-fn take_end(table: &mut dyn TableLike) -> Option<String> {
+pub(super) fn take_end(table: &mut dyn TableLike) -> Option<String> {
     let (_, last) = table.iter_mut().last()?;
     let last = last.as_value_mut()?;
     let end = last.decor().suffix()?.as_str()?.to_owned();

@@ -2,7 +2,7 @@
 
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, TomlError, Value, value};
 
-use super::{Problems, parse};
+use super::{Problems, edit::take_end, parse};
 use crate::{
     config::Type,
     names::{EnvironmentName, GroupName, ServiceName},
@@ -196,6 +196,9 @@ fn put(table: &mut dyn TableLike, key: &str, mut fresh: Value) {
             *before = fresh;
         }
         None => {
+            if let Some(end) = take_end(table) {
+                fresh = fresh.decorated(" ", end);
+            }
             table.insert(key, value(fresh));
         }
     }
@@ -305,14 +308,13 @@ config = { LOG_LEVEL = "warn" }
         let edited = edit_config(TEXT, &changes).unwrap();
         for said in [
             "LOG_LEVEL = \"warn\"   # for now\n",
-            "config = { LOG_LEVEL = \"warn\" , WORKERS = 8 }",
+            "config = { LOG_LEVEL = \"warn\", WORKERS = 8 }",
             "[groups.development.config]\nWORKERS = 2\n",
             "[environments.staging.services.web.config]\nWORKERS = 3\n",
             "# what we have\n",
             "[environments.staging]   # tried here\n",
         ] {
-            let plain = edited.replace("\"warn\", W", "\"warn\" , W");
-            assert!(plain.contains(said), "no {said:?} in\n{edited}");
+            assert!(edited.contains(said), "no {said:?} in\n{edited}");
         }
         let manifest = parse(&edited, "towpath.toml").unwrap().manifest;
         assert_eq!(manifest.environments[1].config["WORKERS"], "8");

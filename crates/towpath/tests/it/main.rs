@@ -7,6 +7,7 @@
 )]
 
 mod catalogue;
+mod config;
 mod crash;
 mod demo;
 mod doctor;

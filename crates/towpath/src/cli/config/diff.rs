@@ -284,7 +284,7 @@ fn print(one: &Side<'_>, other: &Side<'_>, rows: Vec<Row>, all: bool) {
     println!("{equal} of {} keys are equal", rows.len());
     if cannot_tell {
         eprintln!(
-            "where it cannot be told, the two have no fingerprints that can be compared; whoever can open both files runs `towpath secret doctor --mend`"
+            "where it cannot be told, a value is kept elsewhere, or the two files have no fingerprints that can be compared: then whoever can open both runs `towpath secret doctor --mend`"
         );
     }
 }

@@ -52,6 +52,9 @@ pub struct Import {
     reason: Option<String>,
 }
 
+/// Nothing is lost when it is left out.
+const TOWPATHS: &str = "Towpath itself says it";
+
 /// Where an entry goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Goes {
@@ -105,7 +108,8 @@ impl Import {
             self.dry_run,
             has_changed || is_edited,
         );
-        let is_whole = !taken.iter().any(|one| matches!(one.goes, Goes::Left(_)));
+        let is_lost = |one: &Taken| matches!(one.goes, Goes::Left(why) if why != TOWPATHS);
+        let is_whole = !taken.iter().any(is_lost);
         Ok(match is_whole {
             true => Exit::Done,
             false => Exit::Failed,
@@ -282,7 +286,7 @@ fn left_out(manifest: &Manifest, entry: &Entry, secret: bool) -> Option<&'static
     if !is_name {
         Some("a variable cannot have this name")
     } else if key == "PORT" || key.starts_with("TOWPATH_") || databases() {
-        Some("Towpath itself says it")
+        Some(TOWPATHS)
     } else if entry.is_encrypted() {
         Some("it is encrypted by dotenvx: decrypt the file first")
     } else if secret && entry.value.expose_secret().is_empty() {

@@ -144,9 +144,15 @@ pub(super) fn type_of(entry: &Entry<'_>) -> String {
     match (entry.declared, entry.secret) {
         (Some(declared), true) => format!("{}, secret", declared.value_type),
         (Some(declared), false) => declared.value_type.to_string(),
+        (None, _) if is_towpaths(entry) => "url".into(),
         (None, true) => "secret".into(),
         (None, false) => "not declared".into(),
     }
+}
+
+fn is_towpaths(entry: &Entry<'_>) -> bool {
+    let source = entry.chosen().map(|chosen| &chosen.source);
+    matches!(source, Some(Source::Database(_)))
 }
 
 /// A key for scripts.
