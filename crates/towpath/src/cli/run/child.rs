@@ -10,12 +10,18 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::{
+        resource::{Resource, getrlimit, setrlimit},
+        signal::{Signal, kill},
+    },
     unistd::{Pid, getpgrp, tcgetpgrp},
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::signal::unix::{self, SignalKind};
-use towpath_secrets::redact::{Patterns, Redactor};
+use towpath_secrets::{
+    hygiene,
+    redact::{Patterns, Redactor},
+};
 
 /// Signals that are passed on.
 const PASSED_ON: [Signal; 7] = [
@@ -70,7 +76,10 @@ impl Child {
     pub fn run(mut self, is_awaited: bool) -> io::Result<i32> {
         let is_seen = io::stdout().is_terminal() && io::stderr().is_terminal();
         if !is_awaited && (is_seen || self.secrets.is_empty()) {
-            return Err(self.command.exec());
+            let limit = core_limit_for_others();
+            let error = self.command.exec();
+            drop(limit);
+            return Err(error);
         }
         let pipe = |is_terminal: bool| match is_terminal {
             true => Stdio::inherit(),
@@ -80,7 +89,10 @@ impl Child {
         self.command.stderr(pipe(io::stderr().is_terminal()));
         // From here on they do not end us; the command starts with what they do otherwise.
         let signals = caught()?;
-        let mut child = self.command.spawn()?;
+        let limit = core_limit_for_others();
+        let spawned = self.command.spawn();
+        drop(limit);
+        let mut child = spawned?;
         let process = Pid::from_raw(i32::try_from(child.id()).unwrap_or_default());
         for (signal, seen) in signals {
             tokio::spawn(pass_on(signal, seen, process));
@@ -110,6 +122,27 @@ impl Child {
             .code()
             .or_else(|| Some(128 + status.signal()?))
             .unwrap_or(128))
+    }
+}
+
+/// Gives the limit of core dumps back that we were started with, until it is dropped: the command inherits it. Nothing of ours is
+/// dumped meanwhile: the system has another switch for that, which no program inherits.
+fn core_limit_for_others() -> Option<OwnCoreLimit> {
+    let ordinary = hygiene::ordinary_core_limit()?;
+    let (soft, hard) = getrlimit(Resource::RLIMIT_CORE).ok()?;
+    setrlimit(Resource::RLIMIT_CORE, ordinary, hard).ok()?;
+    Some(OwnCoreLimit { soft, hard })
+}
+
+/// Our own limit, which comes back with the end of this.
+struct OwnCoreLimit {
+    soft: u64,
+    hard: u64,
+}
+
+impl Drop for OwnCoreLimit {
+    fn drop(&mut self) {
+        let _ = setrlimit(Resource::RLIMIT_CORE, self.soft, self.hard);
     }
 }
 
