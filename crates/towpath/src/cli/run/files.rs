@@ -1,19 +1,22 @@
 //! Credential files of a command: in a private directory in memory, as long as the command runs.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, File, OpenOptions, Permissions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use secrecy::{ExposeSecret, SecretString};
+use tempfile::TempDir;
 
 const PREFIX: &str = "towpath-run-";
 
 /// The files; gone when this is dropped.
 pub struct Files {
-    directory: PathBuf,
+    directory: TempDir,
+    /// Held as long as they are needed. A number alone says little: in another container it is somebody else's.
+    _lock: File,
     files: Vec<(String, SecretString)>,
 }
 
@@ -25,17 +28,23 @@ impl Files {
         }
         let above = above();
         sweep(&above);
-        let directory = above.join(format!("{PREFIX}{}", std::process::id()));
-        // Of somebody with our number, who is dead.
-        let _ = fs::remove_dir_all(&directory);
-        DirBuilder::new().mode(0o700).create(&directory)?;
-        let made = Files { directory, files };
+        let directory = tempfile::Builder::new()
+            .prefix(&format!("{PREFIX}{}-", std::process::id()))
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(above)?;
+        let lock = File::open(directory.path())?;
+        lock.lock()?;
+        let made = Files {
+            directory,
+            _lock: lock,
+            files,
+        };
         for (name, contents) in &made.files {
             let mut file = OpenOptions::new()
                 .write(true)
                 .create_new(true)
-                .mode(0o600)
-                .open(made.directory.join(name))?;
+                .mode(0o400)
+                .open(made.directory().join(name))?;
             file.write_all(contents.expose_secret().as_bytes())?;
         }
         Ok(Some(made))
@@ -43,24 +52,18 @@ impl Files {
 
     /// Where they are.
     pub fn directory(&self) -> &Path {
-        &self.directory
+        self.directory.path()
     }
 
     /// The path of each, by its variable.
     pub fn paths(&self) -> impl Iterator<Item = (&str, PathBuf)> {
         let files = self.files.iter();
-        files.map(|(name, _)| (name.as_str(), self.directory.join(name)))
+        files.map(|(name, _)| (name.as_str(), self.directory().join(name)))
     }
 
     /// What is in each.
     pub fn contents(&self) -> impl Iterator<Item = (String, SecretString)> {
         self.files.iter().cloned()
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
@@ -83,16 +86,21 @@ fn sweep(above: &Path) {
     let me = nix::unistd::geteuid().as_raw();
     for entry in fs::read_dir(above).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let process = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(PREFIX)?.parse::<i32>().ok());
+        let process = name.to_str().and_then(|name| {
+            name.strip_prefix(PREFIX)?
+                .split('-')
+                .next()?
+                .parse::<i32>()
+                .ok()
+        });
         let Some(process) = process else { continue };
         let is_mine = entry
             .metadata()
             .is_ok_and(|found| found.is_dir() && found.uid() == me);
         let is_gone = nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), None)
             == Err(nix::errno::Errno::ESRCH);
-        if is_mine && is_gone {
+        let is_free = || File::open(entry.path()).is_ok_and(|held| held.try_lock().is_ok());
+        if is_mine && is_gone && is_free() {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
