@@ -14,6 +14,15 @@ use towpath_secrets::file::Shut;
 use super::Engine;
 use crate::config::{ConfigError, place_of};
 
+/// What becomes of a secret file in git that is damaged, where an older one is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Damaged {
+    /// It is refused: nothing new is begun with secrets that may have been replaced.
+    Refused,
+    /// The newest that is whole counts: what was configured before goes on, or comes back.
+    PassedOver,
+}
+
 impl Engine {
     /// An environment's secret file; `None` where there is none anywhere.
     pub(super) async fn secret_file(
@@ -21,6 +30,7 @@ impl Engine {
         release: &Release,
         manifest: &Manifest,
         environment: &Environment,
+        damaged: Damaged,
     ) -> Result<Option<Shut>, ConfigError> {
         let file = environment.secret_file();
         let place = place_of(manifest, environment);
@@ -31,10 +41,13 @@ impl Engine {
             Ok(found) => candidates.extend(found),
             Err(error) => tracing::warn!(%error, "the release's secret file cannot be read"),
         }
+        if let (Damaged::Refused, Some(bytes)) = (damaged, candidates.first()) {
+            Shut::of(bytes, file.as_ref(), &place)?;
+        }
         candidates.extend(std::fs::read(&kept_at).ok());
         let generation = |shut: &Shut| shut.ledger().map_or(0, |ledger| ledger.generation);
         let mut newest: Option<(Vec<u8>, Shut)> = None;
-        let mut damaged = None;
+        let mut wrong = None;
         for bytes in candidates {
             match Shut::of(&bytes, file.as_ref(), &place) {
                 // Of two that are as new, the branch's wins.
@@ -46,10 +59,13 @@ impl Engine {
                     newest = Some((bytes, shut));
                 }
                 Ok(_) => {}
-                Err(error) => damaged = damaged.or(Some(error)),
+                Err(error) => {
+                    tracing::warn!(%error, "a secret file is passed over");
+                    wrong = wrong.or(Some(error));
+                }
             }
         }
-        match (newest, damaged) {
+        match (newest, wrong) {
             (Some((bytes, shut)), _) => {
                 if std::fs::read(&kept_at).ok().as_deref() != Some(&bytes) {
                     self.keep_secrets(&kept_at, &bytes);

@@ -16,7 +16,7 @@ use towpath_core::{
     path::Release,
 };
 
-use super::Engine;
+use super::{Engine, secrets::Damaged};
 use crate::{
     config::{ConfigError, Gathered, identities},
     home::{Home, HomeError},
@@ -129,7 +129,9 @@ impl Engine {
         let mut pinned = Pinned::default();
         let services = manifest.services.keys().map(Some);
         for service in std::iter::once(None).chain(services) {
-            let filled = self.filled(release, manifest, environment, service).await?;
+            let filled = self
+                .filled(release, manifest, environment, service, Damaged::Refused)
+                .await?;
             let mut section = Section::default();
             for (name, filled) in filled {
                 let value = filled.value.expose_secret();
@@ -152,13 +154,16 @@ impl Engine {
         manifest: &Manifest,
         environment: &Environment,
         service: Option<&ServiceName>,
+        damaged: Damaged,
     ) -> Result<BTreeMap<String, Filled>, ConfigError> {
         let scope = Scope {
             manifest,
             environment,
             service,
         };
-        let shut = self.secret_file(release, manifest, environment).await?;
+        let shut = self
+            .secret_file(release, manifest, environment, damaged)
+            .await?;
         // What developers set for themselves is of their work tree, and no part of a release.
         let path = environment.secret_file().into();
         let gathered = Gathered::of(scope, shut, BTreeMap::new(), path);
@@ -193,7 +198,9 @@ impl Engine {
             .find(|e| e.name == *environment);
         let missing = || HandoverError::Damaged(format!("its manifest has no {environment}"));
         let known = known.ok_or_else(missing)?;
-        let filled = self.filled(release, &manifest, known, service).await?;
+        let filled = self
+            .filled(release, &manifest, known, service, Damaged::PassedOver)
+            .await?;
         for (name, filled) in filled.into_iter().filter(|(_, filled)| filled.secret) {
             match filled.handed {
                 Handed::File => handover.credentials.insert(name, filled.value),
