@@ -19,6 +19,7 @@ mod parity;
 mod place;
 mod project;
 mod refusals;
+mod secrets;
 mod server;
 mod store;
 mod together;

@@ -1,0 +1,5 @@
+//! Configuration and secrets, from the file in the repository to the process that uses them, and nowhere else.
+
+mod rig;
+mod rollout;
+mod run;
