@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use tokio::task::JoinHandle;
 use towpath_core::{manifest, path::Actor};
 
 use super::{Global, error::CliError, exit::Exit};
@@ -29,10 +30,33 @@ pub struct Context {
     pub json: bool,
 }
 
-impl Context {
-    /// Finds all of it.
-    pub async fn open(global: &Global) -> Result<Context, CliError> {
+/// A verb that has begun, while git is still asked who acts and where everybody pushes to: that takes longer than all else.
+pub struct Begun {
+    root: PathBuf,
+    /// The project as it is in the work tree.
+    pub place: Place,
+    upstream: JoinHandle<String>,
+    email: JoinHandle<Option<String>>,
+}
+
+impl Begun {
+    /// Asks git, and reads the manifest meanwhile.
+    pub async fn of(global: &Global) -> Result<Begun, CliError> {
         let root = find_root(global)?;
+        let (said, at) = (global.repository.clone(), root.clone());
+        let upstream = tokio::spawn(async move {
+            match said {
+                Some(repository) => repository,
+                None => git::upstream_of(&at).await,
+            }
+        });
+        let (said, at) = (global.actor.clone(), root.clone());
+        let email = tokio::spawn(async move {
+            match said {
+                Some(email) => Some(email),
+                None => git::user_email(&at).await,
+            }
+        });
         let manifest = match read_manifest(&root.join(MANIFEST), global.json) {
             Ok(manifest) => manifest,
             // Somebody is in the middle of editing it; that must not stand in the way of a rollback.
@@ -44,21 +68,46 @@ impl Context {
                 None => return Err(error),
             },
         };
-        // Each asks git, which takes longer than everything else here.
-        let (found, actor) = tokio::join!(places(global, &manifest, &root), actor(global, &root));
-        let ((upstream, data), actor) = (found?, actor?);
-        let home = Home::open(&data)?;
-        Ok(Context {
-            actor,
+        Ok(Begun {
             place: Place {
                 manifest,
                 work_tree: Some(root.clone()),
             },
-            json: global.json,
             root,
-            home,
+            upstream,
+            email,
+        })
+    }
+
+    /// The directory of `towpath.toml`.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Waits for what git says, and opens the data directory.
+    pub async fn finish(self, global: &Global) -> Result<Context, CliError> {
+        let upstream = self.upstream.await.map_err(interrupted)?;
+        let data = data_of(global, &self.place.manifest, &self.root, &upstream)?;
+        Ok(Context {
+            actor: actor(self.email.await.map_err(interrupted)?)?,
+            place: self.place,
+            json: global.json,
+            root: self.root,
+            home: Home::open(&data)?,
             upstream,
         })
+    }
+}
+
+fn interrupted(error: tokio::task::JoinError) -> CliError {
+    let message = format!("git could not be asked: {error}");
+    CliError::new(Exit::Disorder, "git::failed", message, "try again")
+}
+
+impl Context {
+    /// Finds all of it.
+    pub async fn open(global: &Global) -> Result<Context, CliError> {
+        Begun::of(global).await?.finish(global).await
     }
 }
 
@@ -72,11 +121,20 @@ async fn places(
         Some(repository) => repository.clone(),
         None => git::upstream_of(root).await,
     };
-    let data = match &global.data {
-        Some(data) => data.clone(),
-        None => default_data(manifest.project.as_str(), root, &upstream)?,
-    };
+    let data = data_of(global, manifest, root, &upstream)?;
     Ok((upstream, data))
+}
+
+fn data_of(
+    global: &Global,
+    manifest: &manifest::Manifest,
+    root: &Path,
+    upstream: &str,
+) -> Result<PathBuf, CliError> {
+    match &global.data {
+        Some(data) => Ok(data.clone()),
+        None => default_data(manifest.project.as_str(), root, upstream),
+    }
 }
 
 /// Whether anything was ever released or deployed here. Looking makes nothing.
@@ -197,11 +255,7 @@ fn default_data(project: &str, root: &Path, upstream: &str) -> Result<PathBuf, C
     })
 }
 
-async fn actor(global: &Global, root: &Path) -> Result<Actor, CliError> {
-    let email = match &global.actor {
-        Some(email) => Some(email.clone()),
-        None => git::user_email(root).await,
-    };
+fn actor(email: Option<String>) -> Result<Actor, CliError> {
     match email {
         Some(email) if email.contains('@') && !email.contains(char::is_whitespace) => {
             Ok(Actor::person(&email))

@@ -12,7 +12,7 @@ use towpath_core::{
 use self::{child::Child, files::Files};
 use super::{
     Global,
-    context::Context,
+    context::{Begun, Context},
     error::CliError,
     exit::Exit,
     secret::{Recorder, why},
@@ -49,9 +49,10 @@ pub struct Run {
 
 impl Run {
     pub(super) async fn run(self, global: &Global) -> Result<Exit, CliError> {
-        let context = Context::open(global).await?;
-        let manifest = &context.place.manifest;
-        let environment = context.place.environment(&self.environment)?;
+        let begun = Begun::of(global).await?;
+        let place = begun.place.clone();
+        let manifest = &place.manifest;
+        let environment = place.environment(&self.environment)?;
         let service = match &self.service {
             None => None,
             Some(typed) => Some(
@@ -76,25 +77,16 @@ impl Run {
             environment,
             service,
         };
-        let gathered = Gathered::in_tree(scope, &context.root)?;
+        let gathered = Gathered::in_tree(scope, begun.root())?;
         gathered.check()?;
-        let secrets = gathered.secrets();
-        let recorded = self.recorded(&context, environment, secrets);
+        // Opened while git is asked who acts; nothing of it leaves this process before it is recorded, and nobody else is asked
+        // for anything before it is known that this person may.
+        let opened = gathered.opened(identities)?;
+        let context = begun.finish(global).await?;
+        self.record(&context, environment, gathered.secrets())
+            .await?;
         let databases = database_urls(&context.home, manifest, environment);
-        let filled = gathered.fill(identities, databases, &context.root);
-        let filled = match gathered.resolution.references().is_empty() {
-            // What is sealed beside us is opened while that is recorded, and let go only when it is.
-            true => {
-                let (recorded, filled) = tokio::join!(recorded, filled);
-                recorded?;
-                filled?
-            }
-            // Nobody else is asked for anything before it is known that this person may.
-            false => {
-                recorded.await?;
-                filled.await?
-            }
-        };
+        let filled = gathered.fill_with(opened, databases, &context.root).await?;
         let vault = filled_from_vault(&gathered);
         start(self.command, environment.name.as_str(), filled, vault)
     }
@@ -102,7 +94,7 @@ impl Run {
 
 impl Run {
     /// Records that the secrets are about to be used.
-    async fn recorded(
+    async fn record(
         &self,
         context: &Context,
         environment: &Environment,
@@ -118,7 +110,10 @@ impl Run {
         let reason = why(self.reason.as_deref(), &otherwise);
         let recorder = Recorder::open(context).await?;
         let name = environment.name.as_str();
-        recorder.read(name, "run", secrets, &reason).await
+        recorder.read(name, "run", secrets, &reason).await?;
+        // The journal is not closed: the last to do that tidies up its files, and nobody should wait for that.
+        std::mem::forget(recorder);
+        Ok(())
     }
 }
 

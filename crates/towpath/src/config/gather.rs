@@ -203,14 +203,34 @@ impl<'a> Gathered<'a> {
         base: &Path,
     ) -> Result<BTreeMap<String, Filled>, ConfigError> {
         self.check()?;
+        let opened = self.opened(identities)?;
+        self.fill_with(opened, databases, base).await
+    }
+
+    /// Opens the secret file, if anything of it is needed.
+    pub fn opened(
+        &self,
+        identities: impl FnOnce() -> Result<Identities, ConfigError>,
+    ) -> Result<Option<Opened>, ConfigError> {
+        match self.resolution.in_file().is_empty() {
+            true => Ok(None),
+            false => self.open(identities).map(Some),
+        }
+    }
+
+    /// Likewise, of a secret file that is open.
+    pub async fn fill_with(
+        &self,
+        opened: Option<Opened>,
+        databases: BTreeMap<DatabaseName, String>,
+        base: &Path,
+    ) -> Result<BTreeMap<String, Filled>, ConfigError> {
         let mut values = Values {
             databases,
             ..Values::default()
         };
-        let wanted = self.resolution.in_file();
-        if !wanted.is_empty() {
-            let opened = self.open(identities)?;
-            for key in wanted {
+        if let Some(opened) = opened {
+            for key in self.resolution.in_file() {
                 values
                     .file
                     .extend(opened.get(key).map(|value| (key.to_owned(), value)));
