@@ -17,12 +17,14 @@ use crate::cli::{error::CliError, exit::Exit, style};
 #[command(after_help = "Examples:\n  towpath secret reuse\n  towpath secret reuse --json")]
 pub struct Reuse {}
 
+/// Who has a value: the environment, the key, and whether it is production.
+type Holder = (String, String, bool);
+
 impl Reuse {
     pub(super) async fn run(self, tree: Tree) -> Result<Exit, CliError> {
         let manifest = &tree.context.place.manifest;
         // Fingerprints of two keys cannot be compared: each is beside the name of its key.
-        let mut places: BTreeMap<(String, Fingerprint), Vec<(String, String, bool)>> =
-            BTreeMap::new();
+        let mut places: BTreeMap<(String, Fingerprint), Vec<Holder>> = BTreeMap::new();
         let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for environment in &manifest.environments {
             tree.recorder.list(environment.name.as_str()).await?;
@@ -50,13 +52,13 @@ impl Reuse {
             .into_values()
             .filter(|places| places.len() > 1)
             .collect();
-        let crosses = |places: &Vec<(String, String, bool)>| {
+        let crosses = |places: &Vec<Holder>| {
             places.iter().any(|place| place.2) && places.iter().any(|place| !place.2)
         };
         let is_bad = shared.iter().any(crosses);
         let apart: Vec<&Vec<String>> = keys.values().collect();
         if tree.context.json {
-            let one = |places: &Vec<(String, String, bool)>| {
+            let one = |places: &Vec<Holder>| {
                 let places = places
                     .iter()
                     .map(|(environment, key, _)| json!({"environment": environment, "key": key}));
