@@ -239,6 +239,11 @@ impl Rig {
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
     }
+
+    /// Everything that commands printed so far.
+    pub fn heard(&self) -> Vec<u8> {
+        self.heard.lock().unwrap().clone()
+    }
 }
 
 /// The variables of a process.
