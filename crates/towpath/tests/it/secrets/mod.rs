@@ -1,5 +1,6 @@
 //! Configuration and secrets, from the file in the repository to the process that uses them, and nowhere else.
 
+mod canary;
 mod kill;
 mod rig;
 mod rollout;
