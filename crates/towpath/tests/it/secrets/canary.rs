@@ -376,6 +376,8 @@ fn deployments_and_servers_tell_none() {
                 1,
             )
     });
+    rig.project
+        .change("towpath.toml", "within = \"20s\"", "within = \"4s\"");
     let onlooker = Onlooker::new();
     call(&rig, "secret set staging TOKEN")
         .fed(canary.text())
