@@ -18,6 +18,13 @@ pub enum Found {
     AsExpected(Duration),
     /// It was another.
     Otherwise(String),
+    /// Another answer than was expected.
+    Answer {
+        /// What is wrong with it.
+        finding: String,
+        /// Its body, which nobody has taken secrets out of.
+        body: String,
+    },
     /// There was none.
     Nothing(String),
 }
@@ -37,12 +44,10 @@ pub async fn check(address: SocketAddr, check: &HttpCheck) -> Found {
         Ok(Ok(answer)) => answer,
     };
     if status != check.expect {
-        return Found::Otherwise(format!(
-            "GET {} answered {status}, not {}{}",
-            check.get,
-            check.expect,
-            excerpt(&body)
-        ));
+        return Found::Answer {
+            finding: format!("GET {} answered {status}, not {}", check.get, check.expect),
+            body: String::from_utf8_lossy(&body).into_owned(),
+        };
     }
     if let Some(text) = &check.contains
         && !String::from_utf8_lossy(&body).contains(text.as_str())
@@ -52,8 +57,8 @@ pub async fn check(address: SocketAddr, check: &HttpCheck) -> Found {
     Found::AsExpected(began.elapsed())
 }
 
-fn excerpt(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
+/// The beginning of a body, to stand behind a finding.
+pub fn excerpt(text: &str) -> String {
     let line: String = text
         .trim()
         .lines()

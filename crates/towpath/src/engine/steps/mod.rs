@@ -21,9 +21,10 @@ use towpath_core::{
     path::{Action, Deployment, Outcome, Receipt, Release, Step},
     target::TargetError,
 };
+use towpath_secrets::redact::{Patterns, redact};
 
 use super::{
-    Engine,
+    Engine, http,
     variables::{Handover, HandoverError},
 };
 use crate::config::ConfigError;
@@ -124,6 +125,18 @@ impl Attempt<'_> {
             .engine
             .handover(&config, self.release, environment, None);
         handover.await.map_err(from_handover)
+    }
+
+    /// A finding, with the beginning of what a service answered and none of its secrets. Where those cannot be had, nobody could
+    /// take them out: then without the answer.
+    async fn with_answer(&self, finding: String, answer: &str) -> String {
+        let Ok(handover) = self.handover().await else {
+            return finding;
+        };
+        let secrets = handover.secrets.iter().chain(&handover.credentials);
+        let patterns = Patterns::new(secrets.map(|(name, value)| (name.as_str(), value)));
+        // Before it is cut: what is left of a secret at its end would not be found.
+        finding + &http::excerpt(&redact(&patterns, answer))
     }
 
     /// Where users reach a service.

@@ -28,6 +28,7 @@ pub(super) async fn perform(attempt: &Attempt<'_>, check: &HttpCheck) -> Outcome
             },
         },
         Found::Otherwise(finding) => failed(finding),
+        Found::Answer { finding, body } => failed(attempt.with_answer(finding, &body).await),
         Found::Nothing(cause) => errored(cause),
     }
 }

@@ -128,6 +128,9 @@ impl<'a> Observer<'a> {
                 Ok(match http::check(address, check).await {
                     Found::AsExpected(_) => Ok(()),
                     Found::Otherwise(finding) | Found::Nothing(finding) => Err(finding),
+                    Found::Answer { finding, body } => {
+                        Err(self.attempt.with_answer(finding, &body).await)
+                    }
                 })
             }
             ProbeCheck::ErrorRatio { service, max } => {

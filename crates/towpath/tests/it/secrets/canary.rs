@@ -407,13 +407,15 @@ fn deployments_and_servers_tell_none() {
     rig.project.change(
         "towpath.toml",
         "get = \"/healthz\", service",
-        "get = \"/nowhere\", service",
+        "get = \"/debug\", service",
     );
     rig.project.commit("3: its smoke fails");
-    call(&rig, "deploy staging").ends(1).says(&["/nowhere"]);
+    call(&rig, "deploy staging")
+        .ends(1)
+        .says(&["/debug answered 500, not 200: [redacted TOKEN]"]);
     rig.project.change(
         "towpath.toml",
-        "get = \"/nowhere\", service",
+        "get = \"/debug\", service",
         "get = \"/healthz\", service",
     );
     rig.project.commit("4: good");
