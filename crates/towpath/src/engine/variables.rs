@@ -171,6 +171,30 @@ impl Engine {
         gathered.fill(identities, databases, self.home.root()).await
     }
 
+    /// Whether a service that was started with what is pinned has the secrets of now. Where those cannot be had, it has the last that
+    /// anybody knows of: a release must be able to come back while a store does not answer.
+    pub(super) async fn is_up_to_date(
+        &self,
+        config: &Digest,
+        release: &Release,
+        environment: &EnvironmentName,
+        service: &ServiceName,
+    ) -> bool {
+        let (Ok(pinned), Ok(key)) = (read(&self.home, config), self.home.key()) else {
+            return true;
+        };
+        let now = self.handover(config, release, environment, Some(service));
+        let Ok(now) = now.await else {
+            return true;
+        };
+        let now = now.secrets.iter().chain(&now.credentials);
+        let hash = |value: &SecretString| keyed(&key, value.expose_secret().as_bytes());
+        let now: BTreeMap<String, Digest> = now
+            .map(|(name, value)| (name.clone(), hash(value)))
+            .collect();
+        now == pinned.section(Some(service)).secrets
+    }
+
     /// What a service, or a command, is started with: the values that were pinned, and the secrets as they are now. A
     /// credential that was replaced since must not come back with an older release.
     pub(super) async fn handover(

@@ -41,16 +41,23 @@ async fn start(
         .services
         .get(service)
         .ok_or_else(|| hopeless(format!("the plan has no service {service}")))?;
-    if reuse.len() == usize::from(launch.instances) && all_healthy(attempt, launch, reuse).await? {
+    let config = attempt.config()?;
+    let plan = &attempt.deployment.plan;
+    let is_reusable = reuse.len() == usize::from(launch.instances)
+        && all_healthy(attempt, launch, reuse).await?
+        // One that was started before a secret was replaced would come back with the revoked one.
+        && attempt
+            .engine
+            .is_up_to_date(&config, attempt.release, &plan.environment, service)
+            .await;
+    if is_reusable {
         let detail = format!("{service} still runs");
         return Ok(started(service, reuse.to_vec(), detail));
     }
-    let plan = &attempt.deployment.plan;
     let origin = attempt.deployment.number.to_string();
     let keys: Vec<InstanceKey> = (0..launch.instances)
         .map(|i| InstanceKey::new(&plan.environment, service, plan.release, &origin, i))
         .collect();
-    let config = attempt.config()?;
     for key in &keys {
         let spec = attempt
             .engine

@@ -312,6 +312,17 @@ fn a_release_that_is_returned_to_has_its_configuration_and_the_secrets_of_now() 
 }
 
 #[test]
+fn also_when_what_was_kept_warm_has_those_of_before() {
+    let rig = first();
+    rig.project
+        .change("towpath.toml", "keep_warm  = \"0s\"", "keep_warm = \"10m\"");
+    rig.call("secret rotate staging TOKEN --finish").ends(0);
+    second(&rig);
+    rig.call("rollback staging").ends(0);
+    is_first_with_new_secrets(&rig);
+}
+
+#[test]
 fn also_when_git_is_not_there() {
     let rig = first();
     rig.call("secret rotate staging TOKEN --finish").ends(0);
