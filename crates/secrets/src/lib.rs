@@ -13,4 +13,6 @@ pub mod hygiene;
 pub mod provider;
 pub mod redact;
 #[cfg(feature = "whole")]
+pub mod scan;
+#[cfg(feature = "whole")]
 pub mod sops;

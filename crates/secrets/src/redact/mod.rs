@@ -8,6 +8,8 @@
 //! his memory ends up in no file, see [`crate::hygiene`]. Everything else that is made of the values here is wiped.
 
 mod escape;
+#[cfg(feature = "whole")]
+mod find;
 mod forms;
 mod machine;
 mod stream;

@@ -7,6 +7,7 @@ mod dotenv;
 #[path = "../../../probe/tests/stand-ins/place.rs"]
 mod place;
 mod provider;
+mod scan;
 #[expect(dead_code, reason = "some of it is for other tests")]
 #[path = "../../../probe/tests/stand-ins/server.rs"]
 mod server;
