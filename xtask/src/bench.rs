@@ -24,6 +24,10 @@ const BENCHES: &[Bench] = &[
         name: "proxy",
         run: crate::bench_proxy::run,
     },
+    Bench {
+        name: "secrets",
+        run: crate::bench_secrets::run,
+    },
 ];
 
 /// Runs the benchmark that the first argument names.

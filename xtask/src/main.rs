@@ -4,6 +4,7 @@ mod bench;
 mod bench_catalogue;
 mod bench_path;
 mod bench_proxy;
+mod bench_secrets;
 mod docs;
 mod guestbook;
 mod needs;
