@@ -1,9 +1,10 @@
 //! The secret file that counts now: the newest of what the branch, the release and this data directory have.
 //!
 //! A release that is returned to brings its own configuration, and an old secret file. The secrets that count are those of
-//! now: a file counts its generations, and the highest wins. A copy of it is kept, for a day on which git is not there.
+//! now: the branch's, where it contains the release; otherwise the file with more generations. A copy of it is kept, for a day
+//! on which git is not there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use towpath_core::{
     manifest::{Environment, Manifest},
@@ -35,16 +36,10 @@ impl Engine {
         let file = environment.secret_file();
         let place = place_of(manifest, environment);
         let kept_at = self.kept_secrets(environment);
-        let mut candidates: Vec<Vec<u8>> = Vec::new();
-        candidates.extend(self.on_branch(environment, &file).await);
-        match self.mirror.file(&release.source.commit, &file).await {
-            Ok(found) => candidates.extend(found),
-            Err(error) => tracing::warn!(%error, "the release's secret file cannot be read"),
-        }
+        let candidates = self.candidates(release, environment, &file, &kept_at).await;
         if let (Damaged::Refused, Some(bytes)) = (damaged, candidates.first()) {
             Shut::of(bytes, file.as_ref(), &place)?;
         }
-        candidates.extend(std::fs::read(&kept_at).ok());
         let generation = |shut: &Shut| shut.ledger().map_or(0, |ledger| ledger.generation);
         let mut newest: Option<(Vec<u8>, Shut)> = None;
         let mut wrong = None;
@@ -77,12 +72,44 @@ impl Engine {
         }
     }
 
-    /// As the branch that feeds the environment has it now.
-    async fn on_branch(&self, environment: &Environment, file: &str) -> Option<Vec<u8>> {
-        let branch = environment.branch.as_ref()?.exact()?;
-        // Without the repository there is the release's file, and the one that is kept.
-        let tip = self.mirror.resolve(branch, None).await.ok()?;
-        self.mirror.file(&tip, file).await.ok().flatten()
+    /// The files that may count, the likeliest first. What the branch has now counts alone for a release that it contains: also where
+    /// the file was removed there, or begun anew. A copy that is kept counts where the branch cannot be asked.
+    async fn candidates(
+        &self,
+        release: &Release,
+        environment: &Environment,
+        file: &str,
+        kept_at: &Path,
+    ) -> Vec<Vec<u8>> {
+        let commit = &release.source.commit;
+        let of_release = match self.mirror.file(commit, file).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(%error, "the release's secret file cannot be read");
+                None
+            }
+        };
+        let kept = || std::fs::read(kept_at).ok();
+        // A project without secrets asks nobody.
+        if of_release.is_none() && !kept_at.exists() {
+            return Vec::new();
+        }
+        let branch = environment
+            .branch
+            .as_ref()
+            .and_then(|branch| branch.exact());
+        let tip = match branch {
+            Some(branch) => self.mirror.resolve(branch, None).await.ok(),
+            None => None,
+        };
+        let Some(tip) = tip else {
+            return of_release.into_iter().chain(kept()).collect();
+        };
+        let on_branch = self.mirror.file(&tip, file).await.ok().flatten();
+        match self.mirror.is_ancestor(commit, &tip).await {
+            Ok(true) => on_branch.into_iter().collect(),
+            _ => on_branch.into_iter().chain(of_release).collect(),
+        }
     }
 
     fn kept_secrets(&self, environment: &Environment) -> PathBuf {
@@ -93,7 +120,7 @@ impl Engine {
     }
 
     /// Keeps a copy; it is sealed as it is in the repository. Without one, a rollback needs git.
-    fn keep_secrets(&self, path: &std::path::Path, bytes: &[u8]) {
+    fn keep_secrets(&self, path: &Path, bytes: &[u8]) {
         let kept = path.parent().map_or(Ok(()), std::fs::create_dir_all);
         let kept = kept.and_then(|()| crate::files::replace_bytes(path, bytes));
         if let Err(error) = kept {

@@ -15,6 +15,7 @@ use towpath_core::{
     names::{DatabaseName, EnvironmentName, ServiceName},
     path::Release,
 };
+use towpath_secrets::file::Shut;
 
 use super::{Engine, secrets::Damaged};
 use crate::{
@@ -127,10 +128,13 @@ impl Engine {
             why: error.to_string(),
         })?;
         let mut pinned = Pinned::default();
+        let shut = self
+            .secret_file(release, manifest, environment, Damaged::Refused)
+            .await?;
         let services = manifest.services.keys().map(Some);
         for service in std::iter::once(None).chain(services) {
             let filled = self
-                .filled(release, manifest, environment, service, Damaged::Refused)
+                .filled(manifest, environment, service, shut.clone())
                 .await?;
             let mut section = Section::default();
             for (name, filled) in filled {
@@ -150,20 +154,16 @@ impl Engine {
 
     async fn filled(
         &self,
-        release: &Release,
         manifest: &Manifest,
         environment: &Environment,
         service: Option<&ServiceName>,
-        damaged: Damaged,
+        shut: Option<Shut>,
     ) -> Result<BTreeMap<String, Filled>, ConfigError> {
         let scope = Scope {
             manifest,
             environment,
             service,
         };
-        let shut = self
-            .secret_file(release, manifest, environment, damaged)
-            .await?;
         // What developers set for themselves is of their work tree, and no part of a release.
         let path = environment.secret_file().into();
         let gathered = Gathered::of(scope, shut, BTreeMap::new(), path);
@@ -222,9 +222,10 @@ impl Engine {
             .find(|e| e.name == *environment);
         let missing = || HandoverError::Damaged(format!("its manifest has no {environment}"));
         let known = known.ok_or_else(missing)?;
-        let filled = self
-            .filled(release, &manifest, known, service, Damaged::PassedOver)
+        let shut = self
+            .secret_file(release, &manifest, known, Damaged::PassedOver)
             .await?;
+        let filled = self.filled(&manifest, known, service, shut).await?;
         for (name, filled) in filled.into_iter().filter(|(_, filled)| filled.secret) {
             match filled.handed {
                 Handed::File => handover.credentials.insert(name, filled.value),

@@ -62,7 +62,8 @@ impl Mirror {
         Ok(self.about(one).await?.tree == self.about(other).await?.tree)
     }
 
-    async fn is_ancestor(&self, ancestor: &Commit, of: &Commit) -> Result<bool, GitError> {
+    /// Whether a commit is another, or one that came before it.
+    pub async fn is_ancestor(&self, ancestor: &Commit, of: &Commit) -> Result<bool, GitError> {
         asks(
             self.path(),
             ["merge-base", "--is-ancestor", &ancestor.0, &of.0],
