@@ -331,6 +331,8 @@ fn secrets_are_edited_in_memory() {
     assert_eq!(told.stdout, "nothing was changed\n");
     edit("exit 3\n", 1).says(&["secrets::editor"]);
     edit("grep -q nonsense \"$1\" || echo nonsense >> \"$1\"\n", 3).says(&["not understood"]);
+    // An editor that nobody sits at does not go on for ever.
+    edit("echo nonsense >> \"$1\"\n", 3).says(&["not understood"]);
     assert_eq!(fs::read(&file).unwrap(), before);
     // The second time there is the reason on top.
     let script = "echo \"$1\" > place\nstat -c %a \"$1\" > mode\n\

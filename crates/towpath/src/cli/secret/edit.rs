@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     env, fs,
+    io::IsTerminal,
     path::Path,
 };
 
@@ -36,6 +37,9 @@ pub struct Edit {
     #[arg(short = 'm', long)]
     reason: Option<String>,
 }
+
+/// Without a person at the editor, a text that is not understood comes back so often, and no more.
+const MOST_ROUNDS: usize = 3;
 
 /// A line that tells what is wrong begins so, and is taken out again.
 const MARK: &str = "#! ";
@@ -131,7 +135,8 @@ fn as_text(environment: &Environment, values: &Values) -> (Zeroizing<String>, Va
 
 /// Has the text edited until it is understood, or given up.
 async fn edited(tree: &Tree, file: &Text, mut text: Zeroizing<String>) -> Result<Values, CliError> {
-    loop {
+    let is_attended = std::io::stdin().is_terminal();
+    for round in 1.. {
         file.write(&text)?;
         run_editor(&file.path()).await?;
         let after = file.read()?;
@@ -139,17 +144,18 @@ async fn edited(tree: &Tree, file: &Text, mut text: Zeroizing<String>) -> Result
             Ok(values) => return Ok(values),
             Err(why) => why,
         };
-        if *after == *text {
+        if *after == *text || (!is_attended && round == MOST_ROUNDS) {
             return Err(CliError::new(
                 Exit::Refused,
                 "secrets::not-understood",
-                format!("the text was left as it is, and is not understood: {why}"),
+                format!("the text was left so that it is not understood: {why}"),
                 "nothing was written; edit again, or set secrets one by one",
             ));
         }
         eprintln!("the text is not understood: {why}");
         text = with_reason(&after, &why);
     }
+    unreachable!("rounds end only by returning")
 }
 
 /// The text with a reason on top, and without the one before.
