@@ -6,7 +6,7 @@ use towpath_core::{
 };
 use towpath_migrate::{Database, PlanError};
 
-use super::{Attempt, errored, failed, hopeless};
+use super::{Attempt, errored, failed, from_config, hopeless};
 use crate::{
     clock::now,
     engine::{failpoint, releases, variables},
@@ -29,6 +29,12 @@ async fn migrate(
 ) -> Result<Outcome, Outcome> {
     let engine = attempt.engine;
     let manifest = engine.manifest_of(attempt.release).map_err(hopeless)?;
+    // The schema does not change for a release whose configuration is not there.
+    let place = &attempt.deployment.plan.environment;
+    if let Some(environment) = manifest.environments.iter().find(|e| e.name == *place) {
+        let found = engine.configuration(attempt.release, &manifest, environment);
+        found.await.map_err(from_config)?;
+    }
     let directory = manifest
         .databases
         .get(name)
