@@ -81,12 +81,14 @@ impl Run {
         gathered.check()?;
         // Opened while git is asked who acts; nothing of it leaves this process before it is recorded, and nobody else is asked
         // for anything before it is known that this person may.
-        let opened = gathered.opened(identities)?;
+        let opened = gathered.opened(identities);
         let context = begun.finish(global).await?;
         self.record(&context, environment, gathered.secrets())
             .await?;
         let databases = database_urls(&context.home, manifest, environment);
-        let filled = gathered.fill_with(opened, databases, &context.root).await?;
+        let filled = gathered
+            .fill_with(opened?, databases, &context.root)
+            .await?;
         let vault = filled_from_vault(&gathered);
         start(self.command, environment.name.as_str(), filled, vault)
     }

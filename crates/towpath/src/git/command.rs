@@ -153,6 +153,12 @@ pub async fn upstream_of(work_tree: &Path) -> String {
     }
 }
 
+/// The directory of a repository's hooks.
+pub async fn hooks_of(work_tree: &Path) -> Result<std::path::PathBuf, GitError> {
+    let said = git(work_tree, ["rev-parse", "--git-path", "hooks"]).await?;
+    Ok(work_tree.join(said))
+}
+
 /// A file of a work tree's last commit, by its path from that directory.
 pub async fn committed_file(work_tree: &Path, path: &str) -> Option<String> {
     git(work_tree, ["show", &format!("HEAD:./{path}")])

@@ -4,6 +4,6 @@ mod command;
 mod mirror;
 mod promote;
 
-pub use command::{GitError, committed_file, upstream_of, user_email};
+pub use command::{GitError, committed_file, hooks_of, upstream_of, user_email};
 pub use mirror::{Mirror, Tip};
 pub use promote::Promoted;

@@ -19,6 +19,7 @@ mod parity;
 mod place;
 mod project;
 mod refusals;
+mod secret_scan;
 mod secrets;
 mod server;
 mod store;

@@ -15,6 +15,7 @@ mod rekey;
 mod reuse;
 mod rm;
 mod rotate;
+mod scan;
 mod set;
 mod tree;
 
@@ -53,6 +54,7 @@ enum Verb {
     Rotate(rotate::Rotate),
     Rekey(rekey::Rekey),
     Reuse(reuse::Reuse),
+    Scan(scan::Scan),
     Edit(edit::Edit),
     Import(import::Import),
     Export(export::Export),
@@ -70,6 +72,7 @@ impl Secret {
             Verb::Rotate(verb) => verb.run(Tree::open(global).await?).await,
             Verb::Rekey(verb) => verb.run(Tree::open(global).await?).await,
             Verb::Reuse(verb) => verb.run(Tree::open(global).await?).await,
+            Verb::Scan(verb) => verb.run(Tree::open(global).await?).await,
             Verb::Edit(verb) => verb.run(Tree::open(global).await?).await,
             Verb::Import(verb) => verb.run(Tree::open(global).await?).await,
             Verb::Export(verb) => verb.run(Tree::open(global).await?).await,

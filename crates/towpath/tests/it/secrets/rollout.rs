@@ -139,7 +139,7 @@ fn a_value_that_is_missing_is_told_before_anything_is_started() {
     let told = said.says(&[
         "TOKEN has no value",
         "towpath secret set staging TOKEN",
-        "configure",
+        "migrate-main",
     ]);
     assert!(
         !told.stdout.contains("worker has no value"),
@@ -184,7 +184,7 @@ fn a_secret_file_that_is_not_whole_is_used_in_no_part() {
         rig.project.commit(how);
         let said = rig.call("deploy staging").run();
         assert_eq!(said.status.code(), Some(5), "{how}: {}", said.told());
-        let said = said.says(&["secrets/staging.yaml", "configure"]);
+        let said = said.says(&["secrets/staging.yaml", "migrate-main"]);
         assert!(!said.told().contains("second token"));
         assert_eq!(rig.pid("web"), before, "{how}");
         // Neither does anything else use it.
