@@ -58,6 +58,13 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
         _ => Path::new("."),
     };
     let write = || {
+        // A device or a pipe, such as /dev/stdout, takes what is written to it.
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return fs::OpenOptions::new()
+                .write(true)
+                .open(path)?
+                .write_all(bytes);
+        }
         // It is made with the mode 0600, and renamed with it.
         let mut fresh = tempfile::NamedTempFile::new_in(directory)?;
         fresh.write_all(bytes)?;
