@@ -54,30 +54,25 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
         part.as_file().sync_all()
     };
     write(&mut part).map_err(failed("write", &path))?;
-    point("written");
+    point();
     let renamed = part.persist(&path).map_err(|error| error.error);
     renamed.map_err(failed("write", &path))?;
-    point("renamed");
+    point();
     let synced = File::open(directory).and_then(|directory| directory.sync_all());
     synced.map_err(failed("sync", directory))?;
-    point("synced");
+    point();
     Ok(())
 }
 
 /// Where a test may end the process: `TOWPATH_TEST_DIE_AT_FILE=N` ends it by SIGKILL at the Nth of these points.
-fn point(_name: &str) {
+fn point() {
     use std::sync::atomic::{AtomicU32, Ordering};
     static PASSED: AtomicU32 = AtomicU32::new(0);
-    let Some(at) = std::env::var("TOWPATH_TEST_DIE_AT_FILE")
-        .ok()
-        .and_then(|at| at.parse::<u32>().ok())
-    else {
+    let said = std::env::var("TOWPATH_TEST_DIE_AT_FILE").ok();
+    let Some(at) = said.and_then(|at| at.parse::<u32>().ok()) else {
         return;
     };
     if PASSED.fetch_add(1, Ordering::Relaxed) + 1 == at {
-        let _ = std::process::Command::new("kill")
-            .args(["-9", &std::process::id().to_string()])
-            .status();
-        std::thread::sleep(std::time::Duration::from_secs(60));
+        let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
     }
 }
