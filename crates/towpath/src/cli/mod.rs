@@ -245,6 +245,10 @@ fn end_quietly_when_nobody_reads() {
         if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
             std::process::exit(0);
         }
+        // What went wrong can be told to nobody; that it did is in the status.
+        if said.starts_with("failed printing to stderr") {
+            std::process::exit(Exit::Disorder as i32);
+        }
         otherwise(panic);
     }));
 }
