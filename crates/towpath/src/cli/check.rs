@@ -38,8 +38,8 @@ pub struct Check {
 impl Check {
     pub(super) fn run(self, global: &Global) -> Result<Exit, CliError> {
         let path = match self.file {
-            Some(file) => context::start(global)?.join(file),
-            None => context::find_root(global)?.join(context::MANIFEST),
+            Some(file) => context::here()?.join(file),
+            None => context::find_root()?.join(context::MANIFEST),
         };
         let name = path
             .file_name()

@@ -42,7 +42,7 @@ pub struct Begun {
 impl Begun {
     /// Asks git, and reads the manifest meanwhile.
     pub async fn of(global: &Global) -> Result<Begun, CliError> {
-        let root = find_root(global)?;
+        let root = find_root()?;
         let (said, at) = (global.repository.clone(), root.clone());
         let upstream = tokio::spawn(async move {
             match said {
@@ -139,21 +139,21 @@ fn data_of(
 
 /// Whether anything was ever released or deployed here. Looking makes nothing.
 pub async fn is_used(global: &Global, manifest: &manifest::Manifest) -> Result<bool, CliError> {
-    let root = find_root(global)?;
+    let root = find_root()?;
     let (_, data) = places(global, manifest, &root).await?;
     Ok(Home::is_used(&data))
 }
 
 /// The data directory, made where it is not there.
 pub async fn home(global: &Global, manifest: &manifest::Manifest) -> Result<Home, CliError> {
-    let root = find_root(global)?;
+    let root = find_root()?;
     let (_, data) = places(global, manifest, &root).await?;
     Ok(Home::open(&data)?)
 }
 
 /// The directory of the nearest manifest upwards.
-pub fn find_root(global: &Global) -> Result<PathBuf, CliError> {
-    let here = start(global)?;
+pub fn find_root() -> Result<PathBuf, CliError> {
+    let here = here()?;
     let mut directory = here.as_path();
     loop {
         if directory.join(MANIFEST).is_file() {
@@ -172,21 +172,26 @@ pub fn find_root(global: &Global) -> Result<PathBuf, CliError> {
 
 /// The manifest alone, for verbs that ask nothing else.
 pub fn manifest(global: &Global) -> Result<manifest::Manifest, CliError> {
-    read_manifest(&find_root(global)?.join(MANIFEST), global.json)
+    read_manifest(&find_root()?.join(MANIFEST), global.json)
 }
 
 /// The directory that the command works in.
-pub fn start(global: &Global) -> Result<PathBuf, CliError> {
-    let disorder = |error: std::io::Error| {
-        let where_ = global.directory.as_deref().unwrap_or(Path::new("."));
-        CliError::new(
-            Exit::Disorder,
-            "cli::directory",
-            format!("could not work in {}: {error}", where_.display()),
-            "name a directory that is there and that you may read",
-        )
-    };
-    fs::canonicalize(global.directory.as_deref().unwrap_or(Path::new("."))).map_err(disorder)
+pub fn here() -> Result<PathBuf, CliError> {
+    std::env::current_dir().map_err(|error| no_directory(Path::new("."), &error))
+}
+
+/// Works as if started in that directory.
+pub fn enter(directory: &Path) -> Result<(), CliError> {
+    std::env::set_current_dir(directory).map_err(|error| no_directory(directory, &error))
+}
+
+fn no_directory(directory: &Path, error: &std::io::Error) -> CliError {
+    CliError::new(
+        Exit::Disorder,
+        "cli::directory",
+        format!("could not work in {}: {error}", directory.display()),
+        "name a directory that is there and that you may read",
+    )
 }
 
 /// Reads and checks the manifest; problems are printed here, all of them.

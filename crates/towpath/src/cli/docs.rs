@@ -74,7 +74,7 @@ enum Format {
 
 impl Docs {
     pub(super) async fn run(self, global: &Global) -> Result<Exit, CliError> {
-        let root = context::find_root(global)?;
+        let root = context::find_root()?;
         let manifest = context::manifest(global)?;
         let standing = match self.deployed {
             true => Some(standing(global).await?),
@@ -82,7 +82,7 @@ impl Docs {
         };
         let made = make(&manifest, standing.as_deref(), self.format);
         let path = match (self.out, self.check) {
-            (Some(out), _) => context::start(global)?.join(out),
+            (Some(out), _) => context::here()?.join(out),
             (None, true) => root.join(PAGE),
             (None, false) if global.json && self.format != Format::Json => {
                 println!("{}", json!({"version": 1, "text": made}));

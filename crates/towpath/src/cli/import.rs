@@ -42,7 +42,7 @@ pub struct Import {
 
 impl Import {
     pub(super) fn run(self, global: &Global) -> Result<Exit, CliError> {
-        let here = context::start(global)?;
+        let here = context::here()?;
         let mut texts = Vec::new();
         for path in &self.pages {
             let name = path.display().to_string();

@@ -18,7 +18,7 @@ pub struct Init {
 
 impl Init {
     pub(super) fn run(self, global: &Global) -> Result<Exit, CliError> {
-        let here = context::start(global)?;
+        let here = context::here()?;
         let name = match self.name {
             Some(name) => name,
             None => here

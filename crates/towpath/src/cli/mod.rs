@@ -181,7 +181,14 @@ pub fn run() -> ExitCode {
             return Exit::Disorder.into();
         }
     };
-    let ended = runtime.block_on(dispatch(cli));
+    let begun = match &cli.global.directory {
+        Some(directory) => context::enter(directory),
+        None => Ok(()),
+    };
+    let ended = match begun {
+        Ok(()) => runtime.block_on(dispatch(cli)),
+        Err(error) => Err(error),
+    };
     // Nothing of ours blocks for good: what is left is an instance's last seconds, which its shim sees to.
     runtime.shutdown_background();
     match ended {

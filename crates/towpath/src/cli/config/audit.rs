@@ -220,10 +220,10 @@ fn used_by_others(manifest: &Manifest) -> BTreeSet<String> {
 
 impl Audit {
     pub(super) fn run(self, global: &Global) -> Result<Exit, CliError> {
-        let root = context::find_root(global)?;
+        let root = context::find_root()?;
         let manifest = context::read_manifest(&root.join(context::MANIFEST), global.json)?;
         let (directory, is_whole) = match &self.path {
-            Some(path) => (context::start(global)?.join(path), false),
+            Some(path) => (context::here()?.join(path), false),
             None => (root, true),
         };
         let mut survey = Survey::of(&directory, &manifest)?;

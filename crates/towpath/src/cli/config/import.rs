@@ -86,7 +86,7 @@ impl Import {
         let tree = Tree::open(global).await?;
         let file = File::read(global)?;
         let environment = tree.environment(&self.environment)?;
-        let text = private::read_text(&context::start(global)?.join(self.file_or_input()))?;
+        let text = private::read_text(&self.file)?;
         let (entries, warnings) = read(&text)?;
         let manifest = &tree.context.place.manifest;
         let taken: Vec<Taken> = entries
@@ -114,13 +114,6 @@ impl Import {
             true => Exit::Done,
             false => Exit::Failed,
         })
-    }
-
-    fn file_or_input(&self) -> PathBuf {
-        match self.file.as_os_str() == "-" {
-            true => "/dev/stdin".into(),
-            false => self.file.clone(),
-        }
     }
 
     fn refuse_undeclared(

@@ -121,7 +121,7 @@ pub(super) struct File {
 
 impl File {
     pub(super) fn read(global: &Global) -> Result<File, CliError> {
-        let path = context::find_root(global)?.join(context::MANIFEST);
+        let path = context::find_root()?.join(context::MANIFEST);
         let manifest = context::read_manifest(&path, global.json)?;
         let text = fs::read_to_string(&path).map_err(|error| unwritable(&path, &error))?;
         Ok(File {

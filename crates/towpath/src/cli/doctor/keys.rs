@@ -44,7 +44,7 @@ impl Known {
 /// Finds what can be found. Secrets are read only where the manifest lets this person, and that is recorded; what cannot be
 /// had is told, and the resources that need it answer for themselves.
 pub(super) async fn known(global: &Global, manifest: &Manifest) -> Result<Known, CliError> {
-    let root = context::find_root(global)?;
+    let root = context::find_root()?;
     let identities = identities().unwrap_or_default();
     let mut known = BTreeMap::new();
     let mut recorder = None;

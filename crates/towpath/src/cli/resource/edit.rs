@@ -145,7 +145,7 @@ struct File {
 
 impl File {
     fn read(global: &Global) -> Result<File, CliError> {
-        let path = context::find_root(global)?.join(context::MANIFEST);
+        let path = context::find_root()?.join(context::MANIFEST);
         let manifest: Manifest = context::read_manifest(&path, global.json)?;
         let text = fs::read_to_string(&path).map_err(|error| unwritable(&path, &error))?;
         let place = Place {

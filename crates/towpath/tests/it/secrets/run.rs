@@ -465,3 +465,27 @@ fn core_dumps_are_the_commands_own_affair() {
     running.signal(Signal::SIGTERM);
     running.ended();
 }
+
+#[test]
+fn elsewhere_is_as_if_started_there() {
+    let rig = rig();
+    rig.project.write("given.env", "TOKEN=of the file\n");
+    let tree = rig.project.clone();
+    let outside = tempfile::tempdir().unwrap();
+    let from_outside = |line: &str| {
+        let line = format!("-C {} {line}", tree.display());
+        let mut call = rig.call(&line);
+        call.command.current_dir(outside.path());
+        call
+    };
+    from_outside("secret import staging given.env --overwrite").ends(0);
+    let said = from_outside("run staging -- cat given.env").ends(0);
+    assert_eq!(said.stdout, "TOKEN=[redacted TOKEN]\n");
+    from_outside("secret export staging --reveal --output taken.env").ends(0);
+    let taken = fs::read_to_string(tree.join("taken.env")).unwrap();
+    assert_eq!(taken, "TOKEN='of the file'\n");
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+    let call = rig.call("-C no/such/place status").run();
+    assert_eq!(call.status.code(), Some(7));
+    call.says(&["could not work in no/such/place"]);
+}
