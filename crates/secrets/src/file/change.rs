@@ -443,11 +443,16 @@ fn seconds(now: jiff::Timestamp) -> String {
         .to_string()
 }
 
-fn check(key: &str, value: &SecretString) -> Result<(), FileError> {
+/// Whether a secret may have this name: a variable's.
+pub fn is_key(text: &str) -> bool {
     let is_start = |c: char| c.is_ascii_alphabetic() || c == '_';
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let is_marked = key.ends_with("_unencrypted");
-    if !key.starts_with(is_start) || !key.chars().all(is_part) || key.len() > 255 || is_marked {
+    let is_marked = text.ends_with("_unencrypted");
+    text.starts_with(is_start) && text.chars().all(is_part) && text.len() <= 255 && !is_marked
+}
+
+fn check(key: &str, value: &SecretString) -> Result<(), FileError> {
+    if !is_key(key) {
         return Err(FileError::BadKey(key.chars().take(80).collect()));
     }
     let bad = |why| FileError::BadValue {

@@ -14,7 +14,7 @@ mod shut;
 #[cfg(test)]
 mod tests;
 
-pub use change::{Exposed, Opened};
+pub use change::{Exposed, Opened, is_key};
 pub use error::FileError;
 pub use ledger::{Departed, Known, Ledger, Removed};
 pub use replace::Lock;

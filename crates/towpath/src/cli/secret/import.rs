@@ -11,6 +11,7 @@ use serde_json::json;
 use towpath_core::manifest::Environment;
 use towpath_secrets::{
     dotenv,
+    file::is_key,
     sops::{self, Document, Sealed, SopsError},
 };
 
@@ -280,7 +281,16 @@ fn leaves(document: &Document, path: &mut Vec<String>, found: &mut Vec<Pair>) {
 
 fn distinct(pairs: Vec<Pair>) -> Result<Vec<Pair>, CliError> {
     let mut seen = BTreeSet::new();
-    for (key, _) in &pairs {
+    for (count, (key, _)) in (1..).zip(&pairs) {
+        if !is_key(key) {
+            // Not shown: where a file is not what it was taken for, a value stands in the place of a name.
+            return Err(CliError::new(
+                Exit::Refused,
+                "secrets::bad-name",
+                format!("the name of value {count} in the file is no name of a variable"),
+                "use letters, digits and underscores, not starting with a digit",
+            ));
+        }
         if !seen.insert(key.as_str()) {
             return Err(CliError::new(
                 Exit::Refused,

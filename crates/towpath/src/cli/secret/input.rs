@@ -1,7 +1,10 @@
 //! Values come from standard input, from a terminal without showing them, or are made here. Never from an argument: those
 //! are seen by everybody on the machine.
 
-use std::io::{IsTerminal, Read};
+use std::{
+    ffi::OsString,
+    io::{IsTerminal, Read},
+};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::Args;
@@ -22,9 +25,25 @@ pub struct Input {
     /// Keep the line's end with which the input ends.
     #[arg(long, conflicts_with = "generate")]
     keep_newline: bool,
+    /// What people write where other tools take the value: taken, so that it is answered and not repeated.
+    #[arg(hide = true)]
+    on_the_command_line: Option<OsString>,
 }
 
 impl Input {
+    /// Refuses a value that is an argument, behind the key or as `KEY=VALUE`. The answer does not hold it: answers get into logs.
+    pub fn check(&self, key: &str) -> Result<(), CliError> {
+        if self.on_the_command_line.is_none() && !key.contains('=') {
+            return Ok(());
+        }
+        Err(CliError::new(
+            Exit::Usage,
+            "secrets::on-the-command-line",
+            "a value stands on the command line, where every program on this machine and your shell's history see it",
+            "nothing was written: leave it out to be asked for it, or pipe it in; where that value is in use already, replace it",
+        ))
+    }
+
     /// The value of a key.
     pub fn value(&self, key: &str) -> Result<SecretString, CliError> {
         if self.generate {

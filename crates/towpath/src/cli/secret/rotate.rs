@@ -40,6 +40,7 @@ pub struct Rotate {
 
 impl Rotate {
     pub(super) async fn run(self, tree: Tree) -> Result<Exit, CliError> {
+        self.input.check(&self.key)?;
         let environment = tree.environment(&self.environment)?.clone();
         let name = environment.name.as_str();
         let declared = tree.declared(&self.key)?;

@@ -30,6 +30,7 @@ pub struct Set {
 
 impl Set {
     pub(super) async fn run(self, tree: Tree) -> Result<Exit, CliError> {
+        self.input.check(&self.key)?;
         let environment = tree.environment(&self.environment)?.clone();
         let declared = tree.declared(&self.key)?;
         let value = self.input.value(&self.key)?;
