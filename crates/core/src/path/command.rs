@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{BuiltArtifact, Commit, Outcome, Plan, Policy, Source, Trigger};
 use crate::{
     Digest,
-    names::{DeploymentNumber, ReleaseNumber, ServiceName},
+    names::{DeploymentNumber, EnvironmentName, ReleaseNumber, ServiceName},
 };
 
 /// Something that somebody wants.
@@ -171,6 +171,8 @@ pub struct Needs {
     pub deployments: Vec<DeploymentNumber>,
     /// The releases of a commit.
     pub commit: Option<Commit>,
+    /// The environment, where a command looks at nothing else.
+    pub environment: Option<EnvironmentName>,
 }
 
 impl Command {
@@ -190,6 +192,11 @@ impl Command {
             | Command::EndAttempt { deployment, .. }
             | Command::RecordProbe { deployment, .. }
             | Command::Advance { deployment } => needs.deployments.push(*deployment),
+            Command::ListSecrets { policy }
+            | Command::ReadSecrets { policy, .. }
+            | Command::WriteSecrets { policy, .. } => {
+                needs.environment = Some(policy.environment.clone());
+            }
             _ => {}
         }
         needs

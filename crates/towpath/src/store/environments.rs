@@ -29,6 +29,18 @@ pub(super) async fn put(
     Ok(())
 }
 
+pub(super) async fn get(
+    connection: &mut SqliteConnection,
+    name: &EnvironmentName,
+) -> Result<Option<EnvironmentState>, StoreError> {
+    let body: Option<String> = sqlx::query_scalar("SELECT body FROM environments WHERE name = $1")
+        .bind(name.as_str())
+        .fetch_optional(connection)
+        .await?;
+    body.map(|body| serde_json::from_str(&body).map_err(bad))
+        .transpose()
+}
+
 pub(super) async fn all(
     connection: &mut SqliteConnection,
 ) -> Result<Vec<(EnvironmentName, EnvironmentState)>, StoreError> {

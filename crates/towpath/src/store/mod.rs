@@ -22,6 +22,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use sqlx::{
     Connection, SqliteConnection, SqlitePool,
+    migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::{
@@ -46,6 +47,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How long a writer waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// The schema, step by step.
+static SCHEMA: Migrator = sqlx::migrate!("../../migrations");
+
 /// The journal of one project, with its read models. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -63,22 +67,9 @@ struct Writer {
 impl Store {
     /// Opens the journal at `path`, and makes it when it is not there.
     pub async fn open(path: &Path) -> Result<Store, StoreError> {
-        let options = SqliteConnectOptions::from_str("sqlite://")
-            .map_err(StoreError::from)?
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // A record that was reported as written survives a power cut.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY);
-        let began = Instant::now();
-        let (connection, state) = loop {
-            match open_once(path, &options).await {
-                // Two that make the journal at the same time: SQLite does not wait where waiting could be for ever.
-                Err(StoreError::Busy) if began.elapsed() < BUSY => sleep(PAUSE).await,
-                opened => break opened?,
-            }
-        };
+        let options = options(path)?;
+        let mut connection = connect(path, &options).await?;
+        let state = replay::load(&mut connection).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(2)
             .connect_lazy_with(options.read_only(true));
@@ -94,6 +85,60 @@ impl Store {
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Record>> {
         self.written.subscribe()
     }
+}
+
+fn options(path: &Path) -> Result<SqliteConnectOptions, StoreError> {
+    Ok(SqliteConnectOptions::from_str("sqlite://")
+        .map_err(StoreError::from)?
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A record that was reported as written survives a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY))
+}
+
+/// Opens the database, and brings its schema up to date.
+async fn connect(
+    path: &Path,
+    options: &SqliteConnectOptions,
+) -> Result<SqliteConnection, StoreError> {
+    let began = Instant::now();
+    loop {
+        match connect_once(path, options).await {
+            // Two that make the journal at the same time: SQLite does not wait where waiting could be for ever.
+            Err(StoreError::Busy) if began.elapsed() < BUSY => sleep(PAUSE).await,
+            connected => return connected,
+        }
+    }
+}
+
+async fn connect_once(
+    path: &Path,
+    options: &SqliteConnectOptions,
+) -> Result<SqliteConnection, StoreError> {
+    let mut connection = SqliteConnection::connect_with(options)
+        .await
+        .map_err(|error| StoreError::opening(path, error))?;
+    if !is_current(&mut connection).await {
+        migrate(path, &mut connection).await?;
+    }
+    Ok(connection)
+}
+
+/// Whether the schema is what this program would make of it: then it need not be locked.
+async fn is_current(connection: &mut SqliteConnection) -> bool {
+    let applied: Result<Vec<(i64, Vec<u8>)>, _> = sqlx::query_as(
+        "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version",
+    )
+    .fetch_all(connection)
+    .await;
+    applied.is_ok_and(|applied| {
+        let wanted = SCHEMA
+            .iter()
+            .map(|step| (step.version, step.checksum.to_vec()));
+        wanted.eq(applied)
+    })
 }
 
 /// Brings the schema up to date. One process at a time: of two that make the same table, one would fail.
@@ -115,20 +160,8 @@ async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), S
                 why: error.to_string(),
             },
         })?;
-    sqlx::migrate!("../../migrations")
+    SCHEMA
         .run(connection)
         .await
         .map_err(|error| StoreError::Schema(error.to_string()))
-}
-
-async fn open_once(
-    path: &Path,
-    options: &SqliteConnectOptions,
-) -> Result<(SqliteConnection, State), StoreError> {
-    let mut connection = SqliteConnection::connect_with(options)
-        .await
-        .map_err(|error| StoreError::opening(path, error))?;
-    migrate(path, &mut connection).await?;
-    let state = replay::load(&mut connection).await?;
-    Ok((connection, state))
 }

@@ -1,6 +1,6 @@
 //! One transaction: catch up with the journal, decide, append, renew the read models. All of it, or nothing.
 
-use std::sync::Arc;
+use std::{fs, path::Path, sync::Arc};
 
 use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 use towpath_core::{
@@ -11,9 +11,12 @@ use towpath_core::{
 };
 
 use super::{
-    Lease, Store, StoreError, branches, deployments, environments, journal, leases, releases,
-    replay,
+    Lease, Store, StoreError, branches, connect, deployments, environments, journal, leases,
+    options, releases, replay,
 };
+
+/// From here on the log of writes is taken into the database, by whoever writes a single record.
+const LOG_BYTES: u64 = 256 << 10;
 
 /// What a transaction wrote, and the state after it.
 pub struct Written {
@@ -64,30 +67,7 @@ impl Store {
         if let Some(lease) = lease {
             leases::check(&mut tx, lease).await?;
         }
-        let mut records = Vec::new();
-        let mut touched = Touched::default();
-        for command in commands {
-            let by = match command {
-                Command::Advance { .. } => &Actor::Towpath,
-                _ => actor,
-            };
-            hydrate_needs(&mut tx, &mut state, command).await?;
-            for (stream, event) in decide(&state, by, command, now)? {
-                let fact = Fact {
-                    stream: stream.clone(),
-                    at: now,
-                    actor: by.to_string(),
-                    event: event.clone(),
-                };
-                hydrate_stream(&mut tx, &mut state, &stream).await?;
-                let record =
-                    journal::append(&mut tx, state.seq + 1, event.draft(stream, by, now)).await?;
-                state.seq = record.seq;
-                merge(&mut touched, evolve(&mut state, &fact));
-                records.push(record);
-            }
-        }
-        put(&mut tx, &state, &touched).await?;
+        let records = write(&mut tx, &mut state, actor, commands, now).await?;
         tx.commit().await?;
         let after = state.clone();
         state.prune();
@@ -101,6 +81,51 @@ impl Store {
             records,
             state: after,
         })
+    }
+
+    /// Writes what follows from one command into a journal that is not opened for anything else: of what the command does not look at,
+    /// nothing is read.
+    pub async fn record(
+        path: &Path,
+        actor: &Actor,
+        command: &Command,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let Some(environment) = command.needs().environment else {
+            let store = Store::open(path).await?;
+            store
+                .transact(actor, std::slice::from_ref(command), None, now)
+                .await?;
+            return Ok(());
+        };
+        let mut connection = connect(path, &options(path)?).await?;
+        let mut tx = begin(&mut connection).await?;
+        let mut state = State {
+            seq: journal::last(&mut tx).await?,
+            ..State::default()
+        };
+        let known = environments::get(&mut tx, &environment).await?;
+        state
+            .environments
+            .extend(known.map(|known| (environment, known)));
+        write(
+            &mut tx,
+            &mut state,
+            actor,
+            std::slice::from_ref(command),
+            now,
+        )
+        .await?;
+        tx.commit().await?;
+        // The last to close a journal takes its log of writes into the database, which somebody would wait for here each time; whoever
+        // opens one that was not closed reads the log through, so it must not grow either.
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        match fs::metadata(log).is_ok_and(|log| log.len() < LOG_BYTES) {
+            true => std::mem::forget(connection),
+            false => connection.close().await?,
+        }
+        Ok(())
     }
 
     /// The state of this instant, with what a command would look at.
@@ -129,6 +154,41 @@ impl Store {
         }
         Ok(state)
     }
+}
+
+/// Decides commands, in order, and writes what follows.
+async fn write(
+    connection: &mut SqliteConnection,
+    state: &mut State,
+    actor: &Actor,
+    commands: &[Command],
+    now: Time,
+) -> Result<Vec<Arc<Record>>, StoreError> {
+    let mut records = Vec::new();
+    let mut touched = Touched::default();
+    for command in commands {
+        let by = match command {
+            Command::Advance { .. } => &Actor::Towpath,
+            _ => actor,
+        };
+        hydrate_needs(connection, state, command).await?;
+        for (stream, event) in decide(state, by, command, now)? {
+            let fact = Fact {
+                stream: stream.clone(),
+                at: now,
+                actor: by.to_string(),
+                event: event.clone(),
+            };
+            hydrate_stream(connection, state, &stream).await?;
+            let record =
+                journal::append(connection, state.seq + 1, event.draft(stream, by, now)).await?;
+            state.seq = record.seq;
+            merge(&mut touched, evolve(state, &fact));
+            records.push(record);
+        }
+    }
+    put(connection, state, &touched).await?;
+    Ok(records)
 }
 
 fn merge(all: &mut Touched, more: Touched) {

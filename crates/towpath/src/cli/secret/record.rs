@@ -1,12 +1,13 @@
 //! Whether somebody may, and the record that they did: before any value is looked at.
 
+use std::path::PathBuf;
+
 use towpath_core::path::Actor;
 
 use crate::{
     cli::{context::Context, error::CliError},
     clock::now,
     engine::{Ask, Place, RequestError},
-    home::Home,
     server::client::Client,
     store::Store,
 };
@@ -16,41 +17,27 @@ pub struct Recorder {
     way: Way,
     actor: Actor,
     place: Place,
-    root: std::path::PathBuf,
+    root: PathBuf,
 }
 
 enum Way {
-    Own(Box<Store>),
+    /// The journal's file.
+    Own(PathBuf),
     Server(Box<Client>),
 }
 
 impl Recorder {
-    /// Finds the server, or opens the journal. Nothing else of an engine is needed, and so nothing else is opened.
+    /// Finds the server, or the journal. Nothing else of an engine is needed, and so nothing else is opened.
     pub async fn open(context: &Context) -> Result<Recorder, CliError> {
-        Recorder::of(
-            &context.home,
-            context.actor.clone(),
-            context.place.clone(),
-            context.root.clone(),
-        )
-        .await
-    }
-
-    async fn of(
-        home: &Home,
-        actor: Actor,
-        place: Place,
-        root: std::path::PathBuf,
-    ) -> Result<Recorder, CliError> {
-        let way = match Client::connect(home).await? {
+        let way = match Client::connect(&context.home).await? {
             Some(client) => Way::Server(Box::new(client)),
-            None => Way::Own(Box::new(Store::open(&home.journal()).await?)),
+            None => Way::Own(context.home.journal()),
         };
         Ok(Recorder {
             way,
-            actor,
-            place,
-            root,
+            actor: context.actor.clone(),
+            place: context.place.clone(),
+            root: context.root.clone(),
         })
     }
 
@@ -101,10 +88,10 @@ impl Recorder {
             Way::Server(client) => {
                 client.ask(&self.actor, Some(&self.root), &ask).await?;
             }
-            Way::Own(store) => {
+            Way::Own(journal) => {
                 if let Some(command) = self.place.secrets_command(&ask)? {
-                    let written = store.transact(&self.actor, &[command], None, now()).await;
-                    written.map_err(RequestError::from)?;
+                    let recorded = Store::record(journal, &self.actor, &command, now()).await;
+                    recorded.map_err(RequestError::from)?;
                 }
             }
         }
