@@ -5,11 +5,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tokio::task::JoinHandle;
 use towpath_core::{manifest, path::Actor};
 
 use super::{Global, error::CliError, exit::Exit};
-use crate::{engine::Place, git, home::Home};
+use crate::{
+    engine::Place,
+    git::{self, Identity, Question},
+    home::Home,
+};
 
 /// The manifest's file name.
 pub const MANIFEST: &str = "towpath.toml";
@@ -35,28 +38,14 @@ pub struct Begun {
     root: PathBuf,
     /// The project as it is in the work tree.
     pub place: Place,
-    upstream: JoinHandle<String>,
-    email: JoinHandle<Option<String>>,
+    question: Option<Question>,
 }
 
 impl Begun {
     /// Asks git, and reads the manifest meanwhile.
     pub async fn of(global: &Global) -> Result<Begun, CliError> {
         let root = find_root()?;
-        let (said, at) = (global.repository.clone(), root.clone());
-        let upstream = tokio::spawn(async move {
-            match said {
-                Some(repository) => repository,
-                None => git::upstream_of(&at).await,
-            }
-        });
-        let (said, at) = (global.actor.clone(), root.clone());
-        let email = tokio::spawn(async move {
-            match said {
-                Some(email) => Some(email),
-                None => git::user_email(&at).await,
-            }
-        });
+        let question = question(global, &root);
         let manifest = match read_manifest(&root.join(MANIFEST), global.json) {
             Ok(manifest) => manifest,
             // Somebody is in the middle of editing it; that must not stand in the way of a rollback.
@@ -74,8 +63,7 @@ impl Begun {
                 work_tree: Some(root.clone()),
             },
             root,
-            upstream,
-            email,
+            question,
         })
     }
 
@@ -86,10 +74,15 @@ impl Begun {
 
     /// Waits for what git says, and opens the data directory.
     pub async fn finish(self, global: &Global) -> Result<Context, CliError> {
-        let upstream = self.upstream.await.map_err(interrupted)?;
+        let known = match self.question {
+            Some(question) => Some(question.answer().await),
+            None => None,
+        };
+        let upstream = upstream(global, known.as_ref());
         let data = data_of(global, &self.place.manifest, &self.root, &upstream)?;
+        let email = global.actor.clone();
         Ok(Context {
-            actor: actor(self.email.await.map_err(interrupted)?)?,
+            actor: actor(email.or_else(|| known?.email))?,
             place: self.place,
             json: global.json,
             root: self.root,
@@ -99,9 +92,17 @@ impl Begun {
     }
 }
 
-fn interrupted(error: tokio::task::JoinError) -> CliError {
-    let message = format!("git could not be asked: {error}");
-    CliError::new(Exit::Disorder, "git::failed", message, "try again")
+/// What is to be asked of git, if anything: both may have been said.
+fn question(global: &Global, root: &Path) -> Option<Question> {
+    let is_said = global.repository.is_some() && global.actor.is_some();
+    (!is_said).then(|| Question::of(root))
+}
+
+fn upstream(global: &Global, known: Option<&Identity>) -> String {
+    let said = global.repository.as_ref();
+    said.or(known.map(|known| &known.upstream))
+        .cloned()
+        .unwrap_or_default()
 }
 
 impl Context {
@@ -117,10 +118,11 @@ async fn places(
     manifest: &manifest::Manifest,
     root: &Path,
 ) -> Result<(String, PathBuf), CliError> {
-    let upstream = match &global.repository {
-        Some(repository) => repository.clone(),
-        None => git::upstream_of(root).await,
+    let known = match question(global, root) {
+        Some(question) => Some(question.answer().await),
+        None => None,
     };
+    let upstream = upstream(global, known.as_ref());
     let data = data_of(global, manifest, root, &upstream)?;
     Ok((upstream, data))
 }

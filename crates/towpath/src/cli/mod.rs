@@ -170,11 +170,12 @@ pub fn run() -> ExitCode {
     end_quietly_when_nobody_reads();
     let cli = Cli::parse();
     let json = cli.global.json;
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-    {
+    let mut builder = match cli.verb {
+        // Somebody waits for the command behind it: there is nothing to do at once, and threads take a while to start.
+        Verb::Run(_) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = match builder.worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: could not start: {error}");

@@ -90,7 +90,7 @@ impl Run {
             .fill_with(opened?, databases, &context.root)
             .await?;
         let vault = filled_from_vault(&gathered);
-        start(self.command, environment.name.as_str(), filled, vault)
+        start(self.command, environment.name.as_str(), filled, vault).await
     }
 }
 
@@ -112,10 +112,7 @@ impl Run {
         let reason = why(self.reason.as_deref(), &otherwise);
         let recorder = Recorder::open(context).await?;
         let name = environment.name.as_str();
-        recorder.read(name, "run", secrets, &reason).await?;
-        // The journal is not closed: the last to do that tidies up its files, and nobody should wait for that.
-        std::mem::forget(recorder);
-        Ok(())
+        recorder.read(name, "run", secrets, &reason).await
     }
 }
 
@@ -127,7 +124,7 @@ fn filled_from_vault(gathered: &Gathered<'_>) -> bool {
         .any(|reference| reference.starts_with("vault://"))
 }
 
-fn start(
+async fn start(
     command: Vec<std::ffi::OsString>,
     environment: &str,
     filled: std::collections::BTreeMap<String, Filled>,
@@ -167,7 +164,7 @@ fn start(
         }
         child.hide(files.contents());
     }
-    let ended = child.run(files.is_some());
+    let ended = child.run(files.is_some()).await;
     // Before this process ends: nothing of them may be left.
     drop(files);
     match ended {

@@ -66,6 +66,21 @@ impl GitError {
     }
 }
 
+/// Git in a directory, with nothing said to it yet.
+pub(super) fn command(directory: &Path) -> std::process::Command {
+    let mut command = std::process::Command::new("git");
+    command
+        .arg("-C")
+        .arg(directory)
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("LC_ALL", "C")
+        .env_remove("GIT_DIR")
+        .env_remove("GIT_WORK_TREE")
+        .env_remove("GIT_INDEX_FILE")
+        .stdin(Stdio::null());
+    command
+}
+
 /// Runs git in a directory and returns what it printed.
 pub(super) async fn git<I, S>(directory: &Path, arguments: I) -> Result<String, GitError>
 where
@@ -76,16 +91,8 @@ where
         .into_iter()
         .map(|a| a.as_ref().to_owned())
         .collect();
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(directory)
+    let output = Command::from(command(directory))
         .args(&arguments)
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("LC_ALL", "C")
-        .env_remove("GIT_DIR")
-        .env_remove("GIT_WORK_TREE")
-        .env_remove("GIT_INDEX_FILE")
-        .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()
         .await;
@@ -128,28 +135,6 @@ where
         Ok(_) => Ok(true),
         Err(GitError::Failed { .. }) => Ok(false),
         Err(error) => Err(error),
-    }
-}
-
-/// The e-mail address of git's identity in a directory.
-pub async fn user_email(directory: &Path) -> Option<String> {
-    git(directory, ["config", "user.email"])
-        .await
-        .ok()
-        .filter(|email| !email.is_empty())
-}
-
-/// The repository that everybody pushes to, as a work tree knows it: its remote `origin`, or else itself.
-pub async fn upstream_of(work_tree: &Path) -> String {
-    let own = || work_tree.display().to_string();
-    match git(work_tree, ["remote", "get-url", "origin"]).await {
-        // A relative path is one from the work tree.
-        Ok(url) if !url.contains(':') => match std::fs::canonicalize(work_tree.join(&url)) {
-            Ok(path) => path.display().to_string(),
-            Err(_) => url,
-        },
-        Ok(url) => url,
-        Err(_) => own(),
     }
 }
 

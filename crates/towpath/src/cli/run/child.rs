@@ -2,10 +2,12 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    future::poll_fn,
     io::{self, IsTerminal, Read, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
-    process::{Command, Stdio},
-    sync::{Arc, mpsc},
+    process::Command,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    task::Poll,
     thread,
 };
 
@@ -32,6 +34,14 @@ const PASSED_ON: [Signal; 7] = [
     Signal::SIGUSR1,
     Signal::SIGUSR2,
     Signal::SIGWINCH,
+];
+
+/// Those that tell a process to end.
+const ENDING: [Signal; 4] = [
+    Signal::SIGINT,
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
 ];
 
 /// Those that a terminal sends to everybody in front of it: the command has them already.
@@ -73,7 +83,7 @@ impl Child {
     }
 
     /// Runs it to its end, and returns the exit status. With nothing to do for us meanwhile, it takes our place.
-    pub fn run(mut self, is_awaited: bool) -> io::Result<i32> {
+    pub async fn run(mut self, is_awaited: bool) -> io::Result<i32> {
         let is_seen = io::stdout().is_terminal() && io::stderr().is_terminal();
         if !is_awaited && (is_seen || self.secrets.is_empty()) {
             let limit = core_limit_for_others();
@@ -81,47 +91,85 @@ impl Child {
             drop(limit);
             return Err(error);
         }
-        let pipe = |is_terminal: bool| match is_terminal {
-            true => Stdio::inherit(),
-            false => Stdio::piped(),
-        };
-        self.command.stdout(pipe(io::stdout().is_terminal()));
-        self.command.stderr(pipe(io::stderr().is_terminal()));
+        let mut copies = Vec::new();
+        let patterns = Arc::new(Known::of(std::mem::take(&mut self.secrets)));
+        let early = patterns.clone();
+        thread::spawn(move || early.patterns());
+        if !io::stdout().is_terminal() {
+            let (from, to) = io::pipe()?;
+            self.command.stdout(to);
+            let patterns = patterns.clone();
+            copies.push(thread::spawn(move || copy(from, io::stdout(), &patterns)));
+        }
+        if !io::stderr().is_terminal() {
+            let (from, to) = io::pipe()?;
+            self.command.stderr(to);
+            copies.push(thread::spawn(move || copy(from, io::stderr(), &patterns)));
+        }
         // From here on they do not end us; the command starts with what they do otherwise.
-        let signals = caught()?;
+        let mut signals = caught()?;
         let limit = core_limit_for_others();
-        let spawned = self.command.spawn();
+        let mut command = tokio::process::Command::from(self.command);
+        let spawned = command.spawn();
+        // Its ends of the pipes are the command's alone: they end with it.
+        drop(command);
         drop(limit);
         let mut child = spawned?;
-        let process = Pid::from_raw(i32::try_from(child.id()).unwrap_or_default());
-        for (signal, seen) in signals {
-            tokio::spawn(pass_on(signal, seen, process));
-        }
-        // They take a while to make, and the command one to print something.
-        let (ready, patterns) = mpsc::sync_channel::<Arc<Patterns>>(2);
-        let secrets = std::mem::take(&mut self.secrets);
-        thread::spawn(move || {
-            let known = secrets.iter().map(|(name, value)| (name.as_str(), value));
-            let patterns = Arc::new(Patterns::new(known));
-            for _ in 0..2 {
-                let _ = ready.send(patterns.clone());
+        let process = child.id().and_then(|id| i32::try_from(id).ok());
+        let status = loop {
+            tokio::select! {
+                status = child.wait() => break status?,
+                signal = signals.next() => {
+                    if let (Some(process), false) = (process, OF_TERMINALS.contains(&signal) && is_in_front()) {
+                        let _ = kill(Pid::from_raw(process), signal);
+                    }
+                }
+            }
+        };
+        // Whoever the command left behind is heard to the end, unless somebody does not want to wait for that.
+        let mut rest = tokio::task::spawn_blocking(move || {
+            for copied in copies {
+                // A reader of ours that has gone is no failure of the command.
+                let _ = copied.join();
             }
         });
-        let patterns = Arc::new(std::sync::Mutex::new(patterns));
-        let out = child.stdout.take();
-        let err = child.stderr.take();
-        let shared = patterns.clone();
-        let of_out = out.map(|out| thread::spawn(move || copy(out, io::stdout(), &shared)));
-        let of_err = err.map(|err| thread::spawn(move || copy(err, io::stderr(), &patterns)));
-        let status = child.wait()?;
-        for copied in [of_out, of_err].into_iter().flatten() {
-            // A reader of ours that has gone is no failure of the command.
-            let _ = copied.join();
+        loop {
+            tokio::select! {
+                _ = &mut rest => break,
+                signal = signals.next() => if ENDING.contains(&signal) {
+                    break;
+                }
+            }
         }
         Ok(status
             .code()
             .or_else(|| Some(128 + status.signal()?))
             .unwrap_or(128))
+    }
+}
+
+/// What is to be taken out. It takes a while to be made ready, and the command one to print something: nobody waits for it before.
+struct Known {
+    secrets: Mutex<Vec<(String, SecretString)>>,
+    patterns: OnceLock<Arc<Patterns>>,
+}
+
+impl Known {
+    fn of(secrets: Vec<(String, SecretString)>) -> Known {
+        Known {
+            secrets: Mutex::new(secrets),
+            patterns: OnceLock::new(),
+        }
+    }
+
+    fn patterns(&self) -> Arc<Patterns> {
+        let patterns = self.patterns.get_or_init(|| {
+            let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+            let secrets = std::mem::take(&mut *secrets);
+            let known = secrets.iter().map(|(name, value)| (name.as_str(), value));
+            Arc::new(Patterns::new(known))
+        });
+        patterns.clone()
     }
 }
 
@@ -146,13 +194,11 @@ impl Drop for OwnCoreLimit {
     }
 }
 
-type Awaited = std::sync::Mutex<mpsc::Receiver<Arc<Patterns>>>;
-
-/// Copies what is printed, without the secrets. Until the first bytes nothing waits for anything.
-fn copy(mut from: impl Read, mut to: impl Write, patterns: &Awaited) -> io::Result<()> {
+/// Copies what is printed, without the secrets.
+fn copy(mut from: impl Read, mut to: impl Write, known: &Known) -> io::Result<()> {
     let mut chunk = vec![0; 64 << 10];
-    let mut redactor = None;
     let mut clean = Vec::new();
+    let mut redactor = None;
     loop {
         let count = match from.read(&mut chunk) {
             Ok(0) => break,
@@ -160,43 +206,44 @@ fn copy(mut from: impl Read, mut to: impl Write, patterns: &Awaited) -> io::Resu
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        if redactor.is_none() {
-            let awaited = patterns
-                .lock()
-                .unwrap_or_else(|poisoned| poisoned.into_inner());
-            let patterns = awaited.recv().map_err(io::Error::other)?;
-            redactor = Some(Redactor::new(patterns));
-        }
-        if let Some(redactor) = &mut redactor {
-            redactor.push(&chunk[..count], &mut clean);
-        }
+        let redactor = redactor.get_or_insert_with(|| Redactor::new(known.patterns()));
+        redactor.push(&chunk[..count], &mut clean);
         to.write_all(&clean)?;
         to.flush()?;
         clean.clear();
     }
-    if let Some(redactor) = &mut redactor {
+    if let Some(mut redactor) = redactor {
         redactor.finish(&mut clean);
+        to.write_all(&clean)?;
     }
-    to.write_all(&clean)?;
     to.flush()
 }
 
+/// Signals that do not end us any more.
+struct Signals(Vec<(Signal, unix::Signal)>);
+
 /// Catches what is passed on.
-fn caught() -> io::Result<Vec<(Signal, unix::Signal)>> {
+fn caught() -> io::Result<Signals> {
     let mut caught = Vec::new();
     for signal in PASSED_ON {
         let kind = SignalKind::from_raw(signal as i32);
         caught.push((signal, unix::signal(kind)?));
     }
-    Ok(caught)
+    Ok(Signals(caught))
 }
 
-/// Sends a signal on, each time that it comes.
-async fn pass_on(signal: Signal, mut seen: unix::Signal, process: Pid) {
-    while seen.recv().await.is_some() {
-        if !(OF_TERMINALS.contains(&signal) && is_in_front()) {
-            let _ = kill(process, signal);
-        }
+impl Signals {
+    /// The next one that comes.
+    async fn next(&mut self) -> Signal {
+        poll_fn(|context| {
+            for (signal, seen) in &mut self.0 {
+                if seen.poll_recv(context).is_ready() {
+                    return Poll::Ready(*signal);
+                }
+            }
+            Poll::Pending
+        })
+        .await
     }
 }
 

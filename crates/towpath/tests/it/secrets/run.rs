@@ -8,8 +8,11 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use nix::{
-    sys::{signal::Signal, stat::Mode},
-    unistd::mkfifo,
+    sys::{
+        signal::{Signal, kill},
+        stat::Mode,
+    },
+    unistd::{Pid, mkfifo},
 };
 
 use super::rig::{Call, Rig, UnderWay};
@@ -123,6 +126,52 @@ fn signals_are_passed_on() {
     let running = ready(&rig, ":");
     running.signal(Signal::SIGTERM);
     assert_eq!(running.ended().status.code(), Some(128 + 15));
+}
+
+#[test]
+fn what_a_command_leaves_behind_is_heard_until_somebody_does_not_want_to_wait() {
+    let rig = rig();
+    let mark = rig.project.path("behind");
+    let behind = |seconds: u32| {
+        let mark = mark.display();
+        format!("(: > '{mark}'; sleep {seconds}; printf '%s\\n' \"$TOKEN\") & echo before; exit 7")
+    };
+    let said = shell(&rig, "staging", &behind(1)).ends(7);
+    assert_eq!(said.stdout, "before\n[redacted TOKEN]\n");
+    fs::remove_file(&mark).unwrap();
+    let mark_of = mark.display();
+    let script = format!("sh -c 'echo $$ > {mark_of}; exec sleep 300' & exit 7");
+    let running = shell(&rig, "staging", &script).start();
+    let behind = eventually("it is left behind", || {
+        fs::read_to_string(&mark).ok()?.trim().parse().ok()
+    });
+    // Until the command has ended, the signal is the command's.
+    let ended = || {
+        running.signal(Signal::SIGTERM);
+        let stat = fs::read_to_string(format!("/proc/{}/stat", running.pid())).ok()?;
+        stat.contains(") Z ").then_some(())
+    };
+    eventually("it is waited for no more", ended);
+    kill(Pid::from_raw(behind), Signal::SIGKILL).unwrap();
+    let said = running.ended();
+    assert!(
+        matches!(said.status.code(), Some(7 | 143)),
+        "{}",
+        said.told()
+    );
+}
+
+#[test]
+fn the_log_of_writes_does_not_grow() {
+    let rig = rig();
+    let log = rig.project.data().join("journal.db-wal");
+    let mut longest = 0;
+    for _ in 0..60 {
+        shell(&rig, "staging", ":").ends(0);
+        longest = longest.max(fs::metadata(&log).map_or(0, |log| log.len()));
+    }
+    assert!((1..400_000).contains(&longest), "{longest} bytes");
+    assert_eq!(rig.journal().len(), 61);
 }
 
 #[test]
