@@ -18,7 +18,9 @@ use crate::{
 
 pub use backstage::backstage;
 pub use impact::{Impact, Lent, Touched, impact};
-pub use parity::{Applied, Comparison, Fact, Judged, Observed, Parity, Seen, Subject, parity};
+pub use parity::{
+    Applied, Comparison, Fact, Judged, Observed, Parity, SecretKeys, Seen, Subject, parity,
+};
 
 /// An environment, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

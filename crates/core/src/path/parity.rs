@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Answer, Candidate, EnvironmentState, Migration, State};
 use crate::{
     Time,
-    catalogue::{Applied, Comparison, Judged, Observed, Parity, Seen},
+    catalogue::{Applied, Comparison, Judged, Observed, Parity, SecretKeys, Seen},
     manifest::{Environment, Manifest},
     names::{DatabaseName, EnvironmentName},
 };
@@ -25,7 +25,11 @@ pub struct Mirrored {
 impl Mirrored {
     /// What a manifest asks for, and what it says of those that releases come from; `None` where these are none. One that
     /// asks for nothing is compared too: the rule in force may ask.
-    pub(super) fn of(manifest: &Manifest, environment: &Environment) -> Option<Mirrored> {
+    pub(super) fn of(
+        manifest: &Manifest,
+        environment: &Environment,
+        secrets: &SecretKeys,
+    ) -> Option<Mirrored> {
         if environment.after.is_empty() {
             return None;
         }
@@ -34,7 +38,8 @@ impl Mirrored {
             all.any(|e| e.name == **name && e.mirrors.as_ref() == Some(&environment.name))
         };
         let compared = |name: &EnvironmentName| {
-            Comparison::of(manifest, name, &environment.name).map(Comparison::shortened)
+            let comparison = Comparison::of(manifest, name, &environment.name, secrets);
+            comparison.map(Comparison::shortened)
         };
         let (by, others): (Vec<_>, Vec<_>) = environment.after.iter().partition(mirrors);
         Some(Mirrored {

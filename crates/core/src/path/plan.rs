@@ -263,7 +263,7 @@ pub fn plan_deploy(
 ) -> Plan {
     let launch = launch(manifest, environment);
     let now = state.environments.get(&environment.name);
-    let policy = Policy::of(manifest, environment);
+    let policy = Policy::beside(manifest, environment, &release.source.secrets);
     let mut steps = Vec::new();
     if !release.source.built_services.is_empty() {
         steps.push(step(

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Actor, Mirrored, Refusal};
 use crate::{
+    catalogue::SecretKeys,
     manifest::{Allow, Environment, Freeze, Manifest, Role, Roles, SignOffRule},
     names::{EnvironmentName, RoleName},
 };
@@ -74,6 +75,11 @@ impl Right {
 impl Policy {
     /// The rules that a manifest gives an environment.
     pub fn of(manifest: &Manifest, environment: &Environment) -> Policy {
+        Policy::beside(manifest, environment, &SecretKeys::default())
+    }
+
+    /// Likewise, with what is known of the secret files beside the manifest.
+    pub fn beside(manifest: &Manifest, environment: &Environment, secrets: &SecretKeys) -> Policy {
         Policy {
             environment: environment.name.clone(),
             roles: manifest.roles.clone(),
@@ -87,7 +93,7 @@ impl Policy {
                 .cloned()
                 .collect(),
             sign_off: environment.sign_off.clone(),
-            parity: Mirrored::of(manifest, environment),
+            parity: Mirrored::of(manifest, environment, secrets),
         }
     }
 

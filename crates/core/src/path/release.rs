@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Digest, Time,
+    catalogue::SecretKeys,
     names::{DatabaseName, DeploymentNumber, EnvironmentName, ReleaseNumber, ServiceName},
 };
 
@@ -44,6 +45,9 @@ pub struct Source {
     pub manifest: Digest,
     /// Each database's migrations at that commit, in order.
     pub migrations: BTreeMap<DatabaseName, Vec<Migration>>,
+    /// The names of the secrets in each environment's file at that commit.
+    #[serde(default, skip_serializing_if = "SecretKeys::is_empty")]
+    pub secrets: SecretKeys,
     /// The services that have something to build, and whether it is there already is said by `artifacts`.
     pub built_services: Vec<ServiceName>,
 }

@@ -16,7 +16,7 @@ use super::{
     style, table,
     way::Way,
 };
-use crate::{clock, engine::Place};
+use crate::{clock, config::secret_keys, engine::Place};
 
 /// Show how closely one environment mirrors another, and what of it is accepted
 #[derive(Args)]
@@ -43,12 +43,13 @@ impl Parity {
             work_tree: None,
         };
         let pairs = self.pairs(&place)?;
+        let secrets = secret_keys(&context::find_root()?, &place.manifest);
         let observed = observed(global, &place.manifest).await?;
         let today = clock::today();
         let scores: Vec<Score> = pairs
             .iter()
             .filter_map(|(one, other)| {
-                catalogue::parity(&place.manifest, one, other, &observed, today)
+                catalogue::parity(&place.manifest, one, other, &secrets, &observed, today)
             })
             .collect();
         let is_enough = |score: &Score| self.min.is_none_or(|min| score.score >= min);
@@ -193,6 +194,12 @@ fn show(score: &Score, manifest: &Manifest, observed: &Observed, all: bool) {
             .join(" and in ");
         let unknown = score.unknown.join(", ");
         println!("\nnot compared, because nothing is live in {unseen}: {unknown}");
+    }
+    if !score.hidden.is_empty() {
+        let hidden = score.hidden.join(", ");
+        println!(
+            "\nnot compared, because a secret file cannot be looked at (`towpath secret doctor` says why): {hidden}"
+        );
     }
     if let Some(first) = score.differences().next() {
         let entry = format!(

@@ -8,6 +8,7 @@ use std::{
 
 use secrecy::SecretString;
 use towpath_core::{
+    catalogue::SecretKeys,
     config::{Filled, Given, Resolution, Scope, Source, Unfilled, Values, Why},
     manifest::{Environment, Manifest},
     names::DatabaseName,
@@ -43,6 +44,22 @@ pub fn shut(
 ) -> Result<Option<Shut>, ConfigError> {
     let place = place_of(manifest, environment);
     Ok(Shut::read(&secret_path(root, environment), &place)?)
+}
+
+/// The names of the secrets in a file.
+pub fn names_in(shut: &Shut) -> BTreeSet<String> {
+    shut.keys().into_iter().map(str::to_owned).collect()
+}
+
+/// The names of the secrets in all files of a work tree; what is wrong with one is not said here.
+pub fn secret_keys(root: &Path, manifest: &Manifest) -> SecretKeys {
+    let environments = manifest.environments.iter();
+    let known = environments.filter_map(|environment| {
+        let shut = shut(root, manifest, environment).ok()?;
+        let names = shut.as_ref().map(names_in).unwrap_or_default();
+        Some((environment.name.clone(), names))
+    });
+    SecretKeys(known.collect())
 }
 
 /// The developer's own values in a work tree, where the environment has any.
@@ -92,10 +109,7 @@ impl<'a> Gathered<'a> {
         let names = |keys: Vec<&str>| keys.into_iter().map(str::to_owned).collect();
         let given = Given {
             overrides,
-            in_file: shut
-                .as_ref()
-                .map(|shut| names(shut.keys()))
-                .unwrap_or_default(),
+            in_file: shut.as_ref().map(names_in).unwrap_or_default(),
             previous: shut
                 .as_ref()
                 .map(|shut| names(shut.rotating()))

@@ -7,5 +7,5 @@ mod gather;
 mod identities;
 
 pub use error::ConfigError;
-pub use gather::{Gathered, overrides, place_of, secret_path, shut};
+pub use gather::{Gathered, names_in, overrides, place_of, secret_keys, secret_path, shut};
 pub use identities::{KEY_VARIABLES, identities, key_file};

@@ -1,15 +1,18 @@
 //! Cutting releases: everything about a commit that a release keeps is read here, once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use towpath_core::{
+    catalogue::SecretKeys,
     manifest::{self, Manifest},
     names::{DatabaseName, ReleaseNumber},
     path::{Actor, Command, Commit, Contract, Migration, Release, Source},
 };
 use towpath_migrate::{ContractKind, MigrationSet, layout};
+use towpath_secrets::file::Shut;
 
 use super::{Engine, EngineError};
+use crate::config::{names_in, place_of};
 
 impl Engine {
     /// The release of a commit, cut now unless it was before. The commit must be in our copy of the repository.
@@ -62,6 +65,7 @@ impl Engine {
             parents: about.parents,
             manifest: parsed.digest,
             migrations: self.migrations_of(commit, &parsed.manifest).await?,
+            secrets: self.secrets_of(commit, &parsed.manifest).await?,
             built_services: parsed
                 .manifest
                 .services
@@ -75,6 +79,28 @@ impl Engine {
     /// A release by its number.
     pub async fn release(&self, number: ReleaseNumber) -> Result<Option<Release>, EngineError> {
         Ok(self.store.release(number).await?)
+    }
+
+    /// The names of the secrets in the files of a commit: what is wrong with one is said when it is needed.
+    async fn secrets_of(
+        &self,
+        commit: &Commit,
+        manifest: &Manifest,
+    ) -> Result<SecretKeys, EngineError> {
+        let mut all = SecretKeys::default();
+        for environment in &manifest.environments {
+            let file = environment.secret_file();
+            let found = match self.mirror.file(commit, &file).await? {
+                None => Some(BTreeSet::new()),
+                Some(bytes) => {
+                    let shut = Shut::of(&bytes, file.as_ref(), &place_of(manifest, environment));
+                    shut.ok().map(|shut| names_in(&shut))
+                }
+            };
+            let name = environment.name.clone();
+            all.0.extend(found.map(|found| (name, found)));
+        }
+        Ok(all)
     }
 
     async fn migrations_of(

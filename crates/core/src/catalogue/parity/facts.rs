@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::SecretKeys;
 use crate::{
     config::{Entry, Given, Resolution, Scope, Source},
     manifest::{Environment, Manifest, OnFailure},
@@ -62,7 +63,6 @@ pub(super) fn compare(manifest: &Manifest, one: &Environment, other: &Environmen
             .keys()
             .map(|name| service(name, one, other)),
     );
-    facts.extend(config(manifest, one, other));
     facts.extend(checks(one, other));
     facts.extend(settings(one, other));
     facts
@@ -166,32 +166,76 @@ fn service(name: &ServiceName, one: &Environment, other: &Environment) -> Fact {
     )
 }
 
-/// The keys of the configuration, wherever their values stand: in the environment, its group, or as defaults. What is in secret files
-/// is not in the manifest, and not told here.
-fn config(manifest: &Manifest, one: &Environment, other: &Environment) -> Vec<Fact> {
-    let set = |environment| {
-        let scope = Scope {
-            manifest,
-            environment,
-            service: None,
-        };
-        let resolution = Resolution::of(scope, &Given::default());
-        let is_written = |entry: &Entry<'_>| {
-            let chosen = entry.chosen().map(|chosen| &chosen.source);
-            matches!(chosen, Some(Source::Written(_) | Source::Reference(_)))
-        };
-        let written = resolution.entries.into_iter();
-        let written = written.filter(|(_, entry)| is_written(entry));
-        written.map(|(key, _)| key).collect::<BTreeSet<String>>()
+/// The keys of the configuration, wherever their values stand: in the environment, its group, its secret file, or as defaults. Of a
+/// file that nobody could look at, the names of the secrets that may be in it come apart.
+pub(super) fn config(
+    manifest: &Manifest,
+    one: &Environment,
+    other: &Environment,
+    secrets: &SecretKeys,
+) -> (Vec<Fact>, Vec<String>) {
+    let known = secrets.0.get(&one.name).zip(secrets.0.get(&other.name));
+    let (in_one, in_other) = match known {
+        Some((in_one, in_other)) => (in_one.clone(), in_other.clone()),
+        None => Default::default(),
     };
-    let (here, there) = (set(one), set(other));
+    let (here, there) = (set(manifest, one, in_one), set(manifest, other, in_other));
     let told = |set: &BTreeSet<String>, key: &str| set.contains(key).then(|| "set".to_owned());
-    here.union(&there)
-        .map(|key| {
-            let name = format!("config.{key}");
-            fact(name, Subject::Config, told(&here, key), told(&there, key))
-        })
-        .collect()
+    let is_secret = |key: &str| {
+        let mut declared = manifest.config.iter();
+        declared.any(|(name, declared)| name.as_str() == key && declared.secret)
+    };
+    // Where it has a value in one, it may have it in the other's file.
+    let is_told = |key: &&String| {
+        let in_both = here.contains(*key) && there.contains(*key);
+        known.is_some() || in_both || !is_secret(key)
+    };
+    let facts = here.union(&there).filter(is_told).map(|key| {
+        fact(
+            named(key),
+            Subject::Config,
+            told(&here, key),
+            told(&there, key),
+        )
+    });
+    let declared = manifest.config.iter();
+    let hidden = declared.filter(|(key, declared)| {
+        let in_both = here.contains(key.as_str()) && there.contains(key.as_str());
+        known.is_none() && declared.secret && !in_both
+    });
+    (facts.collect(), hidden.map(|(key, _)| named(key)).collect())
+}
+
+fn named(key: &str) -> String {
+    format!("config.{key}")
+}
+
+/// The keys that have a value in an environment.
+fn set(
+    manifest: &Manifest,
+    environment: &Environment,
+    in_file: BTreeSet<String>,
+) -> BTreeSet<String> {
+    let scope = Scope {
+        manifest,
+        environment,
+        service: None,
+    };
+    let given = Given {
+        in_file,
+        ..Given::default()
+    };
+    let has_value = |entry: &Entry<'_>| {
+        let chosen = entry.chosen().map(|chosen| &chosen.source);
+        matches!(
+            chosen,
+            Some(Source::Written(_) | Source::Reference(_) | Source::File(_))
+        )
+    };
+    let resolution = Resolution::of(scope, &given);
+    let entries = resolution.entries.into_iter();
+    let entries = entries.filter(|(_, entry)| has_value(entry));
+    entries.map(|(key, _)| key).collect()
 }
 
 fn checks(one: &Environment, other: &Environment) -> [Fact; 3] {

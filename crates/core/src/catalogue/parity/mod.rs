@@ -10,6 +10,8 @@ mod seen;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,18 @@ pub use self::{
     facts::{Fact, Subject},
     seen::{Applied, Observed, Seen},
 };
+
+/// The names of the secrets in environments' files. One that is not here has a file that nobody could look at.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SecretKeys(pub BTreeMap<EnvironmentName, BTreeSet<String>>);
+
+impl SecretKeys {
+    /// Whether nothing is known of any environment.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 /// How closely one environment mirrors another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +50,9 @@ pub struct Parity {
     pub facts: Vec<Judged>,
     /// Names of facts that nobody can see now; they do not count.
     pub unknown: Vec<String>,
+    /// Likewise of secrets, where somebody's file could not be looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<String>,
 }
 
 /// A fact, and whether a difference is accepted.
@@ -77,6 +94,9 @@ pub struct Comparison {
     pub facts: Vec<Fact>,
     /// Names of facts that are to be seen where they run.
     pub to_see: Vec<String>,
+    /// Likewise, in secret files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<String>,
     /// What either of them accepts.
     pub accept: Vec<Acceptance>,
 }
@@ -87,15 +107,20 @@ impl Comparison {
         manifest: &Manifest,
         mirroring: &EnvironmentName,
         mirrored: &EnvironmentName,
+        secrets: &SecretKeys,
     ) -> Option<Comparison> {
         let find = |name: &EnvironmentName| manifest.environments.iter().find(|e| e.name == *name);
         let (one, other) = (find(mirroring)?, find(mirrored)?);
+        let (config, hidden) = facts::config(manifest, one, other, secrets);
+        let mut facts = facts::compare(manifest, one, other);
+        facts.extend(config);
         Some(Comparison {
             mirroring: mirroring.clone(),
             mirrored: mirrored.clone(),
             equal: 0,
-            facts: facts::compare(manifest, one, other),
+            facts,
             to_see: facts::to_see(manifest),
+            hidden,
             accept: one.accept.iter().chain(&other.accept).cloned().collect(),
         })
     }
@@ -131,6 +156,7 @@ impl Comparison {
             score: score(against.count(), facts.len() + self.equal as usize),
             facts,
             unknown,
+            hidden: self.hidden.clone(),
         }
     }
 }
@@ -163,10 +189,11 @@ pub fn parity(
     manifest: &Manifest,
     mirroring: &EnvironmentName,
     mirrored: &EnvironmentName,
+    secrets: &SecretKeys,
     observed: &Observed,
     today: Date,
 ) -> Option<Parity> {
-    let comparison = Comparison::of(manifest, mirroring, mirrored)?;
+    let comparison = Comparison::of(manifest, mirroring, mirrored, secrets)?;
     let seen = |name| observed.0.get(name);
     Some(comparison.judge(seen(mirroring), seen(mirrored), today))
 }

@@ -52,6 +52,7 @@ fn compared(manifest: &Manifest) -> Parity {
         manifest,
         &staging(),
         &production(),
+        &SecretKeys::default(),
         &Observed::default(),
         TODAY,
     )
@@ -204,7 +205,15 @@ fn what_runs_is_compared_where_both_are_seen() {
         let one = one.map(|seen| (staging(), seen));
         let other = other.map(|seen| (production(), seen));
         let observed = Observed(one.into_iter().chain(other).collect());
-        parity(&manifest, &staging(), &production(), &observed, TODAY).unwrap()
+        parity(
+            &manifest,
+            &staging(),
+            &production(),
+            &SecretKeys::default(),
+            &observed,
+            TODAY,
+        )
+        .unwrap()
     };
     let same = observed(Some(seen(2, &[(1, "a")])), Some(seen(2, &[(1, "a")])));
     assert_eq!((same.score, same.facts.len()), (100, 9));
@@ -229,9 +238,44 @@ fn what_runs_is_compared_where_both_are_seen() {
 }
 
 #[test]
+fn secrets_are_compared_where_both_files_are_looked_at() {
+    let manifest = manifest(&format!(
+        "{TWINS}[config]\nA = {{ secret = true }}\nB = {{ secret = true, required = false }}\nLEVEL = {{ default = 1 }}\n"
+    ));
+    let known = |one: Option<&[&str]>, other: Option<&[&str]>| {
+        let set = |keys: &[&str]| keys.iter().map(ToString::to_string).collect();
+        let one = one.map(|keys| (staging(), set(keys)));
+        let other = other.map(|keys| (production(), set(keys)));
+        let secrets = SecretKeys(one.into_iter().chain(other).collect());
+        let comparison = Comparison::of(&manifest, &staging(), &production(), &secrets).unwrap();
+        comparison.judge(None, None, TODAY)
+    };
+    let against = |parity: &Parity| -> Vec<String> {
+        parity
+            .differences()
+            .map(|judged| judged.fact.name.clone())
+            .collect()
+    };
+    let same = known(Some(&["A", "B"]), Some(&["A", "B"]));
+    assert_eq!((against(&same), same.score), (vec![], 100));
+    let less = known(Some(&["A"]), Some(&["A", "B"]));
+    assert_eq!(against(&less), ["config.B"]);
+    assert_eq!(less.facts.len(), same.facts.len());
+    let more = known(Some(&["A", "B"]), Some(&[]));
+    assert_eq!(against(&more), ["config.A", "config.B"]);
+    for unknown in [known(None, None), known(Some(&["A"]), None)] {
+        assert_eq!(against(&unknown), [""; 0]);
+        assert_eq!(unknown.hidden, ["config.A", "config.B"]);
+        assert_eq!(unknown.facts.len() + 2, same.facts.len());
+    }
+    assert!(same.hidden.is_empty());
+}
+
+#[test]
 fn shortened_it_has_the_same_score_and_differences() {
     let manifest = twins("config = { A = 1 }\nsmoke = [{ get = \"/\" }]", "");
-    let whole = Comparison::of(&manifest, &staging(), &production()).unwrap();
+    let whole =
+        Comparison::of(&manifest, &staging(), &production(), &SecretKeys::default()).unwrap();
     let short = whole.clone().shortened();
     let judge = |comparison: &Comparison| comparison.judge(None, None, TODAY);
     assert_eq!(short.facts.len(), 2);
@@ -243,7 +287,7 @@ fn shortened_it_has_the_same_score_and_differences() {
 fn a_manifest_without_one_of_them_has_no_parity() {
     let manifest = twins("", "");
     let demo: EnvironmentName = "demo".parse().unwrap();
-    assert!(Comparison::of(&manifest, &staging(), &demo).is_none());
+    assert!(Comparison::of(&manifest, &staging(), &demo, &SecretKeys::default()).is_none());
 }
 
 fn resource(kind: Option<String>) -> Resource {
@@ -319,7 +363,7 @@ proptest! {
     fn it_is_the_same_from_both_sides(one in said(), other in said()) {
         let manifest = made(one, other);
         let there = compared(&manifest);
-        let back = parity(&manifest, &production(), &staging(), &Observed::default(), TODAY).unwrap();
+        let back = parity(&manifest, &production(), &staging(), &SecretKeys::default(), &Observed::default(), TODAY).unwrap();
         prop_assert_eq!(there.score, back.score);
         prop_assert_eq!(there.facts.len(), back.facts.len());
         for (one, other) in there.facts.iter().zip(&back.facts) {

@@ -6,7 +6,7 @@ use jiff::ToSpan;
 
 use super::{Look, sharing::Told};
 use crate::{
-    catalogue::Comparison,
+    catalogue::{Comparison, SecretKeys},
     manifest::{
         Acceptance, code,
         report::Draft,
@@ -71,13 +71,19 @@ fn names(
         if *looks > MOST_LOOKS {
             break;
         }
-        let Some(comparison) = Comparison::of(look.manifest, name(at), name(partner)) else {
+        let Some(comparison) = Comparison::of(
+            look.manifest,
+            name(at),
+            name(partner),
+            &SecretKeys::default(),
+        ) else {
             continue;
         };
         *looks += comparison.facts.len() + comparison.accept.len();
         let different = comparison.facts.into_iter().filter(|fact| !fact.equal);
         names.extend(different.map(|fact| fact.name));
         names.extend(comparison.to_see);
+        names.extend(comparison.hidden);
     }
     names
 }

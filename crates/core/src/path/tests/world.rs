@@ -253,6 +253,7 @@ pub fn source(n: u32, manifest: &Manifest, migrations: &[Migration]) -> Source {
         parents: Vec::new(),
         manifest: Digest::of_value(manifest),
         migrations: BTreeMap::from([("main".parse().unwrap(), migrations.to_vec())]),
+        secrets: crate::catalogue::SecretKeys::default(),
         built_services: vec!["web".parse().unwrap()],
     }
 }

@@ -79,6 +79,7 @@ fn source(n: u64) -> Source {
         parents: Vec::new(),
         manifest: Digest::of_bytes(MANIFEST.as_bytes()),
         migrations: Default::default(),
+        secrets: towpath_core::catalogue::SecretKeys::default(),
         built_services: Vec::new(),
     }
 }
