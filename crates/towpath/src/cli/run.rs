@@ -130,6 +130,10 @@ async fn start(
     filled: std::collections::BTreeMap<String, Filled>,
     vault: bool,
 ) -> Result<Exit, CliError> {
+    let program = command
+        .first()
+        .map(|program| super::style::plain(&program.to_string_lossy()))
+        .unwrap_or_default();
     let mut child = Child::of(command);
     for variable in KEY_VARIABLES {
         child.without(variable);
@@ -174,7 +178,7 @@ async fn start(
                 std::io::ErrorKind::NotFound => (127, "check its name, and PATH"),
                 _ => (126, "check that it may be executed"),
             };
-            let message = format!("could not start the command: {error}");
+            let message = format!("could not start {program}: {error}");
             CliError::new(Exit::Disorder, "run::not-started", message, help).print(false);
             std::process::exit(status)
         }

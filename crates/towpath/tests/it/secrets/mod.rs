@@ -2,6 +2,7 @@
 
 mod canary;
 mod kill;
+mod parity;
 mod rig;
 mod rollout;
 mod run;
