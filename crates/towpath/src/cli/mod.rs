@@ -70,6 +70,46 @@ pub struct Cli {
     verb: Verb,
 }
 
+/// `towpath run …`, read without everything that other verbs take: somebody waits for the command behind it.
+#[derive(Parser)]
+#[command(
+    name = "towpath",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+struct RunAlone {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Alone,
+}
+
+#[derive(Subcommand)]
+enum Alone {
+    Run(run::Run),
+}
+
+impl Cli {
+    /// What this process was told; what is wrong with it ends the process.
+    fn told() -> Cli {
+        if std::env::args_os()
+            .nth(1)
+            .is_none_or(|first| first != "run")
+        {
+            return Cli::parse();
+        }
+        let RunAlone {
+            global,
+            verb: Alone::Run(run),
+        } = RunAlone::parse();
+        Cli {
+            global,
+            verb: Verb::Run(run),
+        }
+    }
+}
+
 /// What every verb understands.
 #[derive(Args, Clone)]
 pub struct Global {
@@ -168,7 +208,7 @@ struct Shim {
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
     end_quietly_when_nobody_reads();
-    let cli = Cli::parse();
+    let cli = Cli::told();
     let json = cli.global.json;
     let mut builder = match cli.verb {
         // Somebody waits for the command behind it: there is nothing to do at once, and threads take a while to start.

@@ -79,16 +79,18 @@ impl Run {
         };
         let gathered = Gathered::in_tree(scope, begun.root())?;
         gathered.check()?;
-        // Opened while git is asked who acts; nothing of it leaves this process before it is recorded, and nobody else is asked
-        // for anything before it is known that this person may.
-        let opened = gathered.opened(identities);
+        // Opened while git is asked who acts, and while that is recorded; nothing of it leaves this process before, and nobody else
+        // is asked for anything before it is known that this person may.
+        let opened = tokio::task::spawn_blocking(gathered.opening(identities));
         let context = begun.finish(global).await?;
         self.record(&context, environment, gathered.secrets())
             .await?;
         let databases = database_urls(&context.home, manifest, environment);
-        let filled = gathered
-            .fill_with(opened?, databases, &context.root)
-            .await?;
+        let opened = opened.await.map_err(|error| {
+            let message = format!("the secret file could not be opened: {error}");
+            CliError::new(Exit::Disorder, "secrets::interrupted", message, "try again")
+        })??;
+        let filled = gathered.fill_with(opened, databases, &context.root).await?;
         let vault = filled_from_vault(&gathered);
         start(self.command, environment.name.as_str(), filled, vault).await
     }

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use secrecy::SecretString;
@@ -94,7 +95,7 @@ pub struct Gathered<'a> {
     /// Whose value of each key wins.
     pub resolution: Resolution<'a>,
     environment: &'a Environment,
-    shut: Option<Shut>,
+    shut: Option<Arc<Shut>>,
     path: PathBuf,
 }
 
@@ -118,7 +119,7 @@ impl<'a> Gathered<'a> {
         Gathered {
             resolution: Resolution::of(scope, &given),
             environment: scope.environment,
-            shut,
+            shut: shut.map(Arc::new),
             path,
         }
     }
@@ -226,9 +227,28 @@ impl<'a> Gathered<'a> {
         &self,
         identities: impl FnOnce() -> Result<Identities, ConfigError>,
     ) -> Result<Option<Opened>, ConfigError> {
-        match self.resolution.in_file().is_empty() {
-            true => Ok(None),
-            false => self.open(identities).map(Some),
+        self.opening(identities)()
+    }
+
+    /// Does that, where and when it is called.
+    pub fn opening<I>(
+        &self,
+        identities: I,
+    ) -> impl FnOnce() -> Result<Option<Opened>, ConfigError> + use<I>
+    where
+        I: FnOnce() -> Result<Identities, ConfigError>,
+    {
+        let is_needed = !self.resolution.in_file().is_empty();
+        let (shut, path) = (self.shut.clone(), self.path.clone());
+        move || {
+            if !is_needed {
+                return Ok(None);
+            }
+            let identities = identities()?;
+            match shut {
+                Some(shut) if !identities.is_empty() => Ok(Some(shut.open(&identities)?)),
+                _ => Err(ConfigError::NoIdentity { path }),
+            }
         }
     }
 
@@ -258,21 +278,6 @@ impl<'a> Gathered<'a> {
         self.resolution
             .fill(&values)
             .map_err(|unfilled| self.unfilled(unfilled))
-    }
-
-    fn open(
-        &self,
-        identities: impl FnOnce() -> Result<Identities, ConfigError>,
-    ) -> Result<Opened, ConfigError> {
-        let no_key = || ConfigError::NoIdentity {
-            path: self.path.clone(),
-        };
-        let identities = identities()?;
-        let shut = self.shut.as_ref().ok_or_else(no_key)?;
-        if identities.is_empty() {
-            return Err(no_key());
-        }
-        Ok(shut.open(&identities)?)
     }
 
     async fn fetch(&self, base: &Path) -> Result<BTreeMap<String, SecretString>, ConfigError> {

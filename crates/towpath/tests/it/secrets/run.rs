@@ -71,6 +71,28 @@ fn without_all_values_nothing_is_started() {
 }
 
 #[test]
+fn its_help_is_the_same_however_it_is_asked_for() {
+    let rig = Rig::new();
+    let told = rig.call("run --help").ends(0).stdout;
+    assert!(
+        told.contains("Usage: towpath run [OPTIONS] <ENVIRONMENT> -- <COMMAND>..."),
+        "{told}"
+    );
+    // Of options alone, the reading knows everything that can be said.
+    assert_eq!(
+        rig.call("--as dana@acme.test run --help").ends(0).stdout,
+        told
+    );
+    let wrong = rig.call("run --no-such-thing").ends(2).stderr;
+    assert_eq!(
+        rig.call("--as dana@acme.test run --no-such-thing")
+            .ends(2)
+            .stderr,
+        wrong
+    );
+}
+
+#[test]
 fn it_ends_as_the_command_ends() {
     let rig = rig();
     let file = rig.project.path("no-program");
