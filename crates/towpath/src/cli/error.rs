@@ -20,6 +20,11 @@ pub struct CliError {
 }
 
 impl CliError {
+    /// Whether it is the error of that code.
+    pub fn is(&self, code: &str) -> bool {
+        self.code == code
+    }
+
     /// An error in its parts.
     pub fn new(
         exit: Exit,

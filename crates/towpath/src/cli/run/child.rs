@@ -94,7 +94,6 @@ impl Child {
         let mut copies = Vec::new();
         let patterns = Arc::new(Known::of(std::mem::take(&mut self.secrets)));
         let early = patterns.clone();
-        thread::spawn(move || early.patterns());
         if !io::stdout().is_terminal() {
             let (from, to) = io::pipe()?;
             self.command.stdout(to);
@@ -115,6 +114,7 @@ impl Child {
         drop(command);
         drop(limit);
         let mut child = spawned?;
+        thread::spawn(move || early.patterns());
         let process = child.id().and_then(|id| i32::try_from(id).ok());
         let status = loop {
             tokio::select! {

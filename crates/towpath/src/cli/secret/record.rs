@@ -49,6 +49,15 @@ impl Recorder {
         .await
     }
 
+    /// Likewise, for whoever goes on without it.
+    pub async fn may_list(&self, environment: &str) -> Result<bool, CliError> {
+        match self.list(environment).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.is("path::not-allowed") => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Records that secrets are about to be read.
     pub async fn read(
         &self,

@@ -26,8 +26,12 @@ impl Reuse {
         // Fingerprints of two keys cannot be compared: each is beside the name of its key.
         let mut places: BTreeMap<(String, Fingerprint), Vec<Holder>> = BTreeMap::new();
         let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut left_out = Vec::new();
         for environment in &manifest.environments {
-            tree.recorder.list(environment.name.as_str()).await?;
+            if !tree.recorder.may_list(environment.name.as_str()).await? {
+                left_out.push(environment.name.as_str());
+                continue;
+            }
             let Some(shut) = tree.shut(environment)? else {
                 continue;
             };
@@ -70,7 +74,7 @@ impl Reuse {
                 .collect();
             println!(
                 "{}",
-                json!({"version": 1, "ok": !is_bad, "shared": shown, "comparable": apart})
+                json!({"version": 1, "ok": !is_bad, "shared": shown, "comparable": apart, "left_out": left_out})
             );
         } else {
             let paint = style::of_stdout();
@@ -88,6 +92,12 @@ impl Reuse {
             }
             if shared.is_empty() {
                 println!("no two secrets have the same value");
+            }
+            if !left_out.is_empty() {
+                eprintln!(
+                    "you may not list the secrets of {}: they are left out",
+                    left_out.join(", ")
+                );
             }
             if apart.len() > 1 {
                 let groups: Vec<String> = apart.iter().map(|group| group.join(", ")).collect();

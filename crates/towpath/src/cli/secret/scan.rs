@@ -7,6 +7,7 @@ use std::io::{IsTerminal, Write};
 
 use clap::Args;
 use serde_json::json;
+use towpath_core::manifest::Environment;
 use towpath_secrets::scan::{
     GitFailed, How, Known, Leak, Report, scan_history, scan_staged, scan_tree,
 };
@@ -70,7 +71,7 @@ async fn known(tree: &Tree) -> Result<Option<Known>, CliError> {
     let (mut opened, mut shut) = (Vec::new(), Vec::new());
     for environment in tree.environments(&[])? {
         let name = environment.name.as_str();
-        tree.recorder.list(name).await?;
+        let may_list = tree.recorder.may_list(name).await?;
         let Some(file) = tree.shut(environment)? else {
             continue;
         };
@@ -85,12 +86,12 @@ async fn known(tree: &Tree) -> Result<Option<Known>, CliError> {
                     .read(name, "scan", keys, "looks for leaks")
                     .await
                     .is_ok();
-                opened.push((environment, file.open(&ours)?, may_read));
+                opened.push((environment, may_list, file.open(&ours)?, may_read));
             }
-            false => shut.push((environment, file)),
+            false => shut.push((environment, may_list, file)),
         }
     }
-    let Some((_, first, _)) = opened.first() else {
+    let Some((_, _, first, _)) = opened.first() else {
         return match shut.is_empty() {
             true => Ok(None),
             false => Err(CliError::new(
@@ -102,12 +103,17 @@ async fn known(tree: &Tree) -> Result<Option<Known>, CliError> {
         };
     };
     let mut known = Known::new(first.fingerprint_key());
-    for (_, file, _) in &opened {
+    for (_, _, file, _) in &opened {
         known.add_key(file.fingerprint_key());
     }
-    for (environment, file, may_read) in &opened {
+    // Whoever may not see which secrets there are is told of a leak all the same, and not of which.
+    let named = |key: &str, environment: &Environment, may_list: bool| match may_list {
+        true => format!("{key} of {}", environment.name),
+        false => format!("a secret of {}", environment.name),
+    };
+    for (environment, may_list, file, may_read) in &opened {
         for key in file.keys() {
-            let name = format!("{key} of {}", environment.name);
+            let name = named(&key, environment, *may_list);
             if let Some(found) = file.ledger().keys.get(&key) {
                 known.add_fingerprint(&name, found.fingerprint);
             }
@@ -118,7 +124,7 @@ async fn known(tree: &Tree) -> Result<Option<Known>, CliError> {
             }
         }
     }
-    for (environment, file) in &shut {
+    for (environment, may_list, file) in &shut {
         let ledger = file
             .ledger()
             .filter(|ledger| known.has_key(&ledger.fingerprint_key));
@@ -130,7 +136,7 @@ async fn known(tree: &Tree) -> Result<Option<Known>, CliError> {
             continue;
         };
         for (key, found) in &ledger.keys {
-            known.add_fingerprint(&format!("{key} of {}", environment.name), found.fingerprint);
+            known.add_fingerprint(&named(key, environment, *may_list), found.fingerprint);
         }
     }
     Ok((!known.is_empty()).then_some(known))

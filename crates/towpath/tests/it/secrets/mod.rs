@@ -4,5 +4,6 @@ mod canary;
 mod kill;
 mod parity;
 mod rig;
+mod rights;
 mod rollout;
 mod run;
