@@ -68,7 +68,7 @@ impl Store {
     /// Opens the journal at `path`, and makes it when it is not there.
     pub async fn open(path: &Path) -> Result<Store, StoreError> {
         let options = options(path)?;
-        let mut connection = connect(path, &options).await?;
+        let mut connection = connect(path, &options, Schema::Made).await?;
         let state = replay::load(&mut connection).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(2)
@@ -98,14 +98,24 @@ fn options(path: &Path) -> Result<SqliteConnectOptions, StoreError> {
         .busy_timeout(BUSY))
 }
 
+/// What is done about the schema of a database that is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Schema {
+    /// It is made, under a lock: that also finds out at once where nothing can be written.
+    Made,
+    /// It is looked at, and made where it is another: for whoever writes next in any case.
+    LookedAt,
+}
+
 /// Opens the database, and brings its schema up to date.
 async fn connect(
     path: &Path,
     options: &SqliteConnectOptions,
+    schema: Schema,
 ) -> Result<SqliteConnection, StoreError> {
     let began = Instant::now();
     loop {
-        match connect_once(path, options).await {
+        match connect_once(path, options, schema).await {
             // Two that make the journal at the same time: SQLite does not wait where waiting could be for ever.
             Err(StoreError::Busy) if began.elapsed() < BUSY => sleep(PAUSE).await,
             connected => return connected,
@@ -116,11 +126,12 @@ async fn connect(
 async fn connect_once(
     path: &Path,
     options: &SqliteConnectOptions,
+    schema: Schema,
 ) -> Result<SqliteConnection, StoreError> {
     let mut connection = SqliteConnection::connect_with(options)
         .await
         .map_err(|error| StoreError::opening(path, error))?;
-    if !is_current(&mut connection).await {
+    if schema == Schema::Made || !is_current(&mut connection).await {
         migrate(path, &mut connection).await?;
     }
     Ok(connection)

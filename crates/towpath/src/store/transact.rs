@@ -11,8 +11,8 @@ use towpath_core::{
 };
 
 use super::{
-    Lease, Store, StoreError, branches, connect, deployments, environments, journal, leases,
-    options, releases, replay,
+    Lease, Schema, Store, StoreError, branches, connect, deployments, environments, journal,
+    leases, options, releases, replay,
 };
 
 /// From here on the log of writes is taken into the database, by whoever writes a single record.
@@ -98,7 +98,7 @@ impl Store {
                 .await?;
             return Ok(());
         };
-        let mut connection = connect(path, &options(path)?).await?;
+        let mut connection = connect(path, &options(path)?, Schema::LookedAt).await?;
         let mut tx = begin(&mut connection).await?;
         let mut state = State {
             seq: journal::last(&mut tx).await?,
