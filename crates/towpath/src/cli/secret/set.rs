@@ -3,6 +3,7 @@
 use clap::Args;
 use secrecy::ExposeSecret;
 use serde_json::json;
+use towpath_secrets::file::FileError;
 
 use super::{Tree, input::Input, why};
 use crate::{
@@ -33,6 +34,11 @@ impl Set {
         self.input.check(&self.key)?;
         let environment = tree.environment(&self.environment)?.clone();
         let declared = tree.declared(&self.key)?;
+        // Before somebody is asked for a value that would be taken for nothing.
+        let shut = tree.shut(&environment)?;
+        if shut.is_some_and(|shut| shut.rotating().contains(&self.key.as_str())) {
+            return Err(FileError::Rotating(self.key).into());
+        }
         let value = self.input.value(&self.key)?;
         if let Some(declared) = declared {
             let checked = declared

@@ -169,3 +169,40 @@ fn commands_that_are_about_secrets_tell_none() {
     canary.is_not_in("a command line", &onlooker.saw());
     nowhere(&canary, &rig);
 }
+
+#[test]
+fn commands_that_cannot_print_tell_none() {
+    let canary = Canary::new();
+    let rig = Rig::new();
+    call(&rig, "secret set staging TOKEN")
+        .fed(canary.text())
+        .ends(0);
+    let full = "> /dev/full";
+    let (nobody, nothing) = (">&-", ">&- 2>&-");
+    for line in [
+        "secret get staging TOKEN --reveal",
+        "secret export staging --reveal",
+        "secret export staging --reveal --output /dev/full",
+        "config show staging --service web --reveal",
+        "config export staging --service web --reveal --format json",
+        "--json secret get staging TOKEN --reveal",
+        "run staging --service web -- printenv TOKEN",
+        "run staging --service web -- sh -c 'printenv TOKEN >&2'",
+    ] {
+        for end in [full, nobody, nothing, "2> /dev/full", "| head -c 0"] {
+            let script = format!("\"$0\" {line} {end}");
+            let shell = rig.program("sh", ["-c", &script, env!("CARGO_BIN_EXE_towpath")]);
+            let shell = shell.with("RUST_BACKTRACE", "full");
+            // What it was told to reveal to somebody who does hear it is no leak.
+            let is_told = end == "2> /dev/full";
+            match is_told {
+                true => shell.unheard().run(),
+                false => shell.run(),
+            };
+        }
+    }
+    canary.is_not_in("what was printed", &rig.heard());
+    let heard = String::from_utf8(rig.heard()).unwrap();
+    assert!(heard.contains("No space left on device"), "{heard}");
+    nowhere(&canary, &rig);
+}
