@@ -60,6 +60,8 @@ pub enum ConfigError {
         environment: String,
         /// Which, and why.
         unfilled: Vec<Unfilled>,
+        /// One of them that is gone from the secret file though the file's ledger knows it, and the file.
+        lost: Option<(String, PathBuf)>,
     },
 }
 
@@ -96,7 +98,16 @@ impl ConfigError {
             ConfigError::BadReference { .. } => "the guide's page on secrets has them all".into(),
             ConfigError::Unfilled {
                 environment,
+                lost: Some((key, path)),
+                ..
+            } => format!(
+                "{} held {key}, and it was taken out by something else than Towpath: `git log -p` of that file shows when; `towpath secret doctor {environment}` looks at it",
+                path.display()
+            ),
+            ConfigError::Unfilled {
+                environment,
                 unfilled,
+                ..
             } => {
                 let key = unfilled.first().map_or("KEY", |one| one.key.as_str());
                 format!("`towpath config show {environment} --why {key}` tells where a value is looked for; `towpath secret set {environment} {key}` sets a secret")

@@ -204,8 +204,14 @@ impl<'a> Gathered<'a> {
     }
 
     fn unfilled(&self, unfilled: Vec<Unfilled>) -> ConfigError {
+        let ledger = self.shut.as_ref().and_then(|shut| shut.ledger());
+        let lost = unfilled
+            .iter()
+            .filter(|one| one.why == Why::Missing)
+            .find(|one| ledger.is_some_and(|ledger| ledger.keys.contains_key(&one.key)));
         ConfigError::Unfilled {
             environment: self.environment.name.to_string(),
+            lost: lost.map(|one| (one.key.clone(), self.path.clone())),
             unfilled,
         }
     }

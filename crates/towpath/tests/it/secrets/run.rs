@@ -71,6 +71,20 @@ fn without_all_values_nothing_is_started() {
 }
 
 #[test]
+fn a_value_that_another_tool_took_out_is_told_to_be_gone() {
+    let rig = rig();
+    let path = rig.file("staging");
+    let file = fs::read_to_string(&path).unwrap();
+    let is_value = |line: &&str| line.trim_start().starts_with("TOKEN: ENC");
+    let without: Vec<&str> = file.lines().filter(|line| !is_value(line)).collect();
+    assert_eq!(without.len() + 1, file.lines().count());
+    fs::write(&path, without.join("\n")).unwrap();
+    shell(&rig, "staging", "true")
+        .ends(3)
+        .says(&["secrets/staging.yaml held TOKEN", "secret doctor staging"]);
+}
+
+#[test]
 fn its_help_is_the_same_however_it_is_asked_for() {
     let rig = Rig::new();
     let told = rig.call("run --help").ends(0).stdout;
