@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod config;
 mod context;
+mod db;
 mod demo;
 mod deploy;
 mod docs;
@@ -184,6 +185,7 @@ enum Verb {
     Parity(parity::Parity),
     Doctor(doctor::Doctor),
     Config(config::Config),
+    Db(db::Db),
     Secret(secret::Secret),
     Run(run::Run),
     Journal(journal::Journal),
@@ -254,6 +256,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Verb::Parity(verb) => verb.run(global).await,
         Verb::Doctor(verb) => verb.run(global).await,
         Verb::Config(verb) => verb.run(global).await,
+        Verb::Db(verb) => verb.run(global).await,
         Verb::Secret(verb) => verb.run(global).await,
         Verb::Run(verb) => verb.run(global).await,
         Verb::Schema(verb) => verb.run(),

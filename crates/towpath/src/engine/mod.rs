@@ -11,7 +11,7 @@ mod housekeeping;
 mod http;
 mod instances;
 mod outputs;
-mod releases;
+pub(crate) mod releases;
 mod requests;
 mod secrets;
 mod steps;

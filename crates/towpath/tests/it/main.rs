@@ -9,6 +9,7 @@
 mod catalogue;
 mod config;
 mod crash;
+mod db;
 mod demo;
 mod doctor;
 mod formats;

@@ -1,0 +1,147 @@
+//! A database of an environment, beside the migrations of the work tree.
+
+use serde_json::{Value, json};
+use towpath_core::{
+    manifest::Environment,
+    names::{DatabaseName, EnvironmentName},
+};
+use towpath_migrate::{ContractKind, Database, History, Migration, PlanError, layout};
+
+use crate::{
+    cli::{context::Context, error::CliError, exit::Exit},
+    engine::{releases, variables},
+};
+
+/// What was found.
+pub struct Look {
+    /// The environment that was asked about.
+    pub environment: EnvironmentName,
+    /// The database.
+    pub database: DatabaseName,
+    /// The environment that keeps it.
+    pub home: EnvironmentName,
+    /// What the database remembers.
+    pub history: History,
+    /// What the migrations of the work tree would add; `None` where the manifest names no migrations.
+    pub pending: Option<Result<Vec<Migration>, Refused>>,
+}
+
+/// Why migrations cannot be applied, and the way out.
+pub struct Refused {
+    pub why: String,
+    pub help: String,
+}
+
+impl From<PlanError> for Refused {
+    fn from(error: PlanError) -> Refused {
+        Refused {
+            why: format!("could not {error}"),
+            help: error.remedy(),
+        }
+    }
+}
+
+impl Look {
+    /// Looks at every database that an environment uses.
+    pub async fn at(context: &Context, environment: &Environment) -> Result<Vec<Look>, CliError> {
+        let manifest = &context.place.manifest;
+        let mut found = Vec::new();
+        for (name, declared) in &manifest.databases {
+            let home = manifest.database_home(&environment.name, name);
+            let url = variables::database_url(&context.home, &home, name);
+            let failed = |why: String, help: String| {
+                CliError::new(
+                    Exit::Disorder,
+                    "db::failed",
+                    format!("could not {why}"),
+                    help,
+                )
+            };
+            let database = Database::open(&url).map_err(|e| failed(e.to_string(), e.remedy()))?;
+            let history = database.history().await;
+            let history = history.map_err(|e| failed(e.to_string(), e.remedy()))?;
+            let pending = match &declared.migrations {
+                None => None,
+                Some(directory) => Some(pending(context, directory, &database).await),
+            };
+            found.push(Look {
+                environment: environment.name.clone(),
+                database: name.clone(),
+                home,
+                history,
+                pending,
+            });
+        }
+        Ok(found)
+    }
+
+    /// Whether the migrations of the work tree can be applied.
+    pub fn is_good(&self) -> bool {
+        !matches!(self.pending, Some(Err(_)))
+    }
+
+    /// For scripts.
+    pub fn shown(&self) -> Value {
+        let applied: Vec<Value> = self
+            .history
+            .receipts
+            .values()
+            .map(|receipt| {
+                json!({
+                    "version": receipt.version,
+                    "name": receipt.name,
+                    "contract": receipt.contract.kind,
+                    "applied_by": receipt.applied_by,
+                    "applied_at_ms": receipt.applied_at_ms,
+                    "took_ms": receipt.took_ms,
+                    "has_down": receipt.down.is_some(),
+                })
+            })
+            .collect();
+        let (pending, problem) = match &self.pending {
+            None => (Value::Null, Value::Null),
+            Some(Ok(pending)) => (pending.iter().map(of_migration).collect(), Value::Null),
+            Some(Err(refused)) => (
+                Value::Null,
+                json!({"message": refused.why, "help": refused.help}),
+            ),
+        };
+        json!({
+            "environment": self.environment,
+            "database": self.database,
+            "home": self.home,
+            "applied": applied,
+            "pending": pending,
+            "problem": problem,
+        })
+    }
+}
+
+fn of_migration(migration: &Migration) -> Value {
+    json!({
+        "version": migration.version,
+        "name": migration.name,
+        "contract": migration.contract.kind,
+        "because": migration.contract.because,
+        "keeps_older_releases": keeps_older_releases(migration.contract.kind),
+        "transactional": migration.transactional,
+        "has_down": migration.down.is_some(),
+    })
+}
+
+/// Whether a release that does not know such a migration still runs after it.
+pub fn keeps_older_releases(kind: ContractKind) -> bool {
+    releases::contract(kind).keeps_older_releases()
+}
+
+async fn pending(
+    context: &Context,
+    directory: &str,
+    database: &Database,
+) -> Result<Vec<Migration>, Refused> {
+    let set = layout::sqlx::load(context.root.join(directory)).map_err(|error| Refused {
+        why: format!("could not {error}"),
+        help: error.remedy(),
+    })?;
+    Ok(database.plan(&set).await?.pending)
+}

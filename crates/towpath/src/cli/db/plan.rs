@@ -1,0 +1,95 @@
+//! `towpath db plan`: what the work tree's migrations would do to an environment's databases.
+
+use clap::Args;
+use serde_json::{Value, json};
+use towpath_migrate::{ContractKind, Migration};
+
+use super::look::{Look, keeps_older_releases};
+use crate::cli::{check::plural, context::Context, error::CliError, exit::Exit, style};
+
+/// Show which of the work tree's migrations an environment's databases would get, and who could run on them afterwards
+///
+/// Nothing is applied. Ends with status 1 when they cannot be applied.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  towpath db plan staging\n  towpath db plan production --json")]
+pub struct Plan {
+    /// The environment, by name or alias.
+    environment: String,
+}
+
+impl Plan {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let environment = context.place.environment(&self.environment)?;
+        let looks = Look::at(context, environment).await?;
+        let is_good = looks.iter().all(Look::is_good);
+        match context.json {
+            true => {
+                let databases: Vec<Value> = looks.iter().map(Look::shown).collect();
+                println!(
+                    "{}",
+                    json!({"version": 1, "ok": is_good, "databases": databases})
+                );
+            }
+            false if looks.is_empty() => println!("{} uses no database", environment.name),
+            false => looks.iter().for_each(print),
+        }
+        Ok(match is_good {
+            true => Exit::Done,
+            false => Exit::Failed,
+        })
+    }
+}
+
+fn print(look: &Look) {
+    let paint = style::of_stdout();
+    let of = match look.home == look.environment {
+        true => format!("{} of {}", look.database, look.environment),
+        false => format!(
+            "{} of {}, kept by {}",
+            look.database, look.environment, look.home
+        ),
+    };
+    let applied = plural(look.history.receipts.len(), "migration");
+    println!("{}: {applied} applied", paint.strong(&of));
+    match &look.pending {
+        None => println!("  the manifest names no migrations for it"),
+        Some(Err(refused)) => {
+            println!("  {} {}\n    {}", paint.bad("✗"), refused.why, refused.help)
+        }
+        Some(Ok(pending)) if pending.is_empty() => println!("  nothing to apply"),
+        Some(Ok(pending)) => {
+            pending.iter().for_each(print_migration);
+            if pending
+                .iter()
+                .any(|one| !keeps_older_releases(one.contract.kind))
+            {
+                println!(
+                    "  {}",
+                    paint.waits("afterwards, no release that lacks them can be returned to")
+                );
+            }
+        }
+    }
+}
+
+fn print_migration(migration: &Migration) {
+    let paint = style::of_stdout();
+    let said = match (migration.contract.kind, &migration.contract.because) {
+        (ContractKind::Unknown, _) => paint.waits("says nothing of older releases"),
+        (kind, None) => kind.to_string(),
+        (kind, Some(because)) => format!("{kind}, because {}", style::plain(because)),
+    };
+    let mut notes = Vec::new();
+    if !migration.transactional {
+        notes.push("not in a transaction");
+    }
+    if migration.down.is_none() {
+        notes.push("nothing undoes it");
+    }
+    let notes = match notes.is_empty() {
+        true => String::new(),
+        false => paint.dim(&format!("  ({})", notes.join("; "))),
+    };
+    let title = style::plain(&format!("{} {}", migration.version, migration.name));
+    println!("  {title}: {said}{notes}");
+}

@@ -1,0 +1,109 @@
+//! `towpath db status`: what is applied where, and what is not yet.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::look::{Look, keeps_older_releases};
+use crate::cli::{context::Context, error::CliError, exit::Exit, style, table};
+
+/// Show which migrations the databases of environments have, and which of the work tree's they have not
+///
+/// Ends with status 1 when the work tree's migrations cannot be applied to one of them.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  towpath db status\n  towpath db status staging\n  towpath db status --json"
+)]
+pub struct Status {
+    /// Environments, by name or alias; all, unless said.
+    environments: Vec<String>,
+}
+
+impl Status {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let manifest = &context.place.manifest;
+        let mut asked = Vec::new();
+        for typed in &self.environments {
+            asked.push(context.place.environment(typed)?);
+        }
+        if asked.is_empty() {
+            asked.extend(&manifest.environments);
+        }
+        let mut looks = Vec::new();
+        for environment in asked {
+            looks.extend(Look::at(context, environment).await?);
+        }
+        let is_good = looks.iter().all(Look::is_good);
+        if context.json {
+            let databases: Vec<Value> = looks.iter().map(Look::shown).collect();
+            println!(
+                "{}",
+                json!({"version": 1, "ok": is_good, "databases": databases})
+            );
+        } else if manifest.databases.is_empty() {
+            println!("no databases are declared");
+            eprintln!("`[databases.NAME]` in towpath.toml declares one");
+        } else {
+            print(&looks);
+        }
+        Ok(match is_good {
+            true => Exit::Done,
+            false => Exit::Failed,
+        })
+    }
+}
+
+fn print(looks: &[Look]) {
+    let paint = style::of_stdout();
+    let row = |look: &Look| {
+        let last = look.history.receipts.values().next_back();
+        let pending = match &look.pending {
+            None => paint.dim("-"),
+            Some(Err(_)) => paint.bad("cannot be told"),
+            Some(Ok(pending)) if pending.is_empty() => "0".to_owned(),
+            Some(Ok(pending)) => {
+                let breaks = pending
+                    .iter()
+                    .filter(|one| !keeps_older_releases(one.contract.kind))
+                    .count();
+                match breaks {
+                    0 => pending.len().to_string(),
+                    _ => format!(
+                        "{}, {}",
+                        pending.len(),
+                        paint.waits(&format!("{breaks} that older releases cannot run on"))
+                    ),
+                }
+            }
+        };
+        vec![
+            look.environment.to_string(),
+            look.database.to_string(),
+            look.home.to_string(),
+            look.history.receipts.len().to_string(),
+            last.map_or("-".into(), |last| {
+                style::plain(&format!("{} ({})", last.version, last.name))
+            }),
+            pending,
+        ]
+    };
+    let rows: Vec<Vec<String>> = looks.iter().map(row).collect();
+    table::print(
+        &[
+            "ENVIRONMENT",
+            "DATABASE",
+            "KEPT BY",
+            "APPLIED",
+            "LAST",
+            "PENDING",
+        ],
+        &rows,
+    );
+    for look in looks {
+        if let Some(Err(refused)) = &look.pending {
+            eprintln!(
+                "{} of {}: {}\n  help: {}",
+                look.database, look.environment, refused.why, refused.help
+            );
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! `towpath db`: what is applied to which database, and what the work tree's migrations would do.
+
+use serde_json::{Value, json};
+
+use crate::project::Project;
+
+fn databases(project: &Project, line: &str, status: i32) -> Vec<Value> {
+    let shown: Value = project.towpath(&format!("{line} --json"), status).json();
+    assert_eq!(shown["version"], 1);
+    assert_eq!(shown["ok"], status == 0);
+    shown["databases"].as_array().unwrap().clone()
+}
+
+fn versions(list: &Value) -> Vec<i64> {
+    let list = list.as_array().unwrap().iter();
+    list.map(|one| one["version"].as_i64().unwrap()).collect()
+}
+
+#[test]
+fn what_is_applied_and_what_is_not_is_told_for_each_database() {
+    let project = Project::new();
+    let before = databases(&project, "db status stg", 0);
+    assert_eq!(before.len(), 1);
+    assert_eq!(versions(&before[0]["applied"]), [] as [i64; 0]);
+    assert_eq!(versions(&before[0]["pending"]), [1]);
+    project.towpath("deploy stg", 4);
+    project.commit_second();
+    let after = databases(&project, "db status", 0);
+    let staging = after.iter().find(|one| one["environment"] == "staging");
+    let staging = staging.unwrap();
+    assert_eq!(versions(&staging["applied"]), [1]);
+    assert_eq!(versions(&staging["pending"]), [2]);
+    assert_eq!(staging["pending"][0]["contract"], "expand");
+    assert_eq!(staging["pending"][0]["keeps_older_releases"], true);
+    assert_eq!(
+        staging["applied"][0]["applied_by"],
+        json!("d1.migrate-main.1")
+    );
+    let production = after.iter().find(|one| one["environment"] == "production");
+    assert_eq!(versions(&production.unwrap()["pending"]), [1, 2]);
+    let plan = project.towpath("db plan stg", 0);
+    assert_eq!(
+        plan.stdout,
+        "main of staging: 1 migration applied\n  2 tide: expand, because older releases ignore the column  (nothing undoes it)\n"
+    );
+    // Looking has changed nothing.
+    assert_eq!(databases(&project, "db status", 0), after);
+}
+
+#[test]
+fn migrations_after_which_nobody_can_return_are_told_apart() {
+    let project = Project::new();
+    project.towpath("deploy stg", 4);
+    project.write(
+        "migrations/0002_gone.sql",
+        "-- towpath: contract because nobody reads it\nDROP TABLE trips;\n",
+    );
+    project.write("migrations/0003_who_knows.sql", "CREATE TABLE more (id);\n");
+    let plan = project.towpath("db plan stg", 0).stdout;
+    for text in [
+        "2 gone: contract, because nobody reads it",
+        "3 who knows: says nothing of older releases",
+        "afterwards, no release that lacks them can be returned to",
+    ] {
+        assert!(plan.contains(text), "{plan}");
+    }
+    let status = project.towpath("db status stg", 0).stdout;
+    assert!(
+        status.contains("2, 2 that older releases cannot run on"),
+        "{status}"
+    );
+}
+
+#[test]
+fn migrations_that_cannot_be_applied_are_a_status_with_the_way_out() {
+    let project = Project::new();
+    project.towpath("deploy stg", 4);
+    let first = std::fs::read_dir(project.clone().join("migrations"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    let name = first.file_name().into_string().unwrap();
+    project.write(&format!("migrations/{name}"), "CREATE TABLE other (id);\n");
+    let edited = databases(&project, "db plan stg", 1);
+    let problem = &edited[0]["problem"];
+    assert!(
+        problem["message"]
+            .as_str()
+            .unwrap()
+            .contains("edited after it was applied")
+    );
+    assert!(problem["help"].as_str().unwrap().contains("new migration"));
+    project
+        .towpath("db status", 1)
+        .says(&["main of staging: could not plan past migration 1", "help: "]);
+    project
+        .towpath("db plan moon", 3)
+        .says(&["ask::no-such-environment"]);
+}
