@@ -51,9 +51,7 @@ fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> HomeErro
 impl Home {
     /// Uses `root`, and makes it when it is not there. Only its owner may look inside: it holds configuration.
     pub fn open(root: &Path) -> Result<Home, HomeError> {
-        let home = Home {
-            root: std::path::absolute(root).map_err(failed("resolve", root))?,
-        };
+        let home = Home::at(root)?;
         for directory in [
             home.root.clone(),
             home.artifacts(),
@@ -69,6 +67,13 @@ impl Home {
                 .map_err(failed("make", &directory))?;
         }
         Ok(home)
+    }
+
+    /// The directory at `root`, for whoever only looks: nothing is made.
+    pub fn at(root: &Path) -> Result<Home, HomeError> {
+        Ok(Home {
+            root: std::path::absolute(root).map_err(failed("resolve", root))?,
+        })
     }
 
     /// Whether anything was ever kept in this directory.

@@ -153,6 +153,16 @@ pub async fn home(global: &Global, manifest: &manifest::Manifest) -> Result<Home
     Ok(Home::open(&data)?)
 }
 
+/// The data directory for whoever only looks. Looking makes nothing.
+pub async fn home_to_look_at(
+    global: &Global,
+    manifest: &manifest::Manifest,
+) -> Result<Home, CliError> {
+    let root = find_root()?;
+    let (_, data) = places(global, manifest, &root).await?;
+    Ok(Home::at(&data)?)
+}
+
 /// The directory of the nearest manifest upwards.
 pub fn find_root() -> Result<PathBuf, CliError> {
     let here = here()?;

@@ -20,6 +20,8 @@ fn versions(list: &Value) -> Vec<i64> {
 fn what_is_applied_and_what_is_not_is_told_for_each_database() {
     let project = Project::new();
     let before = databases(&project, "db status stg", 0);
+    // Nothing is made only to look.
+    assert!(!project.data().exists());
     assert_eq!(before.len(), 1);
     assert_eq!(versions(&before[0]["applied"]), [] as [i64; 0]);
     assert_eq!(versions(&before[0]["pending"]), [1]);

@@ -7,8 +7,9 @@ use towpath_core::{
 };
 use towpath_migrate::{ContractKind, Database, History, Migration, PlanError, layout};
 
+use super::Project;
 use crate::{
-    cli::{context::Context, error::CliError, exit::Exit},
+    cli::{error::CliError, exit::Exit},
     engine::{releases, variables},
 };
 
@@ -43,12 +44,12 @@ impl From<PlanError> for Refused {
 
 impl Look {
     /// Looks at every database that an environment uses.
-    pub async fn at(context: &Context, environment: &Environment) -> Result<Vec<Look>, CliError> {
-        let manifest = &context.place.manifest;
+    pub async fn at(project: &Project, environment: &Environment) -> Result<Vec<Look>, CliError> {
+        let manifest = &project.place.manifest;
         let mut found = Vec::new();
         for (name, declared) in &manifest.databases {
             let home = manifest.database_home(&environment.name, name);
-            let url = variables::database_url(&context.home, &home, name);
+            let url = variables::database_url(&project.home, &home, name);
             let failed = |why: String, help: String| {
                 CliError::new(
                     Exit::Disorder,
@@ -62,7 +63,7 @@ impl Look {
             let history = history.map_err(|e| failed(e.to_string(), e.remedy()))?;
             let pending = match &declared.migrations {
                 None => None,
-                Some(directory) => Some(pending(context, directory, &database).await),
+                Some(directory) => Some(pending(project, directory, &database).await),
             };
             found.push(Look {
                 environment: environment.name.clone(),
@@ -78,6 +79,15 @@ impl Look {
     /// Whether the migrations of the work tree can be applied.
     pub fn is_good(&self) -> bool {
         !matches!(self.pending, Some(Err(_)))
+    }
+
+    /// How many of these older releases cannot run on. An empty database has none.
+    pub fn breaking(&self, pending: &[Migration]) -> usize {
+        let breaks = |one: &&Migration| !keeps_older_releases(one.contract.kind);
+        match self.history.is_empty() {
+            true => 0,
+            false => pending.iter().filter(breaks).count(),
+        }
     }
 
     /// For scripts.
@@ -130,16 +140,16 @@ fn of_migration(migration: &Migration) -> Value {
 }
 
 /// Whether a release that does not know such a migration still runs after it.
-pub fn keeps_older_releases(kind: ContractKind) -> bool {
+fn keeps_older_releases(kind: ContractKind) -> bool {
     releases::contract(kind).keeps_older_releases()
 }
 
 async fn pending(
-    context: &Context,
+    project: &Project,
     directory: &str,
     database: &Database,
 ) -> Result<Vec<Migration>, Refused> {
-    let set = layout::sqlx::load(context.root.join(directory)).map_err(|error| Refused {
+    let set = layout::sqlx::load(project.root.join(directory)).map_err(|error| Refused {
         why: format!("could not {error}"),
         help: error.remedy(),
     })?;

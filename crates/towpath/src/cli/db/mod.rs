@@ -4,9 +4,12 @@ mod look;
 mod plan;
 mod status;
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
-use super::{Global, context::Context, error::CliError, exit::Exit};
+use super::{Global, context, error::CliError, exit::Exit};
+use crate::{engine::Place, home::Home};
 
 /// Show what is applied to the databases of environments, and what the work tree's migrations would do
 ///
@@ -28,10 +31,28 @@ enum Verb {
 
 impl Db {
     pub(super) async fn run(self, global: &Global) -> Result<Exit, CliError> {
-        let context = Context::open(global).await?;
+        let root = context::find_root()?;
+        let manifest = context::manifest(global)?;
+        let project = Project {
+            home: context::home_to_look_at(global, &manifest).await?,
+            place: Place {
+                manifest,
+                work_tree: Some(root.clone()),
+            },
+            root,
+            json: global.json,
+        };
         match self.verb {
-            Verb::Status(verb) => verb.run(&context).await,
-            Verb::Plan(verb) => verb.run(&context).await,
+            Verb::Status(verb) => verb.run(&project).await,
+            Verb::Plan(verb) => verb.run(&project).await,
         }
     }
+}
+
+/// A project that is only looked at: nobody has to say who looks.
+struct Project {
+    root: PathBuf,
+    place: Place,
+    home: Home,
+    json: bool,
 }

@@ -4,8 +4,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use towpath_migrate::{ContractKind, Migration};
 
-use super::look::{Look, keeps_older_releases};
-use crate::cli::{check::plural, context::Context, error::CliError, exit::Exit, style};
+use super::{Project, look::Look};
+use crate::cli::{check::plural, error::CliError, exit::Exit, style};
 
 /// Show which of the work tree's migrations an environment's databases would get, and who could run on them afterwards
 ///
@@ -18,11 +18,11 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let environment = context.place.environment(&self.environment)?;
-        let looks = Look::at(context, environment).await?;
+    pub(super) async fn run(self, project: &Project) -> Result<Exit, CliError> {
+        let environment = project.place.environment(&self.environment)?;
+        let looks = Look::at(project, environment).await?;
         let is_good = looks.iter().all(Look::is_good);
-        match context.json {
+        match project.json {
             true => {
                 let databases: Vec<Value> = looks.iter().map(Look::shown).collect();
                 println!(
@@ -59,10 +59,7 @@ fn print(look: &Look) {
         Some(Ok(pending)) if pending.is_empty() => println!("  nothing to apply"),
         Some(Ok(pending)) => {
             pending.iter().for_each(print_migration);
-            if pending
-                .iter()
-                .any(|one| !keeps_older_releases(one.contract.kind))
-            {
+            if look.breaking(pending) > 0 {
                 println!(
                     "  {}",
                     paint.waits("afterwards, no release that lacks them can be returned to")

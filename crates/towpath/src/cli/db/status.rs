@@ -3,8 +3,8 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::look::{Look, keeps_older_releases};
-use crate::cli::{context::Context, error::CliError, exit::Exit, style, table};
+use super::{Project, look::Look};
+use crate::cli::{error::CliError, exit::Exit, style, table};
 
 /// Show which migrations the databases of environments have, and which of the work tree's they have not
 ///
@@ -19,21 +19,21 @@ pub struct Status {
 }
 
 impl Status {
-    pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let manifest = &context.place.manifest;
+    pub(super) async fn run(self, project: &Project) -> Result<Exit, CliError> {
+        let manifest = &project.place.manifest;
         let mut asked = Vec::new();
         for typed in &self.environments {
-            asked.push(context.place.environment(typed)?);
+            asked.push(project.place.environment(typed)?);
         }
         if asked.is_empty() {
             asked.extend(&manifest.environments);
         }
         let mut looks = Vec::new();
         for environment in asked {
-            looks.extend(Look::at(context, environment).await?);
+            looks.extend(Look::at(project, environment).await?);
         }
         let is_good = looks.iter().all(Look::is_good);
-        if context.json {
+        if project.json {
             let databases: Vec<Value> = looks.iter().map(Look::shown).collect();
             println!(
                 "{}",
@@ -60,20 +60,14 @@ fn print(looks: &[Look]) {
             None => paint.dim("-"),
             Some(Err(_)) => paint.bad("cannot be told"),
             Some(Ok(pending)) if pending.is_empty() => "0".to_owned(),
-            Some(Ok(pending)) => {
-                let breaks = pending
-                    .iter()
-                    .filter(|one| !keeps_older_releases(one.contract.kind))
-                    .count();
-                match breaks {
-                    0 => pending.len().to_string(),
-                    _ => format!(
-                        "{}, {}",
-                        pending.len(),
-                        paint.waits(&format!("{breaks} that older releases cannot run on"))
-                    ),
-                }
-            }
+            Some(Ok(pending)) => match look.breaking(pending) {
+                0 => pending.len().to_string(),
+                breaks => format!(
+                    "{}, {}",
+                    pending.len(),
+                    paint.waits(&format!("{breaks} that older releases cannot run on"))
+                ),
+            },
         };
         vec![
             look.environment.to_string(),
