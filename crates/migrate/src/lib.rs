@@ -2,7 +2,8 @@
 //!
 //! A library of its own: it knows databases and files, and nothing of releases, environments or deployments. A set is
 //! read from a folder or from bytes ([`layout`]), planned against what the database remembers ([`Database::plan`]: no
-//! effect at all) and applied ([`Database::apply`]: each migration in one transaction with its [`Receipt`]).
+//! effect at all) and applied ([`Database::apply`]: each migration in one transaction with its [`Receipt`]). What its
+//! statements do to running code is read from their text ([`classify`](mod@classify)), to propose a contract.
 //!
 //! ```
 //! use towpath_migrate::{Database, layout};
@@ -43,6 +44,7 @@
 //! Every error completes "could not …" and has a `remedy()`: what a person does about it.
 
 mod apply;
+pub mod classify;
 mod contract;
 mod database;
 mod digest;

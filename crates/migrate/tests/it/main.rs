@@ -4,6 +4,7 @@
 
 mod apply;
 mod child;
+mod classify;
 mod concurrent;
 mod crash;
 mod disk;
