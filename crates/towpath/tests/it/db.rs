@@ -100,3 +100,97 @@ fn migrations_that_cannot_be_applied_are_a_status_with_the_way_out() {
         .towpath("db plan moon", 3)
         .says(&["ask::no-such-environment"]);
 }
+
+fn lint(project: &Project, line: &str, status: i32) -> Vec<Value> {
+    let shown: Value = project
+        .towpath(&format!("db lint {line} --json"), status)
+        .json();
+    assert_eq!(shown["ok"], status == 0);
+    shown["migrations"].as_array().unwrap().clone()
+}
+
+#[test]
+fn what_is_declared_is_held_against_the_sql() {
+    let project = Project::new();
+    project.towpath("deploy stg", 4);
+    let cases = [
+        (
+            "-- towpath: expand\nALTER TABLE trips ADD COLUMN mood TEXT;\n",
+            0,
+            "expand",
+        ),
+        ("ALTER TABLE trips ADD COLUMN mood TEXT;\n", 1, "expand"),
+        ("-- towpath: expand\nDROP TABLE trips;\n", 1, "irreversible"),
+        (
+            "-- towpath: expand because it was never used\nDROP TABLE trips;\n",
+            0,
+            "irreversible",
+        ),
+        (
+            "-- towpath: contract\nDROP TABLE trips;\n",
+            1,
+            "irreversible",
+        ),
+        (
+            "-- towpath: irreversible\nDROP TABLE trips;\n",
+            0,
+            "irreversible",
+        ),
+        ("-- towpath: expand\nFROBNICATE trips;\n", 1, "unknown"),
+        (
+            "-- towpath: data\nUPDATE trips SET said = 'x';\n",
+            1,
+            "irreversible",
+        ),
+    ];
+    for (sql, status, read) in cases {
+        project.write("migrations/0002_new.sql", sql);
+        let found = lint(&project, "migrations/0002_new.sql", status);
+        assert_eq!(found.len(), 1, "{sql}");
+        assert_eq!(found[0]["read"], read, "{sql}: {}", found[0]);
+        assert_eq!(found[0]["proposal"].is_null(), status == 0);
+    }
+}
+
+#[test]
+fn without_paths_the_migrations_that_somebody_lacks_are_looked_at() {
+    let project = Project::new();
+    project.write(
+        "migrations/0002_gone.sql",
+        "-- towpath: expand\n\nALTER TABLE trips\n  DROP COLUMN said;\n",
+    );
+    let told = project.towpath("db lint", 1).stdout;
+    for text in [
+        "main 2 gone: declares expand",
+        "line 3  ALTER TABLE trips DROP COLUMN said",
+        "that is worse than declared; say why it does no harm, or declare it: `-- towpath: expand because …`",
+        "to mend",
+    ] {
+        assert!(told.contains(text), "{told}");
+    }
+    let names: Vec<Value> = lint(&project, "", 1)
+        .iter()
+        .map(|one| one["migration"].clone())
+        .collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    // Files alone need no project.
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(
+        outside.path().join("1_a.up.sql"),
+        "-- towpath: expand\nCREATE INDEX i ON trips (said);\n",
+    )
+    .unwrap();
+    std::fs::write(outside.path().join("1_a.down.sql"), "DROP INDEX i;\n").unwrap();
+    let line = format!(
+        "-C {} db lint . --dialect postgres --json",
+        outside.path().display()
+    );
+    let shown: Value = project.towpath(&line, 0).json();
+    let found = &shown["migrations"][0];
+    assert_eq!(found["blocking"], true);
+    let mut rules = found["lints"].as_array().unwrap().iter();
+    assert!(rules.any(|lint| lint["rule"] == "require-concurrent-index-creation"));
+    project
+        .towpath("db lint no-such-file.sql", 3)
+        .says(&["db::unreadable", "no-such-file.sql"]);
+}

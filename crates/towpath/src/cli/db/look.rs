@@ -25,6 +25,8 @@ pub struct Look {
     pub history: History,
     /// What the migrations of the work tree would add; `None` where the manifest names no migrations.
     pub pending: Option<Result<Vec<Migration>, Refused>>,
+    /// All of them, where they can be read.
+    pub all: Option<Vec<Migration>>,
 }
 
 /// Why migrations cannot be applied, and the way out.
@@ -61,9 +63,24 @@ impl Look {
             let database = Database::open(&url).map_err(|e| failed(e.to_string(), e.remedy()))?;
             let history = database.history().await;
             let history = history.map_err(|e| failed(e.to_string(), e.remedy()))?;
-            let pending = match &declared.migrations {
+            let set = declared
+                .migrations
+                .as_ref()
+                .map(|directory| layout::sqlx::load(project.root.join(directory)));
+            let all = match &set {
+                Some(Ok(set)) => Some(set.migrations().to_vec()),
+                _ => None,
+            };
+            let pending = match set {
                 None => None,
-                Some(directory) => Some(pending(project, directory, &database).await),
+                Some(Err(error)) => Some(Err(Refused {
+                    why: format!("could not {error}"),
+                    help: error.remedy(),
+                })),
+                Some(Ok(set)) => {
+                    let plan = database.plan(&set).await;
+                    Some(plan.map(|plan| plan.pending).map_err(Refused::from))
+                }
             };
             found.push(Look {
                 environment: environment.name.clone(),
@@ -71,6 +88,7 @@ impl Look {
                 home,
                 history,
                 pending,
+                all,
             });
         }
         Ok(found)
@@ -142,16 +160,4 @@ fn of_migration(migration: &Migration) -> Value {
 /// Whether a release that does not know such a migration still runs after it.
 fn keeps_older_releases(kind: ContractKind) -> bool {
     releases::contract(kind).keeps_older_releases()
-}
-
-async fn pending(
-    project: &Project,
-    directory: &str,
-    database: &Database,
-) -> Result<Vec<Migration>, Refused> {
-    let set = layout::sqlx::load(project.root.join(directory)).map_err(|error| Refused {
-        why: format!("could not {error}"),
-        help: error.remedy(),
-    })?;
-    Ok(database.plan(&set).await?.pending)
 }

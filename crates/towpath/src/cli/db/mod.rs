@@ -1,5 +1,6 @@
 //! `towpath db`: the databases of environments, and what migrations do to them. A file a verb.
 
+mod lint;
 mod look;
 mod plan;
 mod status;
@@ -16,7 +17,7 @@ use crate::{engine::Place, home::Home};
 /// Only looks: a deployment is what migrates.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  towpath db status\n  towpath db status staging --json\n  towpath db plan production"
+    after_help = "Examples:\n  towpath db status\n  towpath db status staging --json\n  towpath db plan production\n  towpath db lint"
 )]
 pub struct Db {
     #[command(subcommand)]
@@ -27,24 +28,15 @@ pub struct Db {
 enum Verb {
     Status(status::Status),
     Plan(plan::Plan),
+    Lint(lint::Lint),
 }
 
 impl Db {
     pub(super) async fn run(self, global: &Global) -> Result<Exit, CliError> {
-        let root = context::find_root()?;
-        let manifest = context::manifest(global)?;
-        let project = Project {
-            home: context::home_to_look_at(global, &manifest).await?,
-            place: Place {
-                manifest,
-                work_tree: Some(root.clone()),
-            },
-            root,
-            json: global.json,
-        };
         match self.verb {
-            Verb::Status(verb) => verb.run(&project).await,
-            Verb::Plan(verb) => verb.run(&project).await,
+            Verb::Status(verb) => verb.run(&Project::open(global).await?).await,
+            Verb::Plan(verb) => verb.run(&Project::open(global).await?).await,
+            Verb::Lint(verb) => verb.run(global).await,
         }
     }
 }
@@ -55,4 +47,20 @@ struct Project {
     place: Place,
     home: Home,
     json: bool,
+}
+
+impl Project {
+    async fn open(global: &Global) -> Result<Project, CliError> {
+        let root = context::find_root()?;
+        let manifest = context::manifest(global)?;
+        Ok(Project {
+            home: context::home_to_look_at(global, &manifest).await?,
+            place: Place {
+                manifest,
+                work_tree: Some(root.clone()),
+            },
+            root,
+            json: global.json,
+        })
+    }
 }

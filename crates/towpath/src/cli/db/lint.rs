@@ -1,0 +1,288 @@
+//! `towpath db lint`: what migrations do to code that is already running, as their SQL tells, beside what they declare.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use towpath_migrate::{
+    Contract, ContractKind, Migration,
+    classify::{Classification, ClassifiedStatement, Dialect, Effect, classify},
+};
+
+use super::{Project, look::Look};
+use crate::cli::{Global, check::plural, error::CliError, exit::Exit, style};
+
+/// Read migrations, and tell what each statement does to code that is already running
+///
+/// Looks at the work tree's migrations that some environment has not applied yet, or at the files and directories that are named; those need
+/// no project. A migration is well when it declares a contract in the comments that open it, and its statements do nothing worse, or a reason
+/// stands beside the declaration. Ends with status 1 when one is not.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  towpath db lint\n  towpath db lint --all\n  towpath db lint migrations/0007_mood.sql\n  \
+                  towpath db lint db/migrate --dialect postgres --json"
+)]
+pub struct Lint {
+    /// Files, or directories of them.
+    paths: Vec<PathBuf>,
+    /// The database whose SQL it is.
+    #[arg(long, default_value = "sqlite")]
+    dialect: Engine,
+    /// Look at migrations too that every environment has applied.
+    #[arg(long, conflicts_with = "paths")]
+    all: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    Postgres,
+    Sqlite,
+    Mysql,
+}
+
+impl From<Engine> for Dialect {
+    fn from(engine: Engine) -> Dialect {
+        match engine {
+            Engine::Postgres => Dialect::Postgres,
+            Engine::Sqlite => Dialect::Sqlite,
+            Engine::Mysql => Dialect::Mysql,
+        }
+    }
+}
+
+/// A migration that was read.
+struct Read {
+    /// What people know it by.
+    title: String,
+    declared: Contract,
+    found: Classification,
+}
+
+/// What is wrong with what a migration declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    /// It declares nothing.
+    Undeclared,
+    /// It does worse than it declares, and does not say why that is no harm.
+    Weaker,
+}
+
+impl Lint {
+    pub(super) async fn run(self, global: &Global) -> Result<Exit, CliError> {
+        let dialect = self.dialect.into();
+        let (reads, what) = match self.paths.is_empty() {
+            true => (self.of_project(global, dialect).await?, "new migration"),
+            false => (of_paths(&self.paths, dialect)?, "migration"),
+        };
+        let is_good = reads.iter().all(|read| read.wrong().is_none());
+        if global.json {
+            let shown: Vec<Value> = reads.iter().map(Read::shown).collect();
+            println!(
+                "{}",
+                json!({"version": 1, "ok": is_good, "migrations": shown})
+            );
+        } else {
+            reads.iter().for_each(print);
+            let wrong = reads.iter().filter(|read| read.wrong().is_some()).count();
+            let what = if self.all { "migration" } else { what };
+            match (reads.len(), wrong) {
+                (0, _) => println!("there is no {what} to look at"),
+                (count, 0) => println!("{} looked at, and nothing to mend", plural(count, what)),
+                (count, wrong) => println!("{} looked at, {wrong} to mend", plural(count, what)),
+            }
+        }
+        Ok(match is_good {
+            true => Exit::Done,
+            false => Exit::Failed,
+        })
+    }
+
+    /// The migrations of the work tree.
+    async fn of_project(&self, global: &Global, dialect: Dialect) -> Result<Vec<Read>, CliError> {
+        let project = Project::open(global).await?;
+        let mut wanted: BTreeMap<(String, i64), Migration> = BTreeMap::new();
+        for environment in &project.place.manifest.environments {
+            for look in Look::at(&project, environment).await? {
+                let migrations = match (self.all, look.pending) {
+                    (true, _) => look.all.unwrap_or_default(),
+                    (false, Some(Ok(pending))) => pending,
+                    (false, Some(Err(refused))) => {
+                        return Err(CliError::new(
+                            Exit::Failed,
+                            "db::cannot-plan",
+                            refused.why,
+                            refused.help,
+                        ));
+                    }
+                    (false, None) => Vec::new(),
+                };
+                let named = migrations
+                    .into_iter()
+                    .map(|one| ((look.database.to_string(), one.version), one));
+                wanted.extend(named);
+            }
+        }
+        let read = |((database, version), migration): ((String, i64), Migration)| Read {
+            title: format!("{database} {version} {}", migration.name),
+            declared: migration.contract,
+            found: classify(&migration.up, dialect),
+        };
+        Ok(wanted.into_iter().map(read).collect())
+    }
+}
+
+fn of_paths(paths: &[PathBuf], dialect: Dialect) -> Result<Vec<Read>, CliError> {
+    let mut files = Vec::new();
+    for path in paths {
+        let unreadable = |error: io::Error| {
+            let message = format!("could not read {}: {error}", path.display());
+            CliError::new(
+                Exit::Disorder,
+                "db::unreadable",
+                message,
+                "name files and directories that you may read",
+            )
+        };
+        match path.is_dir() {
+            true => gather(path, &mut files).map_err(unreadable)?,
+            false => files.push(path.clone()),
+        }
+    }
+    let read = |path: &PathBuf| {
+        let failed = |why: String, help: String| {
+            let message = format!("could not read {}: {why}", path.display());
+            CliError::new(Exit::Refused, "db::unreadable", message, help)
+        };
+        let sql = fs::read_to_string(path)
+            .map_err(|error| failed(error.to_string(), "name a file of SQL, as UTF-8".into()))?;
+        let declared =
+            Contract::declared_in(&sql).map_err(|bad| failed(bad.to_string(), bad.remedy()))?;
+        Ok(Read {
+            title: path.display().to_string(),
+            declared,
+            found: classify(&sql, dialect),
+        })
+    };
+    files.iter().map(read).collect()
+}
+
+/// The files that apply migrations below a directory, in the order of their names.
+fn gather(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    let mut inside = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        inside.push(entry?.path());
+    }
+    inside.sort();
+    for path in inside {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let undoes = name == "down.sql" || name.ends_with(".down.sql");
+        if fs::symlink_metadata(&path)?.is_dir() {
+            gather(&path, files)?;
+        } else if name.ends_with(".sql") && !undoes {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// How much worse a contract is for older releases, and for going back. What cannot be read may break them.
+fn rank(kind: ContractKind) -> u8 {
+    match kind {
+        ContractKind::Expand | ContractKind::Data => 0,
+        ContractKind::Contract | ContractKind::Unknown => 1,
+        ContractKind::Irreversible => 2,
+    }
+}
+
+impl Read {
+    fn wrong(&self) -> Option<Wrong> {
+        let found = self.found.kind();
+        match (self.declared.kind, &self.declared.because) {
+            (ContractKind::Unknown, _) => Some(Wrong::Undeclared),
+            (declared, None) if rank(declared) < rank(found) => Some(Wrong::Weaker),
+            _ => None,
+        }
+    }
+
+    /// The line that would mend it.
+    fn proposal(&self) -> String {
+        let proposal = self.found.proposal();
+        match (self.wrong(), proposal.kind) {
+            (Some(Wrong::Weaker), _) => format!("-- towpath: {} because …", self.declared.kind),
+            (_, ContractKind::Unknown) => "-- towpath: … because …".into(),
+            (_, kind) => format!("-- towpath: {kind}"),
+        }
+    }
+
+    fn shown(&self) -> Value {
+        json!({
+            "migration": self.title,
+            "ok": self.wrong().is_none(),
+            "declared": self.declared.kind,
+            "because": self.declared.because,
+            "read": self.found.kind(),
+            "blocking": self.found.is_blocking(),
+            "proposal": self.wrong().map(|_| self.proposal()),
+            "statements": self.found.statements,
+            "lints": self.found.lints,
+        })
+    }
+}
+
+fn print(read: &Read) {
+    let paint = style::of_stdout();
+    let told: Vec<&ClassifiedStatement> = read
+        .found
+        .statements
+        .iter()
+        .filter(|statement| statement.findings.iter().any(|one| is_told(one.effect)))
+        .collect();
+    if read.wrong().is_none() && told.is_empty() && read.found.lints.is_empty() {
+        return;
+    }
+    let title = style::plain(&read.title);
+    let declared = match (read.declared.kind, &read.declared.because) {
+        (ContractKind::Unknown, _) => "declares nothing".into(),
+        (kind, None) => format!("declares {kind}"),
+        (kind, Some(because)) => format!("declares {kind}, because {}", style::plain(because)),
+    };
+    println!("{}: {declared}", paint.strong(&title));
+    for statement in told {
+        println!(
+            "  line {}  {}",
+            statement.line,
+            paint.dim(&style::plain(&statement.beginning))
+        );
+        for finding in statement.findings.iter().filter(|one| is_told(one.effect)) {
+            let effect = match finding.effect {
+                Effect::Data | Effect::Blocking => paint.waits(finding.effect.as_str()),
+                effect => paint.bad(effect.as_str()),
+            };
+            println!("    {effect}: {}", style::plain(&finding.reason));
+            if let Some(remedy) = &finding.remedy {
+                println!("      {}", style::plain(remedy));
+            }
+        }
+    }
+    for lint in &read.found.lints {
+        println!("  line {}  {}: {}", lint.line, lint.rule, lint.message);
+        println!("      {}", lint.remedy);
+    }
+    if let Some(wrong) = read.wrong() {
+        let why = match wrong {
+            Wrong::Undeclared => "begin it with",
+            Wrong::Weaker => "that is worse than declared; say why it does no harm, or declare it:",
+        };
+        println!("  {} {why} `{}`", paint.bad("✗"), read.proposal());
+    }
+    println!();
+}
+
+/// Whether people are told of it: that something only adds is nothing to tell.
+fn is_told(effect: Effect) -> bool {
+    !matches!(effect, Effect::Expand | Effect::Data)
+}
