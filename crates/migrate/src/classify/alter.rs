@@ -55,7 +55,7 @@ fn new_name(kind: &RenameTableNameKind) -> &ObjectName {
 }
 
 /// A new name without a schema stays in the old one's.
-fn qualified(old: &ObjectName, new: &ObjectName) -> ObjectName {
+pub(super) fn qualified(old: &ObjectName, new: &ObjectName) -> ObjectName {
     if new.0.len() > 1 {
         return new.clone();
     }
@@ -116,11 +116,13 @@ impl Target<'_> {
             Op::DropColumn { column_names, .. } => {
                 for name in column_names {
                     self.drop_column(name, found);
+                    self.created.remove_column(self.table, name);
                 }
             }
             Op::RenameColumn {
-                old_column_name, ..
-            } => self.rename_column(old_column_name, found),
+                old_column_name,
+                new_column_name,
+            } => self.rename_column(old_column_name, new_column_name, found),
             Op::RenameTable { table_name } => {
                 found
                     .contract(format!("old code that uses {} is refused", self.table))
@@ -143,9 +145,9 @@ impl Target<'_> {
                 ..
             } => {
                 if !self.created.same(old_name, new_name) {
-                    self.rename_column(old_name, found);
+                    self.rename_column(old_name, new_name, found);
                 }
-                self.redefine(old_name, data_type, options, found);
+                self.redefine(new_name, data_type, options, found);
             }
             Op::AddConstraint {
                 constraint,
@@ -172,8 +174,12 @@ impl Target<'_> {
         }
     }
 
-    fn rename_column(&self, old: &Ident, found: &mut Findings) {
-        if self.created.has_column(self.table, old) {
+    fn rename_column(&mut self, old: &Ident, new: &Ident, found: &mut Findings) {
+        let own = self.created.has_column(self.table, old);
+        self.created.remove_column(self.table, old);
+        self.created.remove_column(self.table, new);
+        if own {
+            self.created.add_column(self.table, new);
             found.expand(format!(
                 "this file added `{old}`, and no running code uses it"
             ));

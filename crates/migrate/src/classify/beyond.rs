@@ -93,8 +93,10 @@ fn new_table(
     };
     let count = |text: &str| tokens.iter().filter(|token| token.text == text).count();
     // What is not closed may hold more than the table.
-    if open.text != "(" || count("(") != count(")") || tokens.iter().any(|token| token.is("select"))
-    {
+    let has = |word: &str| tokens.iter().any(|token| token.is(word));
+    let queries =
+        has("select") || (has("with") && (has("insert") || has("update") || has("delete")));
+    if open.text != "(" || count("(") != count(")") || queries {
         return false;
     }
     if !perhaps_there {

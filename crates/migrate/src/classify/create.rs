@@ -8,6 +8,8 @@ use super::{
     Dialect, alter,
     created::{Created, Kind},
     effect::Findings,
+    rows,
+    split::Piece,
 };
 
 const NEW: &str = "it is new, and no running code uses it";
@@ -16,11 +18,12 @@ const NEW: &str = "it is new, and no running code uses it";
 pub(super) fn read(
     dialect: Dialect,
     created: &mut Created,
+    piece: &Piece<'_>,
     statement: &Statement,
     found: &mut Findings,
 ) -> bool {
     match statement {
-        Statement::CreateTable(create) => table(dialect, created, create, found),
+        Statement::CreateTable(create) => table(dialect, created, piece, create, found),
         Statement::CreateVirtualTable {
             name,
             if_not_exists,
@@ -30,20 +33,14 @@ pub(super) fn read(
         Statement::CreateIndex(create) => index(dialect, created, create, found),
         Statement::CreateTrigger(create) => trigger(created, create, found),
         Statement::CreateFunction(create) => {
-            if create.or_replace && !created.has(Kind::Routine, &create.name) {
+            if create.or_replace {
                 replaced_body(&create.name, found);
             } else {
-                new(
-                    created,
-                    Kind::Routine,
-                    &create.name,
-                    create.if_not_exists,
-                    found,
-                );
+                found.expand(NEW);
             }
         }
-        Statement::CreateProcedure { name, or_alter, .. } => {
-            new(created, Kind::Routine, name, *or_alter, found);
+        Statement::CreateProcedure { .. } => {
+            found.expand(NEW);
         }
         Statement::CreateType { name, .. } => new(created, Kind::Type, name, false, found),
         Statement::CreateDomain(create) => new(created, Kind::Type, &create.name, false, found),
@@ -94,7 +91,13 @@ fn new(
     found.expand(NEW);
 }
 
-fn table(dialect: Dialect, created: &mut Created, create: &CreateTable, found: &mut Findings) {
+fn table(
+    dialect: Dialect,
+    created: &mut Created,
+    piece: &Piece<'_>,
+    create: &CreateTable,
+    found: &mut Findings,
+) {
     if create.or_replace && !created.has(Kind::Table, &create.name) {
         found.contract(format!(
             "old code meets another table under the name {}",
@@ -111,6 +114,10 @@ fn table(dialect: Dialect, created: &mut Created, create: &CreateTable, found: &
         create.if_not_exists,
         found,
     );
+    if create.query.is_some() && rows::hides_writes(dialect, piece) {
+        found.data("rows change");
+        found.irreversible("rows are changed or deleted on the way");
+    }
     let parent = create.partition_of.as_ref();
     if dialect == Dialect::Postgres && parent.is_some_and(|name| !created.has(Kind::Table, name)) {
         found
@@ -140,10 +147,15 @@ fn view(created: &mut Created, create: &CreateView, found: &mut Findings) {
 
 /// An index of a table that is in use.
 fn index(dialect: Dialect, created: &mut Created, create: &CreateIndex, found: &mut Findings) {
-    let own =
-        created.has(Kind::Table, &create.table_name) || created.has(Kind::View, &create.table_name);
-    if let (Some(name), false) = (&create.name, create.if_not_exists) {
-        created.add(Kind::Index, name);
+    let name = create.name.as_ref();
+    // SQLite takes the table from the index's schema.
+    let elsewhere = name.is_some_and(|name| name.0.len() > 1);
+    let own = !elsewhere
+        && (created.has(Kind::Table, &create.table_name)
+            || created.has(Kind::View, &create.table_name));
+    // An index is in its table's schema, and in MySQL two tables may have one of the same name.
+    if let (Some(name), false) = (name, create.if_not_exists || dialect == Dialect::Mysql) {
+        created.add(Kind::Index, &alter::qualified(&create.table_name, name));
     }
     if own {
         found.expand(NEW);
@@ -179,8 +191,10 @@ fn index(dialect: Dialect, created: &mut Created, create: &CreateIndex, found: &
 }
 
 fn trigger(created: &mut Created, create: &CreateTrigger, found: &mut Findings) {
-    let own =
-        created.has(Kind::Table, &create.table_name) || created.has(Kind::View, &create.table_name);
+    // SQLite takes the table from the trigger's schema.
+    let own = create.name.0.len() == 1
+        && (created.has(Kind::Table, &create.table_name)
+            || created.has(Kind::View, &create.table_name));
     created.add(Kind::Trigger, &create.name);
     body_of_trigger(&create.table_name, own, found);
 }

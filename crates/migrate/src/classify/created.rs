@@ -10,7 +10,7 @@ use super::Dialect;
 #[derive(Debug)]
 pub(super) struct Created {
     dialect: Dialect,
-    /// Tables, views, types, functions and indexes, each under its kind.
+    /// Each under its kind.
     objects: HashSet<(Kind, String)>,
     /// Columns added to tables that were there before.
     columns: HashSet<(String, String)>,
@@ -18,13 +18,12 @@ pub(super) struct Created {
     copied: HashMap<String, bool>,
 }
 
-/// Objects of different kinds may share a name.
+/// Objects of different kinds may share a name. Routines are left out: several may share one, told apart by arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Table,
     View,
     Type,
-    Routine,
     Index,
     Trigger,
     Sequence,
@@ -68,6 +67,12 @@ impl Created {
         self.columns.insert(key);
     }
 
+    /// Forgets a column; the next one of that name may be another.
+    pub(super) fn remove_column(&mut self, table: &ObjectName, column: &Ident) {
+        let key = (self.key(table), self.part(column));
+        self.columns.remove(&key);
+    }
+
     pub(super) fn has_column(&self, table: &ObjectName, column: &Ident) -> bool {
         self.columns.contains(&(self.key(table), self.part(column)))
     }
@@ -95,7 +100,8 @@ impl Created {
     }
 
     /// A name as the database compares it. PostgreSQL folds what is not quoted, SQLite everything, and MySQL's answer
-    /// depends on the file system, so there nothing is folded.
+    /// depends on the file system, so there nothing is folded. With a schema and without it, a name may mean two objects:
+    /// a temporary table hides the one in `public` or `main`.
     fn key(&self, name: &ObjectName) -> String {
         let parts: Vec<String> = name
             .0
@@ -105,20 +111,14 @@ impl Created {
                 None => part.to_string(),
             })
             .collect();
-        let parts = match (self.dialect, parts.as_slice()) {
-            (Dialect::Postgres, [schema, rest @ ..]) if schema == "public" && !rest.is_empty() => {
-                rest
-            }
-            (Dialect::Sqlite, [schema, rest @ ..]) if schema == "main" && !rest.is_empty() => rest,
-            (_, parts) => parts,
-        };
-        parts.join(".")
+        // A quoted name may hold a dot.
+        parts.join("\0")
     }
 
     fn part(&self, ident: &Ident) -> String {
         match self.dialect {
             Dialect::Postgres if ident.quote_style.is_some() => ident.value.clone(),
-            Dialect::Postgres | Dialect::Sqlite => ident.value.to_lowercase(),
+            Dialect::Postgres | Dialect::Sqlite => ident.value.to_ascii_lowercase(),
             Dialect::Mysql => ident.value.clone(),
         }
     }

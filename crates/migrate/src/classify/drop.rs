@@ -25,6 +25,7 @@ pub(super) fn read(
         } => {
             for name in names {
                 if *temporary {
+                    created.remove(Kind::Table, name);
                     found.expand("a temporary table is this connection's own");
                 } else {
                     object(dialect, created, *object_type, name, found);
@@ -36,7 +37,7 @@ pub(super) fn read(
         }
         Statement::DropFunction(drop) => {
             for function in &drop.func_desc {
-                routine(created, &function.name, found);
+                routine(&function.name, found);
             }
             behavior(drop.drop_behavior.as_ref(), found);
         }
@@ -46,12 +47,17 @@ pub(super) fn read(
             ..
         } => {
             for procedure in proc_desc {
-                routine(created, &procedure.name, found);
+                routine(&procedure.name, found);
             }
             behavior(drop_behavior.as_ref(), found);
         }
         Statement::DropTrigger(drop) => {
-            if created.has(Kind::Trigger, &drop.trigger_name) {
+            // PostgreSQL's triggers are named within their table.
+            let own_trigger = match &drop.table_name {
+                Some(table) => created.has(Kind::Table, table),
+                None => created.has(Kind::Trigger, &drop.trigger_name),
+            };
+            if own_trigger {
                 created.remove(Kind::Trigger, &drop.trigger_name);
                 own(&drop.trigger_name, found);
             } else {
@@ -201,12 +207,6 @@ pub(super) fn index(dialect: Dialect, name: &str, concurrently: bool, found: &mu
     }
 }
 
-fn routine(created: &mut Created, name: &ObjectName, found: &mut Findings) {
-    if created.has(Kind::Routine, name) {
-        // Another one of the same name and with other arguments may be left.
-        created.remove(Kind::Routine, name);
-        own(name, found);
-    } else {
-        found.contract(format!("old code that calls {name} is refused"));
-    }
+fn routine(name: &ObjectName, found: &mut Findings) {
+    found.contract(format!("old code that calls {name} is refused"));
 }

@@ -31,6 +31,7 @@ mod drop;
 mod effect;
 mod lint;
 mod parse;
+mod query;
 mod rows;
 mod settings;
 mod split;

@@ -60,14 +60,25 @@ fn within_limits(piece: &Piece<'_>, dialect: Dialect) -> Result<(), String> {
         return Err("a NUL character, at which a database may stop reading".into());
     }
     let mut depth = 0_usize;
+    // Whether the last token was PostgreSQL's E'…', which a string on the next line continues.
+    let mut escapes = false;
     for token in tokens(piece.text, dialect) {
         match (token.kind, token.text) {
             (Kind::Conditional, _) => {
                 return Err("a comment `/*! … */` that some servers run and others skip".into());
             }
+            (Kind::Quoted, text) if escapes && text.starts_with('\'') => {
+                return Err("a string with escapes that goes on after a space".into());
+            }
+            (Kind::Comment, text) if dialect == Dialect::Postgres && text.ends_with('\r') => {
+                return Err("a comment that a carriage return ends".into());
+            }
             (Kind::Other, "(" | "[") => depth += 1,
             (Kind::Other, ")" | "]") => depth = depth.saturating_sub(1),
             _ => {}
+        }
+        if !matches!(token.kind, Kind::Space | Kind::Comment) {
+            escapes = token.kind == Kind::Quoted && token.text.starts_with(['e', 'E']);
         }
         if depth > DEEPEST {
             return Err(format!("parentheses nest deeper than {DEEPEST}"));

@@ -1,16 +1,17 @@
-//! Statements about rows: what they add, overwrite and delete, and queries that only read.
+//! Statements about rows: what they add, overwrite and delete.
 
 use sqlparser::ast::{
-    AssignmentTarget, Delete, Expr, FromTable, GroupByExpr, Insert, ObjectName, OnConflictAction,
-    OnInsert, Query, SelectItem, SetExpr, SqliteOnConflict, TableFactor, TableObject,
-    TableWithJoins, Truncate, Update,
+    AssignmentTarget, BinaryOperator, Delete, Expr, FromTable, GroupByExpr, Ident, Insert,
+    ObjectName, OnConflictAction, OnInsert, Query, SelectItem, SetExpr, SqliteOnConflict,
+    TableFactor, TableObject, TableWithJoins, Truncate, Update,
 };
 
 use super::{
     Dialect,
     created::{Created, Kind},
     effect::Findings,
-    split::{self, Piece, Token},
+    query::words,
+    split::{Piece, Token},
 };
 
 const OWN: &str = "only rows of a table that this file created";
@@ -26,7 +27,7 @@ pub(super) fn insert(
         found.unknown("rows are inserted into something that is not a table");
         return;
     };
-    if hides_writes(piece, dialect) {
+    if hides_writes(dialect, piece) {
         found.data("rows change");
         found.irreversible("rows are changed or deleted on the way");
         return;
@@ -81,7 +82,7 @@ pub(super) fn update(
     update: &Update,
     found: &mut Findings,
 ) {
-    let table = single(&update.table).filter(|_| !hides_writes(piece, dialect));
+    let table = single(&update.table).filter(|_| !hides_writes(dialect, piece));
     if table.is_some_and(|table| created.has(Kind::Table, table)) {
         found.expand(OWN);
         return;
@@ -95,14 +96,16 @@ pub(super) fn update(
             AssignmentTarget::Tuple(_) => None,
         })
         .collect();
+    // With FROM, a column of that name may be another table's.
     let fills = columns.len() == update.assignments.len()
+        && update.from.is_none()
         && table.is_some_and(|table| {
             columns.iter().all(|column| {
                 created.has_column(table, column)
                     || update
                         .selection
                         .as_ref()
-                        .is_some_and(|filter| demands_null(filter, &column.value))
+                        .is_some_and(|filter| demands_null(created, filter, column))
             })
         });
     if !fills {
@@ -113,21 +116,21 @@ pub(super) fn update(
 }
 
 /// Whether a filter lets only rows through in which the column is NULL.
-fn demands_null(filter: &Expr, column: &str) -> bool {
+fn demands_null(created: &Created, filter: &Expr, column: &Ident) -> bool {
     match filter {
         Expr::IsNull(inner) => match inner.as_ref() {
-            Expr::Identifier(ident) => ident.value.eq_ignore_ascii_case(column),
+            Expr::Identifier(ident) => created.same(ident, column),
             Expr::CompoundIdentifier(parts) => parts
                 .last()
-                .is_some_and(|ident| ident.value.eq_ignore_ascii_case(column)),
+                .is_some_and(|ident| created.same(ident, column)),
             _ => false,
         },
-        Expr::Nested(inner) => demands_null(inner, column),
+        Expr::Nested(inner) => demands_null(created, inner, column),
         Expr::BinaryOp {
             left,
-            op: sqlparser::ast::BinaryOperator::And,
+            op: BinaryOperator::And,
             right,
-        } => demands_null(left, column) || demands_null(right, column),
+        } => demands_null(created, left, column) || demands_null(created, right, column),
         _ => false,
     }
 }
@@ -148,7 +151,7 @@ pub(super) fn delete(
 ) {
     let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
     let own = match from.as_slice() {
-        [table] if delete.tables.is_empty() && !hides_writes(piece, dialect) => {
+        [table] if delete.tables.is_empty() && !hides_writes(dialect, piece) => {
             single(table).is_some_and(|table| created.has(Kind::Table, table))
         }
         _ => false,
@@ -186,209 +189,17 @@ pub(super) fn truncate(
     }
 }
 
-/// A query. It only reads, unless it holds a statement that writes, makes a table, or calls a function that may.
-pub(super) fn query(dialect: Dialect, piece: &Piece<'_>, found: &mut Findings) {
-    let words = words(piece, dialect);
-    let has = |word: &str| words.iter().any(|token| token.is(word));
-    if has("insert") || has("update") || has("delete") || has("merge") {
-        let locks_only = !has("insert") && !has("delete") && !has("merge") && !has("with");
-        if !locks_only {
-            found.data("rows change");
-            found.irreversible("rows are changed or deleted on the way");
-            return;
-        }
-    }
-    if has("into") {
-        found.unknown("a query that writes its answer somewhere");
-        return;
-    }
-    match calls(piece, dialect).find(|name| !is_pure(name)) {
-        Some(name) if name.eq_ignore_ascii_case("setval") => {
-            found.data("a sequence counts from another number on");
-        }
-        Some(name) => {
-            found
-                .unknown(format!("the function `{name}` may do more than answer"))
-                .remedy("read what it does, and declare that");
-        }
-        None => {
-            found.expand("it only reads");
-        }
-    }
-}
-
 /// Whether a statement that writes holds another one that does, in its WITH clause.
-fn hides_writes(piece: &Piece<'_>, dialect: Dialect) -> bool {
+pub(super) fn hides_writes(dialect: Dialect, piece: &Piece<'_>) -> bool {
     let words = words(piece, dialect);
     if !words.iter().any(|token| token.is("with")) {
         return false;
     }
+    let own = usize::from(!words.iter().any(|token| token.is("create")));
     let writes = |token: &Token<'_>| {
         ["insert", "update", "delete", "merge"]
             .iter()
             .any(|word| token.is(word))
     };
-    words.iter().filter(|token| writes(token)).count() > 1
-}
-
-fn words<'a>(piece: &Piece<'a>, dialect: Dialect) -> Vec<Token<'a>> {
-    split::tokens(piece.text, dialect)
-        .filter(|token| token.kind == split::Kind::Word)
-        .collect()
-}
-
-/// Names that an opening parenthesis follows.
-fn calls<'a>(piece: &Piece<'a>, dialect: Dialect) -> impl Iterator<Item = &'a str> {
-    let mut before: Option<Token<'a>> = None;
-    split::tokens(piece.text, dialect).filter_map(move |token| match token.kind {
-        split::Kind::Space | split::Kind::Comment => None,
-        split::Kind::Other if token.text == "(" => before
-            .take()
-            .filter(|token| matches!(token.kind, split::Kind::Word | split::Kind::Quoted))
-            .map(|token| token.text),
-        _ => {
-            before = Some(token);
-            None
-        }
-    })
-}
-
-/// Functions that only answer, and keywords that stand before a parenthesis.
-fn is_pure(name: &str) -> bool {
-    const PURE: &[&str] = &[
-        "all",
-        "and",
-        "any",
-        "array",
-        "as",
-        "between",
-        "by",
-        "case",
-        "cast",
-        "count",
-        "cross",
-        "distinct",
-        "else",
-        "end",
-        "except",
-        "exists",
-        "extract",
-        "filter",
-        "from",
-        "having",
-        "in",
-        "intersect",
-        "is",
-        "join",
-        "lateral",
-        "left",
-        "like",
-        "limit",
-        "materialized",
-        "not",
-        "offset",
-        "on",
-        "or",
-        "order",
-        "over",
-        "partition",
-        "right",
-        "row",
-        "select",
-        "set",
-        "some",
-        "then",
-        "union",
-        "using",
-        "values",
-        "when",
-        "where",
-        "within",
-        "group",
-        "abs",
-        "array_agg",
-        "avg",
-        "bool_and",
-        "bool_or",
-        "ceil",
-        "ceiling",
-        "char_length",
-        "coalesce",
-        "concat",
-        "concat_ws",
-        "current_setting",
-        "date",
-        "date_trunc",
-        "datetime",
-        "encode",
-        "every",
-        "floor",
-        "format",
-        "format_type",
-        "generate_series",
-        "greatest",
-        "group_concat",
-        "hex",
-        "ifnull",
-        "iif",
-        "instr",
-        "json_agg",
-        "json_extract",
-        "json_object",
-        "jsonb_agg",
-        "jsonb_build_object",
-        "json_build_object",
-        "json_each",
-        "last_insert_rowid",
-        "last_insert_id",
-        "least",
-        "length",
-        "lower",
-        "lpad",
-        "ltrim",
-        "max",
-        "md5",
-        "min",
-        "mod",
-        "now",
-        "nullif",
-        "octet_length",
-        "power",
-        "quote",
-        "random",
-        "rank",
-        "regexp_replace",
-        "replace",
-        "round",
-        "row_number",
-        "rpad",
-        "rtrim",
-        "set_config",
-        "sqlite_version",
-        "sqrt",
-        "strftime",
-        "string_agg",
-        "strpos",
-        "substr",
-        "substring",
-        "sum",
-        "to_char",
-        "to_date",
-        "to_regclass",
-        "to_timestamp",
-        "total",
-        "trim",
-        "typeof",
-        "unicode",
-        "unnest",
-        "upper",
-        "version",
-        "database",
-        "numeric",
-        "decimal",
-        "varchar",
-        "char",
-        "gen_random_uuid",
-    ];
-    PURE.iter().any(|pure| name.eq_ignore_ascii_case(pure))
+    words.iter().filter(|token| writes(token)).count() > own
 }

@@ -11,7 +11,6 @@ const HARMLESS: &[&str] = &[
     "application_name",
     "bytea_output",
     "check_function_bodies",
-    "client_encoding",
     "client_min_messages",
     "constraints",
     "datestyle",
@@ -41,7 +40,6 @@ const HARMLESS: &[&str] = &[
     "unique_checks",
     "work_mem",
     "xmloption",
-    "character_set_client",
     "character_set_results",
     "collation_connection",
     "sql_notes",
@@ -51,6 +49,12 @@ const HARMLESS: &[&str] = &[
 pub(super) fn set(dialect: Dialect, created: &mut Created, set: &Set, found: &mut Findings) {
     match set {
         Set::SingleAssignment {
+            variable, values, ..
+        } if variable.to_string().eq_ignore_ascii_case("client_encoding") => {
+            let value = values.first().map(ToString::to_string);
+            encoding(&value.unwrap_or_default(), found);
+        }
+        Set::SingleAssignment {
             scope, variable, ..
         } => assignment(dialect, created, scope.as_ref(), variable, found),
         Set::MultipleAssignments { assignments } => {
@@ -58,18 +62,34 @@ pub(super) fn set(dialect: Dialect, created: &mut Created, set: &Set, found: &mu
                 assignment(dialect, created, one.scope.as_ref(), &one.name, found);
             }
         }
-        Set::SetTimeZone { .. }
-        | Set::SetNames { .. }
-        | Set::SetNamesDefault {}
-        | Set::SetTransaction { .. } => {
+        Set::SetTimeZone { .. } | Set::SetNamesDefault {} | Set::SetTransaction { .. } => {
             found.expand(SESSION);
         }
+        Set::SetNames { charset_name, .. } => encoding(&charset_name.value, found),
         Set::SetRole { .. } | Set::SetSessionAuthorization(_) => {
+            // `"$user"` may be the schema that is searched first.
+            created.clear();
             found.expand("what follows runs, and is owned, under another role");
         }
         _ => {
             found.unknown("nothing is known about this setting");
         }
+    }
+}
+
+/// In some encodings a backslash or a quote may be half of a character, and statements end elsewhere.
+fn encoding(name: &str, found: &mut Findings) {
+    const PLAIN: &[&str] = &[
+        "utf8", "utf8mb3", "utf8mb4", "unicode", "latin1", "ascii", "binary",
+    ];
+    let plain = name
+        .trim_matches('\'')
+        .to_ascii_lowercase()
+        .replace(['-', '_'], "");
+    if PLAIN.contains(&plain.as_str()) {
+        found.expand(SESSION);
+    } else {
+        found.unknown("in another encoding the statements after it may be read otherwise");
     }
 }
 

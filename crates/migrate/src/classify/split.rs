@@ -169,7 +169,7 @@ fn next(rest: &str, dialect: Dialect) -> (Kind, usize) {
     let mysql = dialect == Dialect::Mysql;
     match first {
         _ if is_space(first) => (Kind::Space, length_while(rest, is_space)),
-        '-' if is_line_comment(rest, dialect) => (Kind::Comment, through(rest, 2, "\n")),
+        '-' if is_line_comment(rest, dialect) => (Kind::Comment, line_comment(rest, dialect)),
         '#' if mysql => (Kind::Comment, through(rest, 1, "\n")),
         '/' if mysql && (rest.starts_with("/*!") || rest.starts_with("/*M!")) => {
             (Kind::Conditional, through(rest, 3, "*/"))
@@ -207,6 +207,19 @@ fn is_line_comment(rest: &str, dialect: Dialect) -> bool {
             .chars()
             .next()
             .is_none_or(|c| c.is_whitespace() || c.is_control())
+}
+
+/// To PostgreSQL, a carriage return ends a line as well.
+fn line_comment(rest: &str, dialect: Dialect) -> usize {
+    let end = match dialect {
+        Dialect::Postgres => rest.find(['\n', '\r']),
+        Dialect::Sqlite | Dialect::Mysql => rest.find('\n'),
+    };
+    match end {
+        Some(end) if rest[end..].starts_with("\r\n") => end + 2,
+        Some(end) => end + 1,
+        None => rest.len(),
+    }
 }
 
 fn length_while(rest: &str, accept: impl Fn(char) -> bool) -> usize {

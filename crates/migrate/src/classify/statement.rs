@@ -1,6 +1,6 @@
 //! One statement after the other: what is read by the parser, by its first words, or not at all.
 
-use sqlparser::ast::{AlterIndexOperation, AlterTypeOperation, ObjectName, Statement};
+use sqlparser::ast::{AlterIndexOperation, AlterTypeOperation, CopyTarget, ObjectName, Statement};
 
 use super::{
     Dialect, alter, beyond, create,
@@ -9,7 +9,7 @@ use super::{
     effect::{Finding, Findings},
     lint::{Lint, Linter},
     parse::{self, Unread},
-    rows, settings,
+    query, rows, settings,
     split::Piece,
 };
 
@@ -58,7 +58,7 @@ impl Reader {
         let (dialect, created) = (self.dialect, &mut self.created);
         match statement {
             Statement::AlterTable(one) => alter::read(dialect, created, one, found),
-            Statement::Query(_) => rows::query(dialect, piece, found),
+            Statement::Query(_) => query::read(dialect, created, piece, found),
             Statement::Insert(one) => rows::insert(dialect, created, piece, one, found),
             Statement::Update(one) => rows::update(dialect, created, piece, one, found),
             Statement::Delete(one) => rows::delete(dialect, created, piece, one, found),
@@ -69,7 +69,7 @@ impl Reader {
             }
             Statement::Set(one) => settings::set(dialect, created, one, found),
             _ => {
-                let known = create::read(dialect, created, statement, found)
+                let known = create::read(dialect, created, piece, statement, found)
                     || drop::read(dialect, created, statement, found)
                     || self.small(statement, found)
                     || beyond::read(self.dialect, &mut self.created, piece, found);
@@ -116,6 +116,13 @@ impl Reader {
             Statement::Comment { .. } => {
                 found.expand("a comment that no code reads");
             }
+            Statement::Copy {
+                to: false,
+                target: CopyTarget::Program { .. },
+                ..
+            } => {
+                found.unknown("a program runs on the server");
+            }
             Statement::Copy { to: false, .. } => {
                 found.data("rows are added");
             }
@@ -147,6 +154,11 @@ impl Reader {
                 self.created.clear();
                 found.expand("what this connection did before is undone");
             }
+            Statement::Reset(_) | Statement::Discard { .. } => {
+                // Names may mean other objects from here on.
+                self.created.clear();
+                found.expand("settings of this connection only");
+            }
             Statement::Use(_) => {
                 // Names mean other objects from here on.
                 self.created.clear();
@@ -160,7 +172,6 @@ impl Reader {
             | Statement::LISTEN { .. }
             | Statement::UNLISTEN { .. }
             | Statement::NOTIFY { .. }
-            | Statement::Discard { .. }
             | Statement::Deallocate { .. } => {
                 found.expand("nothing that other code uses");
             }

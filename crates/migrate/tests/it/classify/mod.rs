@@ -2,6 +2,7 @@
 
 mod hostile;
 mod mysql;
+mod names;
 mod postgres;
 mod postgres_lints;
 mod postgres_objects;

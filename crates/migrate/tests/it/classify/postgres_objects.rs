@@ -27,9 +27,9 @@ const OBJECTS: &[Case] = &[
         "the file's own table",
     ),
     (
-        "CREATE TABLE public.t (a int); DROP TABLE t",
+        "CREATE TABLE s.t (a int); DROP TABLE s.t",
         "expand",
-        "public is searched first",
+        "the file's own table",
     ),
     (
         "CREATE TABLE \"T\" (a int); DROP TABLE t",

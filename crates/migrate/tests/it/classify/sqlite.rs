@@ -24,9 +24,9 @@ const CASES: &[Case] = &[
         "it may have been there",
     ),
     (
-        "CREATE TABLE main.t (a TEXT); ALTER TABLE T ADD COLUMN b TEXT NOT NULL",
+        "CREATE TABLE t (a TEXT); ALTER TABLE T ADD COLUMN b TEXT NOT NULL",
         "expand",
-        "names are compared without case; main is searched first",
+        "names are compared without case",
     ),
     (
         "ALTER TABLE t ADD COLUMN c TEXT",
