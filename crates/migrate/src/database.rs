@@ -56,7 +56,7 @@ impl Database {
     pub async fn plan(&self, set: &MigrationSet) -> Result<Plan, PlanError> {
         let plan = plan::decide(set, self.history().await?)?;
         for migration in &plan.pending {
-            self.engine.check(migration)?;
+            self.engine.check(set.layout(), migration)?;
         }
         Ok(plan)
     }

@@ -32,8 +32,10 @@
 //!
 //! # Limits
 //!
-//! * SQLite only, and sqlx's layout only; a `sqlx.toml` that renames sqlx's table or leaves characters out of checksums
-//!   is not read. Down-migrations are kept in receipts and not yet run.
+//! * SQLite only. A set of another layout than sqlx's is applied with receipts alone: its tool's own table is neither
+//!   read nor written, and a database in which that tool has applied something is refused. A `sqlx.toml` that renames
+//!   sqlx's table or leaves characters out of checksums is not read.
+//! * Down-migrations are kept in receipts and not yet run.
 //! * While a migration runs, foreign keys neither refuse nor cascade; they are checked once before its commit, which
 //!   reads every table that has some.
 //! * A migration holds SQLite's one right to write for as long as it takes: services read on, and their writes wait.
@@ -62,7 +64,7 @@ pub use apply::{ApplyError, Event};
 pub use contract::{BadContract, Contract, ContractKind};
 pub use database::{Database, PATIENCE};
 pub use error::{DatabaseError, LockError};
-pub use layout::{Layout, LayoutError};
+pub use layout::{Layout, LayoutError, LayoutProblem, UnknownLayout};
 pub use migration::{Migration, MigrationSet};
 pub use plan::{Plan, PlanError};
 pub use receipt::{ADOPTED, History, NativeRow, Receipt, ReceiptState};

@@ -80,6 +80,16 @@ pub enum PlanError {
         /// The latest version that is applied.
         latest: i64,
     },
+    /// A tool has applied something that is not read here.
+    #[error(
+        "plan migrations laid out for {layout}: the database has rows in {table}, of which there are no receipts"
+    )]
+    OtherHistory {
+        /// The set's layout.
+        layout: Layout,
+        /// The table in which the tool keeps what it has applied.
+        table: &'static str,
+    },
     /// We have a receipt, and the user's own tool no longer has its row.
     #[error("plan past migration {}: it has a receipt and no row in _sqlx_migrations", title(*version, name))]
     Unrecorded {
@@ -115,6 +125,13 @@ impl PlanError {
             PlanError::OutOfOrder { latest, .. } => {
                 format!("rename its file to a version later than {latest}")
             }
+            PlanError::OtherHistory { layout, .. } => {
+                let own = "only sqlx's own table is taken over yet";
+                format!(
+                    "{own}: let {layout} migrate this database and set its URL in the environment's config, or begin with \
+                     an empty database"
+                )
+            }
             PlanError::Unrecorded { .. } => {
                 "if it was reverted with sqlx, settle this version as not applied; if only the row was lost, settle it \
                  as applied"
@@ -126,6 +143,7 @@ impl PlanError {
 
 /// Plans `set` on a database that remembers `history`.
 pub(crate) fn decide(set: &MigrationSet, history: History) -> Result<Plan, PlanError> {
+    refuse_other_history(set.layout(), &history)?;
     refuse_dirty(&history)?;
     refuse_changed(set, &history)?;
     let latest = history.latest();
@@ -149,6 +167,22 @@ pub(crate) fn decide(set: &MigrationSet, history: History) -> Result<Plan, PlanE
         history,
         set: set.clone(),
     })
+}
+
+/// Without the tool's table, its migrations would all be pending, and be run again.
+fn refuse_other_history(layout: Layout, history: &History) -> Result<(), PlanError> {
+    if layout == Layout::Sqlx {
+        return Ok(());
+    }
+    let table = if history.native.is_empty() {
+        history.unread.get(layout.history_table()).copied()
+    } else {
+        Some(Layout::Sqlx.history_table())
+    };
+    match table {
+        Some(table) => Err(PlanError::OtherHistory { layout, table }),
+        None => Ok(()),
+    }
 }
 
 fn refuse_dirty(history: &History) -> Result<(), PlanError> {
@@ -178,7 +212,7 @@ fn refuse_changed(set: &MigrationSet, history: &History) -> Result<(), PlanError
         refuse_edited(migration, &receipt.checksum, |sql| {
             digest::sha256(sql.as_bytes())
         })?;
-        // Only this layout's tool keeps such rows; a later layout brings its own table.
+        // Only this layout's table is written.
         if set.layout() == Layout::Sqlx && !history.native.contains_key(&version) {
             return Err(PlanError::Unrecorded {
                 version,
@@ -228,7 +262,10 @@ mod tests {
     use proptest::{collection::btree_set, prelude::*};
 
     use super::*;
-    use crate::{ADOPTED, Contract, NativeRow, Receipt, layout::sqlx};
+    use crate::{
+        ADOPTED, Contract, NativeRow, Receipt,
+        layout::{goose, sqlx},
+    };
 
     fn set(versions: impl IntoIterator<Item = i64>) -> MigrationSet {
         sqlx::parse(
@@ -274,6 +311,7 @@ mod tests {
                 .map(|m| (m.version, receipt(m)))
                 .collect(),
             native: all.map(|m| (m.version, row(m))).collect(),
+            ..History::default()
         }
     }
 
@@ -353,6 +391,29 @@ mod tests {
             matches!(error, PlanError::Unrecorded { version: 2, .. }),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_history_that_is_not_read_is_refused() {
+        let goose = goose::parse([("1_m.sql", "-- +goose Up\nSELECT 1;\n")]).unwrap();
+        let sqlx = history(&set([1]), |_| false);
+        assert_eq!(
+            decide(&goose, sqlx).unwrap_err().to_string(),
+            "plan migrations laid out for goose: the database has rows in _sqlx_migrations, of which there are no receipts"
+        );
+        let unread = |table| History {
+            unread: [table].into(),
+            ..History::default()
+        };
+        assert_eq!(
+            decide(&goose, unread("goose_db_version"))
+                .unwrap_err()
+                .to_string(),
+            "plan migrations laid out for goose: the database has rows in goose_db_version, of which there are no receipts"
+        );
+        // Of the same name as another tool's, but not that of this layout.
+        assert!(decide(&goose, unread("schema_migrations")).is_ok());
+        assert!(decide(&set([1]), unread("goose_db_version")).is_ok());
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! What a database remembers of the migrations it has seen: our receipts, and the rows of the user's own tool.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -75,6 +75,8 @@ pub struct History {
     pub receipts: BTreeMap<i64, Receipt>,
     /// The rows of the user's own tool.
     pub native: BTreeMap<i64, NativeRow>,
+    /// Tables, not empty, in which other tools than sqlx keep what they have applied. They are not read.
+    pub unread: BTreeSet<&'static str>,
 }
 
 impl History {

@@ -1,6 +1,6 @@
 //! Why a migration's SQL is refused before it is run, and how a statement of it failed.
 
-use crate::{DatabaseError, migration::title};
+use crate::{DatabaseError, Layout, migration::title};
 
 /// Why a migration cannot be run as it is written. Completes "could not …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +16,8 @@ pub struct ScriptError {
     pub statement: String,
     /// What is wrong with it.
     pub problem: ScriptProblem,
+    /// The set's layout.
+    pub layout: Layout,
 }
 
 fn quoted(statement: &str) -> String {
@@ -50,16 +52,16 @@ impl ScriptError {
             ScriptProblem::TransactionControl => {
                 "remove it, and `PRAGMA foreign_keys` with it: foreign keys are off while a migration runs and are \
                  checked before it is committed"
+                    .into()
             }
             ScriptProblem::OutsideTransaction => {
-                "move it to a migration of its own whose first line is `-- no-transaction`"
+                format!("move it to a migration of its own {}", self.layout.outside_transaction())
             }
             ScriptProblem::OtherDatabase => {
-                "remove it: a migration may change only the database it is applied to"
+                "remove it: a migration may change only the database it is applied to".into()
             }
-            ScriptProblem::Nul => "remove the NUL character",
+            ScriptProblem::Nul => "remove the NUL character".into(),
         }
-        .into()
     }
 }
 
@@ -82,6 +84,8 @@ pub struct FailedStatement {
     pub line: usize,
     /// The statement's beginning.
     pub statement: String,
+    /// The set's layout.
+    pub layout: Layout,
     /// Whether the migration ran in a transaction, so that nothing of it was kept.
     pub transactional: bool,
     /// What the database said.
@@ -108,8 +112,10 @@ impl FailedStatement {
     fn advice(&self, message: &str) -> String {
         let keyword = self.statement.split_whitespace().next().unwrap_or_default();
         if self.transactional && keyword.eq_ignore_ascii_case("pragma") {
-            "move this pragma to a migration of its own whose first line is `-- no-transaction`"
-                .into()
+            format!(
+                "move this pragma to a migration of its own {}",
+                self.layout.outside_transaction()
+            )
         } else if message.starts_with("unrecognized token") {
             "look for a quote that is not closed".into()
         } else if message.contains("incomplete input") {

@@ -7,8 +7,8 @@ mod sqlite;
 use std::{path::Path, time::Duration};
 
 use crate::{
-    ApplyError, DatabaseError, History, Migration, MigrationSet, Plan, Receipt, ScriptError,
-    SettleError, Settlement, Snapshot, SnapshotError,
+    ApplyError, DatabaseError, History, Layout, Migration, MigrationSet, Plan, Receipt,
+    ScriptError, SettleError, Settlement, Snapshot, SnapshotError,
 };
 
 /// A database of some engine.
@@ -46,9 +46,9 @@ impl Engine {
         sqlite.set_patience(patience);
     }
 
-    pub(crate) fn check(&self, migration: &Migration) -> Result<(), ScriptError> {
+    pub(crate) fn check(&self, layout: Layout, migration: &Migration) -> Result<(), ScriptError> {
         let Engine::Sqlite(_) = self;
-        sqlite::check(migration)
+        sqlite::check(layout, migration)
     }
 
     pub(crate) async fn history(&self) -> Result<History, DatabaseError> {
@@ -60,10 +60,14 @@ impl Engine {
     pub(crate) async fn session(
         &self,
         key: &str,
+        layout: Layout,
         on_wait: impl FnOnce(String) + Send,
     ) -> Result<Session, ApplyError> {
         let Engine::Sqlite(sqlite) = self;
-        sqlite.session(key, on_wait).await.map(Session::Sqlite)
+        sqlite
+            .session(key, layout, on_wait)
+            .await
+            .map(Session::Sqlite)
     }
 
     pub(crate) async fn settle(

@@ -1,20 +1,160 @@
 //! How migrations lie in a folder: a file per layout, and the errors they share.
+//!
+//! To add one: its file, a variant here, and an arm in each function; the compiler names the places.
 
+mod files;
+pub mod goose;
+mod problem;
 pub mod sqlx;
 
-use std::{io, path::PathBuf};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+pub use problem::LayoutProblem;
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::BadContract;
+use crate::{MigrationSet, contract::BadContract};
 
 /// The tool whose rules a folder of migrations follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Layout {
     /// `VERSION_name.sql`, or `VERSION_name.up.sql` with `VERSION_name.down.sql`: sqlx and its CLI.
     Sqlx,
+    /// `VERSION_name.sql` with `-- +goose Up` and `-- +goose Down` in it: goose.
+    Goose,
+}
+
+impl Layout {
+    /// Every layout.
+    pub const ALL: [Layout; 2] = [Layout::Sqlx, Layout::Goose];
+
+    /// The tool's name, as configuration and messages have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Layout::Sqlx => "sqlx",
+            Layout::Goose => "goose",
+        }
+    }
+
+    /// The table in which the tool keeps what it has applied, by its default name.
+    pub(crate) fn history_table(self) -> &'static str {
+        match self {
+            Layout::Sqlx => "_sqlx_migrations",
+            Layout::Goose => "goose_db_version",
+        }
+    }
+
+    /// How a migration says that it runs outside a transaction, to complete "a migration of its own …".
+    pub(crate) fn outside_transaction(self) -> &'static str {
+        match self {
+            Layout::Sqlx => "whose first line is `-- no-transaction`",
+            Layout::Goose => "with the line `-- +goose NO TRANSACTION`",
+        }
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A name that is no layout's. Completes "could not …".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("use the migration layout {name:?}: there is none of that name")]
+pub struct UnknownLayout {
+    /// What was given.
+    pub name: String,
+}
+
+impl UnknownLayout {
+    /// What to write instead.
+    pub fn remedy(&self) -> String {
+        format!(
+            "write one of {}",
+            Layout::ALL.map(Layout::as_str).join(", ")
+        )
+    }
+}
+
+impl FromStr for Layout {
+    type Err = UnknownLayout;
+
+    fn from_str(name: &str) -> Result<Self, UnknownLayout> {
+        Layout::ALL
+            .into_iter()
+            .find(|layout| layout.as_str() == name)
+            .ok_or_else(|| UnknownLayout {
+                name: name.to_owned(),
+            })
+    }
+}
+
+/// Reads the migrations in a folder by a layout's rules.
+pub fn load(layout: Layout, dir: impl AsRef<Path>) -> Result<MigrationSet, LayoutError> {
+    match layout {
+        Layout::Sqlx => sqlx::load(dir),
+        Layout::Goose => goose::load(dir),
+    }
+}
+
+/// Makes a set of files' names and contents by a layout's rules. Names are paths from the migration folder, with `/`
+/// between their parts.
+pub fn parse<N, B>(
+    layout: Layout,
+    files: impl IntoIterator<Item = (N, B)>,
+) -> Result<MigrationSet, LayoutError>
+where
+    N: AsRef<str>,
+    B: AsRef<[u8]>,
+{
+    match layout {
+        Layout::Sqlx => sqlx::parse(files),
+        Layout::Goose => goose::parse(files),
+    }
+}
+
+/// The layouts that files with these names may have, those that leave out the fewest files first.
+///
+/// Names only: what tells sqlx, dbmate and goose apart is in the files. An empty answer means that no tool known here
+/// would take the files as they are named.
+pub fn detect<N: AsRef<str>>(names: impl IntoIterator<Item = N>) -> Vec<Layout> {
+    let names: Vec<N> = names.into_iter().collect();
+    let mut fitting: Vec<_> = Layout::ALL
+        .into_iter()
+        .filter_map(|layout| Some((left_out(layout, &names)?, layout)))
+        .collect();
+    // Stable, so that those that leave out as many keep their order.
+    fitting.sort_by_key(|(left_out, _)| *left_out);
+    fitting.into_iter().map(|(_, layout)| layout).collect()
+}
+
+/// How many SQL files a layout leaves out; `None` when it does not fit.
+fn left_out<N: AsRef<str>>(layout: Layout, names: &[N]) -> Option<usize> {
+    let files = names.iter().map(|name| {
+        let name = name.as_ref();
+        (name, smallest_content(layout, name))
+    });
+    match parse(layout, files) {
+        Ok(set) if set.migrations().is_empty() => None,
+        Ok(set) => Some(set.skipped().len()),
+        Err(LayoutError::Rule { problem, .. }) if problem.is_known_to_the_tool() => Some(0),
+        Err(_) => None,
+    }
+}
+
+/// The least that a layout takes for a file, so that only names decide.
+fn smallest_content(layout: Layout, name: &str) -> &'static str {
+    match layout {
+        Layout::Sqlx => "",
+        Layout::Goose => "-- +goose Up\n",
+    }
 }
 
 /// Why a folder is not a migration set. Completes "could not …".
@@ -85,6 +225,16 @@ pub enum LayoutError {
         /// The file that undoes it.
         file: String,
     },
+    /// The tool's own rules refuse the file, or ours where they are stricter.
+    #[error("use {file} as a migration: {}{problem}", at(*line))]
+    Rule {
+        /// The file.
+        file: String,
+        /// The line that is meant, from 1.
+        line: Option<usize>,
+        /// What is wrong with it.
+        problem: LayoutProblem,
+    },
     /// The contract's line was not understood.
     #[error("read the contract of {file}: {problem}")]
     Contract {
@@ -94,6 +244,11 @@ pub enum LayoutError {
         #[source]
         problem: BadContract,
     },
+}
+
+fn at(line: Option<usize>) -> String {
+    line.map(|line| format!("line {line}: "))
+        .unwrap_or_default()
 }
 
 impl LayoutError {
@@ -124,6 +279,7 @@ impl LayoutError {
             LayoutError::DownWithoutUp { file, .. } => {
                 format!("restore the file that applies it, or remove {file}")
             }
+            LayoutError::Rule { problem, .. } => problem.remedy(),
             LayoutError::Contract { problem, .. } => problem.remedy(),
         }
     }

@@ -6,49 +6,22 @@
 //! sqlx would go wrong later: duplicates, and a `.down.sql` that undoes nothing. Characters that a `sqlx.toml` leaves
 //! out of checksums are not known here.
 
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    fs,
-    path::Path,
-};
+use std::path::Path;
 
-use super::{Layout, LayoutError};
-use crate::{Contract, Migration, MigrationSet, digest};
+use super::{
+    Layout, LayoutError,
+    files::{self, Depth, Found, SQL, Up},
+};
+use crate::MigrationSet;
 
 const UP: &str = ".up.sql";
 const DOWN: &str = ".down.sql";
-const PLAIN: &str = ".sql";
 
 /// Reads the migrations in a folder (not in those below it).
 pub fn load(dir: impl AsRef<Path>) -> Result<MigrationSet, LayoutError> {
-    let dir = dir.as_ref();
-    let unreadable = |source| LayoutError::Folder {
-        path: dir.to_owned(),
-        source,
-    };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let Some(name) = path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-        else {
-            continue;
-        };
-        if !name.ends_with(PLAIN) {
-            continue;
-        }
-        let unreadable = |source| LayoutError::File {
-            path: path.clone(),
-            source,
-        };
-        // Follows links, as sqlx does.
-        if !fs::metadata(&path).map_err(unreadable)?.is_file() {
-            continue;
-        }
-        files.push((name, fs::read(&path).map_err(unreadable)?));
-    }
-    parse(files)
+    parse(files::read(dir.as_ref(), Depth::Flat, |name| {
+        name.ends_with(SQL)
+    })?)
 }
 
 /// Makes a set of files' names and contents, such as those of a git tree that is not checked out.
@@ -70,86 +43,44 @@ where
     N: AsRef<str>,
     B: AsRef<[u8]>,
 {
-    // In the order of their names, so that the same files give the same error, however a folder lists them.
-    let mut files: Vec<_> = files.into_iter().collect();
-    files.sort_by(|(left, _), (right, _)| left.as_ref().cmp(right.as_ref()));
-
-    let (mut ups, mut downs, mut skipped) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-    for (name, bytes) in &files {
+    let mut found = Found::default();
+    for (name, bytes) in &files::sorted(files) {
         let name = name.as_ref();
         let Some(file) = FileName::parse(name)? else {
-            if name.ends_with(PLAIN) {
-                skipped.push(name.to_owned());
-            }
+            found.skip(name);
             continue;
         };
-        let sql = text(name, bytes.as_ref())?;
-        let place = if file.down { &mut downs } else { &mut ups };
-        match place.entry(file.version) {
-            Entry::Vacant(place) => place.insert((file, sql)),
-            Entry::Occupied(taken) => {
-                return Err(LayoutError::Duplicate {
-                    version: file.version,
-                    first: taken.get().0.name.to_owned(),
-                    second: name.to_owned(),
-                });
-            }
-        };
+        let sql = files::text(name, bytes.as_ref())?;
+        if file.down {
+            found.down(name, file.version, sql)?;
+            continue;
+        }
+        found.up(Up {
+            file: name.to_owned(),
+            version: file.version,
+            name: file.description,
+            sql: sql.to_owned(),
+            down: None,
+            transactional: !sql.starts_with("-- no-transaction"),
+        })?;
     }
-
-    let mut migrations = Vec::with_capacity(ups.len());
-    for (version, (file, up)) in ups {
-        let down = downs.remove(&version).map(|(_, sql)| sql.to_owned());
-        migrations.push(migration(&file, up, down)?);
-    }
-    match downs.into_iter().next() {
-        Some((version, (file, _))) => Err(LayoutError::DownWithoutUp {
-            version,
-            file: file.name.to_owned(),
-        }),
-        None => Ok(MigrationSet::new(Layout::Sqlx, migrations, skipped)),
-    }
+    found.finish(Layout::Sqlx)
 }
 
-fn migration(
-    file: &FileName<'_>,
-    up: &str,
-    down: Option<String>,
-) -> Result<Migration, LayoutError> {
-    let contract = Contract::declared_in(up).map_err(|problem| LayoutError::Contract {
-        file: file.name.to_owned(),
-        problem,
-    })?;
-    Ok(Migration {
-        version: file.version,
-        name: file.description.clone(),
-        up: up.to_owned(),
-        down,
-        checksum: digest::sha256(up.as_bytes()),
-        contract,
-        transactional: !up.starts_with("-- no-transaction"),
-    })
-}
-
-struct FileName<'a> {
-    name: &'a str,
+struct FileName {
     version: i64,
     description: String,
     down: bool,
 }
 
-impl<'a> FileName<'a> {
+impl FileName {
     /// `None` is a file that sqlx ignores.
-    fn parse(name: &'a str) -> Result<Option<Self>, LayoutError> {
-        if name.contains('/') {
-            return Err(LayoutError::Path {
-                name: name.to_owned(),
-            });
-        }
+    fn parse(name: &str) -> Result<Option<Self>, LayoutError> {
+        files::plain(name)?;
         let Some((prefix, rest)) = name.split_once('_') else {
             return Ok(None);
         };
-        if !rest.ends_with(PLAIN) {
+        if !rest.ends_with(SQL) {
             return Ok(None);
         }
         let version = prefix.parse().map_err(|_| LayoutError::NotNumeric {
@@ -159,35 +90,14 @@ impl<'a> FileName<'a> {
         let suffix = [UP, DOWN]
             .into_iter()
             .find(|suffix| rest.ends_with(suffix))
-            .unwrap_or(PLAIN);
+            .unwrap_or(SQL);
         Ok(Some(FileName {
-            name,
             version,
             // As often as it occurs: that is what sqlx does, and the description is in its table.
             description: rest.trim_end_matches(suffix).replace('_', " "),
             down: suffix == DOWN,
         }))
     }
-}
-
-/// A file's content, when a database would read all of it.
-fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, LayoutError> {
-    let line = |offset: usize| {
-        1 + bytes[..offset]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count()
-    };
-    if let Some(offset) = bytes.iter().position(|byte| *byte == 0) {
-        return Err(LayoutError::Nul {
-            file: file.to_owned(),
-            line: line(offset),
-        });
-    }
-    std::str::from_utf8(bytes).map_err(|problem| LayoutError::NotUtf8 {
-        file: file.to_owned(),
-        line: line(problem.valid_up_to()),
-    })
 }
 
 #[cfg(test)]

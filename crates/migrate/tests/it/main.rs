@@ -10,6 +10,7 @@ mod crash;
 mod disk;
 mod hostile;
 mod kit;
+mod layouts;
 mod no_transaction;
 mod refusals;
 mod schema;

@@ -10,13 +10,14 @@ use super::{
     statements,
 };
 use crate::{
-    ApplyError, DatabaseError, FailedStatement, History, Migration, Plan, PlanError, Receipt,
-    ReceiptState, digest,
+    ApplyError, DatabaseError, FailedStatement, History, Layout, Migration, Plan, PlanError,
+    Receipt, ReceiptState, digest,
 };
 
 /// The sole right to change a database's schema.
 pub(crate) struct Session {
     sqlite: Sqlite,
+    layout: Layout,
     _lock: Lock,
     /// What referred to nothing after the migration before: the check is a scan, so its result is kept.
     foreign_keys: Option<ForeignKeys>,
@@ -26,6 +27,7 @@ impl Sqlite {
     pub(in crate::engine) async fn session(
         &self,
         key: &str,
+        layout: Layout,
         on_wait: impl FnOnce(String) + Send,
     ) -> Result<Session, ApplyError> {
         self.prepare_folder()?;
@@ -33,6 +35,7 @@ impl Sqlite {
         self.create(PAGE_SIZE).await?;
         Ok(Session {
             sqlite: self.clone(),
+            layout,
             _lock: lock,
             foreign_keys: None,
         })
@@ -59,10 +62,11 @@ impl Session {
         key: &str,
         now: &(impl Fn() -> i64 + Sync),
     ) -> Result<Receipt, ApplyError> {
-        statements::check(migration).map_err(PlanError::from)?;
+        statements::check(self.layout, migration).map_err(PlanError::from)?;
         let mut connection = self.sqlite.writer().await?;
         let mut run = Run {
             sqlite: &self.sqlite,
+            layout: self.layout,
             connection: &mut connection,
             migration,
             key,
@@ -83,7 +87,7 @@ impl Session {
 
 async fn adopt(connection: &mut SqliteConnection, plan: &Plan) -> Result<(), sqlx::Error> {
     execute(connection, "BEGIN IMMEDIATE").await?;
-    records::create(connection).await?;
+    records::create(connection, plan.set.layout()).await?;
     for version in &plan.adopted {
         // The plan found both, and compared their checksums.
         if let (Some(row), Some(migration)) =
@@ -98,6 +102,7 @@ async fn adopt(connection: &mut SqliteConnection, plan: &Plan) -> Result<(), sql
 /// One migration on its own connection.
 struct Run<'a> {
     sqlite: &'a Sqlite,
+    layout: Layout,
     connection: &'a mut SqliteConnection,
     migration: &'a Migration,
     key: &'a str,
@@ -158,9 +163,9 @@ impl Run<'_> {
     /// `sqlx::migrate!` as it starts, may just have applied this one. Then answers with its receipt.
     async fn begin(&mut self) -> Result<Option<Receipt>, ApplyError> {
         self.record_sql("BEGIN IMMEDIATE").await?;
-        let version = self.migration.version;
+        let (layout, version) = (self.layout, self.migration.version);
         let found = self.attempt(async |connection| {
-            records::create(connection).await?;
+            records::create(connection, layout).await?;
             records::read(connection, Some(version)).await
         });
         let found = found.await?;
@@ -192,6 +197,7 @@ impl Run<'_> {
                     number: statement.number,
                     line: statement.line,
                     statement: statements::beginning(statement.text),
+                    layout: self.layout,
                     transactional: self.migration.transactional,
                     cause: self.sqlite.error(&error),
                 })));
@@ -243,10 +249,11 @@ impl Run<'_> {
 
     /// Both records of this migration, in the transaction that is open.
     async fn record(&mut self, receipt: &Receipt) -> Result<(), ApplyError> {
-        let (migration, success) = (self.migration, receipt.state == ReceiptState::Applied);
+        let (layout, migration) = (self.layout, self.migration);
+        let success = receipt.state == ReceiptState::Applied;
         self.attempt(async |connection| {
             records::put_receipt(connection, receipt).await?;
-            records::put_native(connection, migration, success, receipt.took_ms).await
+            records::put_native(connection, layout, migration, success, receipt.took_ms).await
         })
         .await
     }

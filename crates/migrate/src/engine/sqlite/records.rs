@@ -1,13 +1,16 @@
 //! The two tables in which a database remembers its migrations, and every statement on them.
 //!
+//! For a set of another layout than sqlx's, there is only ours: the tables of other tools are neither read nor written.
+//!
 //! `_sqlx_migrations` is sqlx's own (0.9, `sqlx-sqlite/src/migrate.rs`), written as sqlx writes it and always together
 //! with our receipt, so that a service that runs `sqlx::migrate!` and the sqlx CLI find nothing left to do.
 
-use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use super::execute;
 use crate::{
-    ADOPTED, Contract, ContractKind, History, Migration, NativeRow, Receipt, ReceiptState, digest,
+    ADOPTED, Contract, ContractKind, History, Layout, Migration, NativeRow, Receipt, ReceiptState,
+    digest,
 };
 
 /// Names that are no part of a user's schema.
@@ -39,10 +42,16 @@ CREATE TABLE IF NOT EXISTS _sqlx_migrations (
 );
 ";
 
-/// Makes both tables where they are missing.
-pub(super) async fn create(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+/// Makes our table where it is missing, and sqlx's when the set is laid out for sqlx.
+pub(super) async fn create(
+    connection: &mut SqliteConnection,
+    layout: Layout,
+) -> Result<(), sqlx::Error> {
     execute(connection, RECEIPTS).await?;
-    execute(connection, NATIVE).await
+    match layout {
+        Layout::Sqlx => execute(connection, NATIVE).await,
+        _ => Ok(()),
+    }
 }
 
 /// What is remembered of all versions, or of one.
@@ -73,7 +82,32 @@ pub(super) async fn read(
             history.native.insert(native.version, native);
         }
     }
+    for layout in Layout::ALL {
+        let table = layout.history_table();
+        if layout != Layout::Sqlx
+            && has(connection, table).await?
+            && filled(connection, table).await?
+        {
+            history.unread.insert(table);
+        }
+    }
     Ok(history)
+}
+
+async fn filled(
+    connection: &mut SqliteConnection,
+    table: &'static str,
+) -> Result<bool, sqlx::Error> {
+    // Goose puts a row for version 0 into a table that it has just made.
+    let rows = match table {
+        "goose_db_version" => "goose_db_version WHERE version_id > 0",
+        table => table,
+    };
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM {rows})");
+    // Nothing in it comes from outside.
+    sqlx::query_scalar(AssertSqlSafe(sql))
+        .fetch_one(connection)
+        .await
 }
 
 async fn has(connection: &mut SqliteConnection, table: &str) -> Result<bool, sqlx::Error> {
@@ -166,13 +200,18 @@ pub(super) async fn put_receipt(
     .map(drop)
 }
 
-/// Writes sqlx's row, or updates the one there may be, which keeps its `installed_on`.
+/// Writes the row of the tool that the set is laid out for: only sqlx's is kept. Updates the one there
+/// may be, which keeps its `installed_on`.
 pub(super) async fn put_native(
     connection: &mut SqliteConnection,
+    layout: Layout,
     migration: &Migration,
     success: bool,
     took_ms: i64,
 ) -> Result<(), sqlx::Error> {
+    if layout != Layout::Sqlx {
+        return Ok(());
+    }
     sqlx::query(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
          VALUES (?1, ?2, ?3, ?4, ?5)
@@ -189,15 +228,19 @@ pub(super) async fn put_native(
     .map(drop)
 }
 
-/// Forgets a version in both tables.
+/// Forgets a version in the tables that are kept for the layout.
 pub(super) async fn forget(
     connection: &mut SqliteConnection,
+    layout: Layout,
     version: i64,
 ) -> Result<(), sqlx::Error> {
-    for sql in [
-        "DELETE FROM _towpath_receipts WHERE version = ?1",
-        "DELETE FROM _sqlx_migrations WHERE version = ?1",
-    ] {
+    const OURS: &str = "DELETE FROM _towpath_receipts WHERE version = ?1";
+    const SQLX: &str = "DELETE FROM _sqlx_migrations WHERE version = ?1";
+    let kept: &[&'static str] = match layout {
+        Layout::Sqlx => &[OURS, SQLX],
+        _ => &[OURS],
+    };
+    for sql in kept.iter().copied() {
         sqlx::query(sql)
             .bind(version)
             .execute(&mut *connection)

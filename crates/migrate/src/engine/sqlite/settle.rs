@@ -3,7 +3,7 @@
 use sqlx::SqliteConnection;
 
 use super::{Sqlite, execute, lock::Lock, records};
-use crate::{History, Migration, MigrationSet, ReceiptState, SettleError, Settlement};
+use crate::{History, Layout, Migration, MigrationSet, ReceiptState, SettleError, Settlement};
 
 impl Sqlite {
     pub(in crate::engine) async fn settle(
@@ -16,7 +16,7 @@ impl Sqlite {
     ) -> Result<(), SettleError> {
         self.prepare_folder()?;
         let _lock = Lock::take(&self.path, key, self.patience, |_| {}).await?;
-        if !in_doubt(&self.history().await?, version) {
+        if !in_doubt(set.layout(), &self.history().await?, version) {
             return Err(SettleError::NotInDoubt { version });
         }
         let applied = match settlement {
@@ -24,35 +24,37 @@ impl Sqlite {
             Settlement::Applied => Some(set.get(version).ok_or(SettleError::NotInSet { version })?),
         };
         let mut connection = self.writer().await?;
-        let written = write(&mut connection, version, applied, key, now_ms).await;
+        let written = write(&mut connection, set.layout(), version, applied, key, now_ms).await;
         let written = written.map_err(|error| self.error(&error));
         self.close(connection).await?;
         Ok(written?)
     }
 }
 
-fn in_doubt(history: &History, version: i64) -> bool {
+fn in_doubt(layout: Layout, history: &History, version: i64) -> bool {
     let receipt = history.receipts.get(&version);
     let native = history.native.get(&version);
-    receipt.is_some_and(|receipt| receipt.state == ReceiptState::Started || native.is_none())
+    let lost = layout == Layout::Sqlx && native.is_none();
+    receipt.is_some_and(|receipt| receipt.state == ReceiptState::Started || lost)
         || native.is_some_and(|row| !row.success)
 }
 
 async fn write(
     connection: &mut SqliteConnection,
+    layout: Layout,
     version: i64,
     applied: Option<&Migration>,
     key: &str,
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
     execute(connection, "BEGIN IMMEDIATE").await?;
-    records::create(connection).await?;
+    records::create(connection, layout).await?;
     // Forgotten first, so that the checksums are those of the file that the person compared.
-    records::forget(connection, version).await?;
+    records::forget(connection, layout, version).await?;
     if let Some(migration) = applied {
         let receipt = records::receipt_for(migration, key, now_ms);
         records::put_receipt(connection, &receipt).await?;
-        records::put_native(connection, migration, true, 0).await?;
+        records::put_native(connection, layout, migration, true, 0).await?;
     }
     execute(connection, "COMMIT").await
 }

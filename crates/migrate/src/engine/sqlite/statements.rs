@@ -4,7 +4,7 @@
 //! when it compiles it, which makes one call with a script of megabytes take time by the square of its length.
 
 use super::lexer::{Kind, Token, tokens};
-use crate::{Migration, ScriptError, script::ScriptProblem};
+use crate::{Layout, Migration, ScriptError, script::ScriptProblem};
 
 /// One statement of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,10 +127,11 @@ impl<'a> Lines<'a> {
 /// Most mistakes are left to SQLite, whose messages are better than a guess. These are not: a `COMMIT` succeeds, and
 /// what follows it would be applied without a receipt; an `ATTACH` succeeds, and reaches another environment's file; at
 /// a NUL, SQLite stops reading and reports success.
-pub(in crate::engine) fn check(migration: &Migration) -> Result<(), ScriptError> {
+pub(in crate::engine) fn check(layout: Layout, migration: &Migration) -> Result<(), ScriptError> {
     if let Some(offset) = migration.up.find('\0') {
         let before = &migration.up[..offset];
         return Err(error(
+            layout,
             migration,
             ScriptProblem::Nul,
             before.matches('\n').count() + 1,
@@ -139,7 +140,13 @@ pub(in crate::engine) fn check(migration: &Migration) -> Result<(), ScriptError>
     }
     for statement in split(&migration.up) {
         if let Some(problem) = problem(&statement, migration.transactional) {
-            return Err(error(migration, problem, statement.line, statement.text));
+            return Err(error(
+                layout,
+                migration,
+                problem,
+                statement.line,
+                statement.text,
+            ));
         }
     }
     Ok(())
@@ -162,6 +169,7 @@ fn problem(statement: &Statement<'_>, transactional: bool) -> Option<ScriptProbl
 }
 
 fn error(
+    layout: Layout,
     migration: &Migration,
     problem: ScriptProblem,
     line: usize,
@@ -173,6 +181,7 @@ fn error(
         line,
         statement: beginning(statement),
         problem,
+        layout,
     }
 }
 
@@ -233,7 +242,9 @@ mod tests {
 
     fn refusal(sql: &str) -> Option<ScriptProblem> {
         let set = parse([("1_a.sql", sql)]).unwrap();
-        check(&set.migrations()[0]).err().map(|error| error.problem)
+        check(set.layout(), &set.migrations()[0])
+            .err()
+            .map(|error| error.problem)
     }
 
     #[test]
