@@ -3,6 +3,7 @@
 //! To add one: its file, a variant here, and an arm in each function; the compiler names the places.
 
 mod files;
+pub mod golang_migrate;
 pub mod goose;
 mod problem;
 pub mod sqlx;
@@ -26,18 +27,21 @@ use crate::{MigrationSet, contract::BadContract};
 pub enum Layout {
     /// `VERSION_name.sql`, or `VERSION_name.up.sql` with `VERSION_name.down.sql`: sqlx and its CLI.
     Sqlx,
+    /// `VERSION_name.up.sql` with `VERSION_name.down.sql`: golang-migrate.
+    GolangMigrate,
     /// `VERSION_name.sql` with `-- +goose Up` and `-- +goose Down` in it: goose.
     Goose,
 }
 
 impl Layout {
     /// Every layout.
-    pub const ALL: [Layout; 2] = [Layout::Sqlx, Layout::Goose];
+    pub const ALL: [Layout; 3] = [Layout::Sqlx, Layout::GolangMigrate, Layout::Goose];
 
     /// The tool's name, as configuration and messages have it.
     pub fn as_str(self) -> &'static str {
         match self {
             Layout::Sqlx => "sqlx",
+            Layout::GolangMigrate => "golang-migrate",
             Layout::Goose => "goose",
         }
     }
@@ -46,6 +50,7 @@ impl Layout {
     pub(crate) fn history_table(self) -> &'static str {
         match self {
             Layout::Sqlx => "_sqlx_migrations",
+            Layout::GolangMigrate => "schema_migrations",
             Layout::Goose => "goose_db_version",
         }
     }
@@ -54,6 +59,9 @@ impl Layout {
     pub(crate) fn outside_transaction(self) -> &'static str {
         match self {
             Layout::Sqlx => "whose first line is `-- no-transaction`",
+            Layout::GolangMigrate => {
+                "that is run by hand: golang-migrate has no way to say so in a file"
+            }
             Layout::Goose => "with the line `-- +goose NO TRANSACTION`",
         }
     }
@@ -100,6 +108,7 @@ impl FromStr for Layout {
 pub fn load(layout: Layout, dir: impl AsRef<Path>) -> Result<MigrationSet, LayoutError> {
     match layout {
         Layout::Sqlx => sqlx::load(dir),
+        Layout::GolangMigrate => golang_migrate::load(dir),
         Layout::Goose => goose::load(dir),
     }
 }
@@ -116,6 +125,7 @@ where
 {
     match layout {
         Layout::Sqlx => sqlx::parse(files),
+        Layout::GolangMigrate => golang_migrate::parse(files),
         Layout::Goose => goose::parse(files),
     }
 }
@@ -152,7 +162,7 @@ fn left_out<N: AsRef<str>>(layout: Layout, names: &[N]) -> Option<usize> {
 /// The least that a layout takes for a file, so that only names decide.
 fn smallest_content(layout: Layout, name: &str) -> &'static str {
     match layout {
-        Layout::Sqlx => "",
+        Layout::Sqlx | Layout::GolangMigrate => "",
         Layout::Goose => "-- +goose Up\n",
     }
 }
