@@ -2,6 +2,7 @@
 //!
 //! To add one: its file, a variant here, and an arm in each function; the compiler names the places.
 
+pub mod dbmate;
 mod files;
 pub mod golang_migrate;
 pub mod goose;
@@ -29,19 +30,27 @@ pub enum Layout {
     Sqlx,
     /// `VERSION_name.up.sql` with `VERSION_name.down.sql`: golang-migrate.
     GolangMigrate,
+    /// `VERSION_name.sql` with `-- migrate:up` and `-- migrate:down` in it: dbmate.
+    Dbmate,
     /// `VERSION_name.sql` with `-- +goose Up` and `-- +goose Down` in it: goose.
     Goose,
 }
 
 impl Layout {
     /// Every layout.
-    pub const ALL: [Layout; 3] = [Layout::Sqlx, Layout::GolangMigrate, Layout::Goose];
+    pub const ALL: [Layout; 4] = [
+        Layout::Sqlx,
+        Layout::GolangMigrate,
+        Layout::Dbmate,
+        Layout::Goose,
+    ];
 
     /// The tool's name, as configuration and messages have it.
     pub fn as_str(self) -> &'static str {
         match self {
             Layout::Sqlx => "sqlx",
             Layout::GolangMigrate => "golang-migrate",
+            Layout::Dbmate => "dbmate",
             Layout::Goose => "goose",
         }
     }
@@ -50,7 +59,7 @@ impl Layout {
     pub(crate) fn history_table(self) -> &'static str {
         match self {
             Layout::Sqlx => "_sqlx_migrations",
-            Layout::GolangMigrate => "schema_migrations",
+            Layout::GolangMigrate | Layout::Dbmate => "schema_migrations",
             Layout::Goose => "goose_db_version",
         }
     }
@@ -62,6 +71,7 @@ impl Layout {
             Layout::GolangMigrate => {
                 "that is run by hand: golang-migrate has no way to say so in a file"
             }
+            Layout::Dbmate => "that begins with `-- migrate:up transaction:false`",
             Layout::Goose => "with the line `-- +goose NO TRANSACTION`",
         }
     }
@@ -109,6 +119,7 @@ pub fn load(layout: Layout, dir: impl AsRef<Path>) -> Result<MigrationSet, Layou
     match layout {
         Layout::Sqlx => sqlx::load(dir),
         Layout::GolangMigrate => golang_migrate::load(dir),
+        Layout::Dbmate => dbmate::load(dir),
         Layout::Goose => goose::load(dir),
     }
 }
@@ -126,6 +137,7 @@ where
     match layout {
         Layout::Sqlx => sqlx::parse(files),
         Layout::GolangMigrate => golang_migrate::parse(files),
+        Layout::Dbmate => dbmate::parse(files),
         Layout::Goose => goose::parse(files),
     }
 }
@@ -163,6 +175,7 @@ fn left_out<N: AsRef<str>>(layout: Layout, names: &[N]) -> Option<usize> {
 fn smallest_content(layout: Layout, name: &str) -> &'static str {
     match layout {
         Layout::Sqlx | Layout::GolangMigrate => "",
+        Layout::Dbmate => "-- migrate:up\n-- migrate:down\n",
         Layout::Goose => "-- +goose Up\n",
     }
 }

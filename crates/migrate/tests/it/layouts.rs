@@ -9,6 +9,16 @@ use crate::kit::{Place, apply, execute, tables};
 /// The same two migrations, the second outside a transaction, as each tool would have them.
 fn files(layout: Layout) -> Vec<(&'static str, &'static str)> {
     match layout {
+        Layout::Dbmate => vec![
+            (
+                "01_users.sql",
+                "-- migrate:up\nCREATE TABLE users (id);\n-- migrate:down\nDROP TABLE users;\n",
+            ),
+            (
+                "02_vacuum.sql",
+                "-- migrate:up transaction:false\nVACUUM;\n-- migrate:down\n",
+            ),
+        ],
         Layout::Goose => vec![
             (
                 "1_users.sql",
@@ -117,4 +127,20 @@ async fn what_a_tool_has_applied_before_is_refused() {
         "plan migrations laid out for goose: the database has rows in goose_db_version, of which there are no receipts"
     );
     assert!(error.remedy().contains("let goose migrate this database"));
+}
+
+#[tokio::test]
+async fn errors_name_the_line_of_the_file_and_the_way_of_its_tool() {
+    let place = Place::new();
+    let dbmate = |sql| layout::parse(Layout::Dbmate, [("1_a.sql", sql)]).unwrap();
+    let vacuum = dbmate("-- why\n\n-- migrate:up\nVACUUM;\n-- migrate:down\n");
+    let error = place.database().plan(&vacuum).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "run migration 1 (a): line 4, `VACUUM;`: this cannot run in a transaction"
+    );
+    assert_eq!(
+        error.remedy(),
+        "move it to a migration of its own that begins with `-- migrate:up transaction:false`"
+    );
 }
