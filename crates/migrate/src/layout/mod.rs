@@ -4,6 +4,7 @@
 
 pub mod dbmate;
 mod files;
+pub mod flyway;
 pub mod golang_migrate;
 pub mod goose;
 mod problem;
@@ -34,15 +35,18 @@ pub enum Layout {
     Dbmate,
     /// `VERSION_name.sql` with `-- +goose Up` and `-- +goose Down` in it: goose.
     Goose,
+    /// `VVERSION__name.sql` with `UVERSION__name.sql`: Flyway.
+    Flyway,
 }
 
 impl Layout {
     /// Every layout.
-    pub const ALL: [Layout; 4] = [
+    pub const ALL: [Layout; 5] = [
         Layout::Sqlx,
         Layout::GolangMigrate,
         Layout::Dbmate,
         Layout::Goose,
+        Layout::Flyway,
     ];
 
     /// The tool's name, as configuration and messages have it.
@@ -52,6 +56,7 @@ impl Layout {
             Layout::GolangMigrate => "golang-migrate",
             Layout::Dbmate => "dbmate",
             Layout::Goose => "goose",
+            Layout::Flyway => "flyway",
         }
     }
 
@@ -61,6 +66,7 @@ impl Layout {
             Layout::Sqlx => "_sqlx_migrations",
             Layout::GolangMigrate | Layout::Dbmate => "schema_migrations",
             Layout::Goose => "goose_db_version",
+            Layout::Flyway => "flyway_schema_history",
         }
     }
 
@@ -73,6 +79,7 @@ impl Layout {
             }
             Layout::Dbmate => "that begins with `-- migrate:up transaction:false`",
             Layout::Goose => "with the line `-- +goose NO TRANSACTION`",
+            Layout::Flyway => "with `executeInTransaction=false` in its `.sql.conf`",
         }
     }
 }
@@ -121,6 +128,7 @@ pub fn load(layout: Layout, dir: impl AsRef<Path>) -> Result<MigrationSet, Layou
         Layout::GolangMigrate => golang_migrate::load(dir),
         Layout::Dbmate => dbmate::load(dir),
         Layout::Goose => goose::load(dir),
+        Layout::Flyway => flyway::load(dir),
     }
 }
 
@@ -139,6 +147,7 @@ where
         Layout::GolangMigrate => golang_migrate::parse(files),
         Layout::Dbmate => dbmate::parse(files),
         Layout::Goose => goose::parse(files),
+        Layout::Flyway => flyway::parse(files),
     }
 }
 
@@ -177,6 +186,8 @@ fn smallest_content(layout: Layout, name: &str) -> &'static str {
         Layout::Sqlx | Layout::GolangMigrate => "",
         Layout::Dbmate => "-- migrate:up\n-- migrate:down\n",
         Layout::Goose => "-- +goose Up\n",
+        Layout::Flyway if name.ends_with(flyway::SETTINGS) => "",
+        Layout::Flyway => "SELECT 1;",
     }
 }
 

@@ -31,6 +31,12 @@ fn files(layout: Layout) -> Vec<(&'static str, &'static str)> {
                 "-- +goose NO TRANSACTION\n-- +goose Up\nVACUUM;\n",
             ),
         ],
+        Layout::Flyway => vec![
+            ("V1__users.sql", "CREATE TABLE users (id);"),
+            ("U1__users.sql", "DROP TABLE users;"),
+            ("more/V2__vacuum.sql", "VACUUM;"),
+            ("more/V2__vacuum.sql.conf", "executeInTransaction=false"),
+        ],
         _ => vec![
             ("1_users.up.sql", "CREATE TABLE users (id);"),
             ("1_users.down.sql", "DROP TABLE users;"),
