@@ -8,6 +8,7 @@ pub mod flyway;
 pub mod golang_migrate;
 pub mod goose;
 mod problem;
+pub mod refinery;
 pub mod sqlx;
 
 use std::{
@@ -37,16 +38,19 @@ pub enum Layout {
     Goose,
     /// `VVERSION__name.sql` with `UVERSION__name.sql`: Flyway.
     Flyway,
+    /// `VVERSION__name.sql`, or `UVERSION__name.sql` where the order does not matter: refinery.
+    Refinery,
 }
 
 impl Layout {
     /// Every layout.
-    pub const ALL: [Layout; 5] = [
+    pub const ALL: [Layout; 6] = [
         Layout::Sqlx,
         Layout::GolangMigrate,
         Layout::Dbmate,
         Layout::Goose,
         Layout::Flyway,
+        Layout::Refinery,
     ];
 
     /// The tool's name, as configuration and messages have it.
@@ -57,6 +61,7 @@ impl Layout {
             Layout::Dbmate => "dbmate",
             Layout::Goose => "goose",
             Layout::Flyway => "flyway",
+            Layout::Refinery => "refinery",
         }
     }
 
@@ -67,6 +72,7 @@ impl Layout {
             Layout::GolangMigrate | Layout::Dbmate => "schema_migrations",
             Layout::Goose => "goose_db_version",
             Layout::Flyway => "flyway_schema_history",
+            Layout::Refinery => "refinery_schema_history",
         }
     }
 
@@ -80,6 +86,7 @@ impl Layout {
             Layout::Dbmate => "that begins with `-- migrate:up transaction:false`",
             Layout::Goose => "with the line `-- +goose NO TRANSACTION`",
             Layout::Flyway => "with `executeInTransaction=false` in its `.sql.conf`",
+            Layout::Refinery => "with the line `-- refinery:noTransaction`",
         }
     }
 }
@@ -129,6 +136,7 @@ pub fn load(layout: Layout, dir: impl AsRef<Path>) -> Result<MigrationSet, Layou
         Layout::Dbmate => dbmate::load(dir),
         Layout::Goose => goose::load(dir),
         Layout::Flyway => flyway::load(dir),
+        Layout::Refinery => refinery::load(dir),
     }
 }
 
@@ -148,6 +156,7 @@ where
         Layout::Dbmate => dbmate::parse(files),
         Layout::Goose => goose::parse(files),
         Layout::Flyway => flyway::parse(files),
+        Layout::Refinery => refinery::parse(files),
     }
 }
 
@@ -155,6 +164,13 @@ where
 ///
 /// Names only: what tells sqlx, dbmate and goose apart is in the files. An empty answer means that no tool known here
 /// would take the files as they are named.
+///
+/// ```
+/// use towpath_migrate::{Layout, layout};
+///
+/// let names = ["V1__create_guests.sql", "R__views.sql"];
+/// assert_eq!(layout::detect(names), [Layout::Flyway, Layout::Refinery]);
+/// ```
 pub fn detect<N: AsRef<str>>(names: impl IntoIterator<Item = N>) -> Vec<Layout> {
     let names: Vec<N> = names.into_iter().collect();
     let mut fitting: Vec<_> = Layout::ALL
@@ -183,7 +199,7 @@ fn left_out<N: AsRef<str>>(layout: Layout, names: &[N]) -> Option<usize> {
 /// The least that a layout takes for a file, so that only names decide.
 fn smallest_content(layout: Layout, name: &str) -> &'static str {
     match layout {
-        Layout::Sqlx | Layout::GolangMigrate => "",
+        Layout::Sqlx | Layout::GolangMigrate | Layout::Refinery => "",
         Layout::Dbmate => "-- migrate:up\n-- migrate:down\n",
         Layout::Goose => "-- +goose Up\n",
         Layout::Flyway if name.ends_with(flyway::SETTINGS) => "",

@@ -37,6 +37,13 @@ fn files(layout: Layout) -> Vec<(&'static str, &'static str)> {
             ("more/V2__vacuum.sql", "VACUUM;"),
             ("more/V2__vacuum.sql.conf", "executeInTransaction=false"),
         ],
+        Layout::Refinery => vec![
+            ("V1__users.sql", "CREATE TABLE users (id);"),
+            (
+                "more/U2__vacuum.sql",
+                "-- refinery:noTransaction\nVACUUM;\n",
+            ),
+        ],
         _ => vec![
             ("1_users.up.sql", "CREATE TABLE users (id);"),
             ("1_users.down.sql", "DROP TABLE users;"),
