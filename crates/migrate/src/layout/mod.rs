@@ -3,6 +3,7 @@
 //! To add one: its file, a variant here, and an arm in each function; the compiler names the places.
 
 pub mod dbmate;
+pub mod diesel;
 mod files;
 pub mod flyway;
 pub mod golang_migrate;
@@ -40,17 +41,20 @@ pub enum Layout {
     Flyway,
     /// `VVERSION__name.sql`, or `UVERSION__name.sql` where the order does not matter: refinery.
     Refinery,
+    /// `VERSION_name/up.sql` with `VERSION_name/down.sql`: Diesel and its CLI.
+    Diesel,
 }
 
 impl Layout {
     /// Every layout.
-    pub const ALL: [Layout; 6] = [
+    pub const ALL: [Layout; 7] = [
         Layout::Sqlx,
         Layout::GolangMigrate,
         Layout::Dbmate,
         Layout::Goose,
         Layout::Flyway,
         Layout::Refinery,
+        Layout::Diesel,
     ];
 
     /// The tool's name, as configuration and messages have it.
@@ -62,6 +66,7 @@ impl Layout {
             Layout::Goose => "goose",
             Layout::Flyway => "flyway",
             Layout::Refinery => "refinery",
+            Layout::Diesel => "diesel",
         }
     }
 
@@ -73,6 +78,7 @@ impl Layout {
             Layout::Goose => "goose_db_version",
             Layout::Flyway => "flyway_schema_history",
             Layout::Refinery => "refinery_schema_history",
+            Layout::Diesel => "__diesel_schema_migrations",
         }
     }
 
@@ -87,6 +93,7 @@ impl Layout {
             Layout::Goose => "with the line `-- +goose NO TRANSACTION`",
             Layout::Flyway => "with `executeInTransaction=false` in its `.sql.conf`",
             Layout::Refinery => "with the line `-- refinery:noTransaction`",
+            Layout::Diesel => "with `run_in_transaction = false` in its metadata.toml",
         }
     }
 }
@@ -137,6 +144,7 @@ pub fn load(layout: Layout, dir: impl AsRef<Path>) -> Result<MigrationSet, Layou
         Layout::Goose => goose::load(dir),
         Layout::Flyway => flyway::load(dir),
         Layout::Refinery => refinery::load(dir),
+        Layout::Diesel => diesel::load(dir),
     }
 }
 
@@ -157,6 +165,7 @@ where
         Layout::Goose => goose::parse(files),
         Layout::Flyway => flyway::parse(files),
         Layout::Refinery => refinery::parse(files),
+        Layout::Diesel => diesel::parse(files),
     }
 }
 
@@ -204,6 +213,8 @@ fn smallest_content(layout: Layout, name: &str) -> &'static str {
         Layout::Goose => "-- +goose Up\n",
         Layout::Flyway if name.ends_with(flyway::SETTINGS) => "",
         Layout::Flyway => "SELECT 1;",
+        Layout::Diesel if name.ends_with(diesel::SETTINGS) => "run_in_transaction = true",
+        Layout::Diesel => "SELECT 1;",
     }
 }
 
@@ -331,6 +342,59 @@ impl LayoutError {
             }
             LayoutError::Rule { problem, .. } => problem.remedy(),
             LayoutError::Contract { problem, .. } => problem.remedy(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layout_is_called_by_its_tools_name_everywhere() {
+        for layout in Layout::ALL {
+            assert_eq!(layout.as_str().parse(), Ok(layout));
+            assert_eq!(layout.to_string(), layout.as_str());
+        }
+        let unknown = "Flyway".parse::<Layout>().unwrap_err();
+        assert_eq!(
+            unknown.to_string(),
+            "use the migration layout \"Flyway\": there is none of that name"
+        );
+        assert_eq!(
+            unknown.remedy(),
+            "write one of sqlx, golang-migrate, dbmate, goose, flyway, refinery, diesel"
+        );
+    }
+
+    #[test]
+    fn names_tell_which_layouts_they_fit() {
+        use Layout::{Dbmate, Diesel, Flyway, GolangMigrate, Goose, Refinery, Sqlx};
+        let cases: &[(&[&str], &[Layout])] = &[
+            (&["1_a.sql", "2_b.sql"], &[Sqlx, Dbmate, Goose]),
+            (&["1_a.up.sql", "1_a.down.sql"], &[Sqlx, GolangMigrate]),
+            (
+                &["1_a.up.sql", "1_a.down.sql", "2_b.sql"],
+                &[Sqlx, GolangMigrate],
+            ),
+            (&["2_b.sql", "10_j.sql"], &[Sqlx, Goose]),
+            (&["V1__a.sql", "V2__b.sql"], &[Flyway, Refinery]),
+            (&["V1__a.sql", "V1__a.sql.conf"], &[Flyway, Refinery]),
+            (&["V1__a.sql", "V1.1__b.sql"], &[Flyway]),
+            (&["V1__a.sql", "R__views.sql"], &[Flyway, Refinery]),
+            (
+                &[
+                    "00000000000000_setup/up.sql",
+                    "00000000000000_setup/down.sql",
+                ],
+                &[Diesel],
+            ),
+            (&["1_a/up.sql", "1_a/metadata.toml"], &[Diesel]),
+            (&["schema.sql", "README.md"], &[]),
+            (&[], &[]),
+        ];
+        for (names, expected) in cases {
+            assert_eq!(detect(names.iter()), *expected, "{names:?}");
         }
     }
 }

@@ -44,6 +44,12 @@ fn files(layout: Layout) -> Vec<(&'static str, &'static str)> {
                 "-- refinery:noTransaction\nVACUUM;\n",
             ),
         ],
+        Layout::Diesel => vec![
+            ("1_users/up.sql", "CREATE TABLE users (id);"),
+            ("1_users/down.sql", "DROP TABLE users;"),
+            ("2_vacuum/up.sql", "VACUUM;"),
+            ("2_vacuum/metadata.toml", "run_in_transaction = false"),
+        ],
         _ => vec![
             ("1_users.up.sql", "CREATE TABLE users (id);"),
             ("1_users.down.sql", "DROP TABLE users;"),
