@@ -137,9 +137,7 @@ pub(crate) async fn run(
         return Ok(Vec::new());
     }
     let mut session = engine
-        .session(key, plan.set.layout(), |holder| {
-            on_event(Event::Waiting { holder })
-        })
+        .session(key, &plan.set, |holder| on_event(Event::Waiting { holder }))
         .await?;
     let current = plan_again(&session, plan).await?;
     if !current.adopted.is_empty() {

@@ -47,14 +47,15 @@ impl Database {
         self
     }
 
-    /// Everything the database remembers of its migrations; empty when there is no database yet.
+    /// Everything the database remembers of its migrations, of the users' own tools only what sqlx does; empty when there
+    /// is no database yet.
     pub async fn history(&self) -> Result<History, DatabaseError> {
-        self.engine.history().await
+        self.engine.history(None).await
     }
 
     /// Plans a set on this database without changing or making anything, not even our own tables.
     pub async fn plan(&self, set: &MigrationSet) -> Result<Plan, PlanError> {
-        let plan = plan::decide(set, self.history().await?)?;
+        let plan = plan::decide(set, self.engine.history(Some(set)).await?)?;
         for migration in &plan.pending {
             self.engine.check(set.layout(), migration)?;
         }

@@ -32,9 +32,9 @@
 //!
 //! # Limits
 //!
-//! * SQLite only. A set of another layout than sqlx's is applied with receipts alone: its tool's own table is neither
-//!   read nor written, and a database in which that tool has applied something is refused. A `sqlx.toml` that renames
-//!   sqlx's table or leaves characters out of checksums is not read.
+//! * SQLite only. The tables of Flyway and refinery are neither read nor written, and a database in which they have
+//!   applied something is refused; those of the other tools are kept in step under their default names. A `sqlx.toml`
+//!   that renames sqlx's table or leaves characters out of checksums is not read.
 //! * Down-migrations are kept in receipts and not yet run.
 //! * While a migration runs, foreign keys neither refuse nor cascade; they are checked once before its commit, which
 //!   reads every table that has some.

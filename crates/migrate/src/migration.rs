@@ -23,6 +23,9 @@ pub struct Migration {
     pub contract: Contract,
     /// Whether it is applied in one transaction.
     pub transactional: bool,
+    /// The version as its tool writes it where it keeps text: with the zeros before it.
+    #[serde(skip)]
+    pub written: String,
 }
 
 /// Version and name, as messages show them.

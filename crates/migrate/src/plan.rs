@@ -80,9 +80,9 @@ pub enum PlanError {
         /// The latest version that is applied.
         latest: i64,
     },
-    /// A tool has applied something that is not read here.
+    /// A tool's table has rows that are not read, or not understood.
     #[error(
-        "plan migrations laid out for {layout}: the database has rows in {table}, of which there are no receipts"
+        "plan migrations laid out for {layout}: what {table} says in the database cannot be taken over"
     )]
     OtherHistory {
         /// The set's layout.
@@ -91,12 +91,14 @@ pub enum PlanError {
         table: &'static str,
     },
     /// We have a receipt, and the user's own tool no longer has its row.
-    #[error("plan past migration {}: it has a receipt and no row in _sqlx_migrations", title(*version, name))]
+    #[error("plan past migration {}: it has a receipt and no row in {table}", title(*version, name))]
     Unrecorded {
         /// The migration's version.
         version: i64,
         /// Its name when it was applied.
         name: String,
+        /// The table in which the tool keeps what it has applied.
+        table: &'static str,
     },
 }
 
@@ -126,14 +128,13 @@ impl PlanError {
                 format!("rename its file to a version later than {latest}")
             }
             PlanError::OtherHistory { layout, .. } => {
-                let own = "only sqlx's own table is taken over yet";
                 format!(
-                    "{own}: let {layout} migrate this database and set its URL in the environment's config, or begin with \
+                    "let {layout} migrate this database and set its URL in the environment's config, or begin with \
                      an empty database"
                 )
             }
             PlanError::Unrecorded { .. } => {
-                "if it was reverted with sqlx, settle this version as not applied; if only the row was lost, settle it \
+                "if it was reverted with the tool of that table, settle this version as not applied; if only the row was lost, settle it \
                  as applied"
                     .into()
             }
@@ -144,7 +145,7 @@ impl PlanError {
 /// Plans `set` on a database that remembers `history`.
 pub(crate) fn decide(set: &MigrationSet, history: History) -> Result<Plan, PlanError> {
     refuse_other_history(set.layout(), &history)?;
-    refuse_dirty(&history)?;
+    refuse_dirty(set.layout(), &history)?;
     refuse_changed(set, &history)?;
     let latest = history.latest();
     let mut pending = Vec::new();
@@ -169,23 +170,22 @@ pub(crate) fn decide(set: &MigrationSet, history: History) -> Result<Plan, PlanE
     })
 }
 
-/// Without the tool's table, its migrations would all be pending, and be run again.
+/// What a tool has applied and is not known here would be pending, and be run again.
 fn refuse_other_history(layout: Layout, history: &History) -> Result<(), PlanError> {
     if layout == Layout::Sqlx {
         return Ok(());
     }
-    let table = if history.native.is_empty() {
-        history.unread.get(layout.history_table()).copied()
-    } else {
-        Some(Layout::Sqlx.history_table())
-    };
-    match table {
+    let tables = [layout.history_table(), Layout::Sqlx.history_table()];
+    match tables
+        .into_iter()
+        .find(|table| history.unread.contains(table))
+    {
         Some(table) => Err(PlanError::OtherHistory { layout, table }),
         None => Ok(()),
     }
 }
 
-fn refuse_dirty(history: &History) -> Result<(), PlanError> {
+fn refuse_dirty(layout: Layout, history: &History) -> Result<(), PlanError> {
     for receipt in history.receipts.values() {
         if receipt.state == ReceiptState::Started {
             return Err(PlanError::Dirty {
@@ -199,7 +199,7 @@ fn refuse_dirty(history: &History) -> Result<(), PlanError> {
         Some(row) => Err(PlanError::Dirty {
             version: row.version,
             name: row.description.clone(),
-            by: "_sqlx_migrations",
+            by: layout.history_table(),
         }),
         None => Ok(()),
     }
@@ -212,19 +212,23 @@ fn refuse_changed(set: &MigrationSet, history: &History) -> Result<(), PlanError
         refuse_edited(migration, &receipt.checksum, |sql| {
             digest::sha256(sql.as_bytes())
         })?;
-        // Only this layout's table is written.
-        if set.layout() == Layout::Sqlx && !history.native.contains_key(&version) {
+        let layout = set.layout();
+        if layout.keeps_history() && !history.native.contains_key(&version) {
             return Err(PlanError::Unrecorded {
                 version,
                 name: name.clone(),
+                table: layout.history_table(),
             });
         }
     }
     for row in history.native.values() {
         let migration = in_set(set, row.version, &row.description)?;
-        refuse_edited(migration, &row.checksum, |sql| {
-            digest::hexadecimal(&digest::sha384(sql.as_bytes()))
-        })?;
+        // Without a checksum, the file is believed to be what was applied.
+        if let Some(checksum) = &row.checksum {
+            refuse_edited(migration, checksum, |sql| {
+                digest::hexadecimal(&digest::sha384(sql.as_bytes()))
+            })?;
+        }
     }
     Ok(())
 }
@@ -281,7 +285,9 @@ mod tests {
             version: migration.version,
             description: migration.name.clone(),
             success: true,
-            checksum: digest::hexadecimal(&digest::sha384(migration.up.as_bytes())),
+            checksum: Some(digest::hexadecimal(&digest::sha384(
+                migration.up.as_bytes(),
+            ))),
             installed_at_ms: 0,
             took_ms: 0,
         }
@@ -396,20 +402,21 @@ mod tests {
     #[test]
     fn a_history_that_is_not_read_is_refused() {
         let goose = goose::parse([("1_m.sql", "-- +goose Up\nSELECT 1;\n")]).unwrap();
-        let sqlx = history(&set([1]), |_| false);
-        assert_eq!(
-            decide(&goose, sqlx).unwrap_err().to_string(),
-            "plan migrations laid out for goose: the database has rows in _sqlx_migrations, of which there are no receipts"
-        );
         let unread = |table| History {
             unread: [table].into(),
             ..History::default()
         };
         assert_eq!(
+            decide(&goose, unread("_sqlx_migrations"))
+                .unwrap_err()
+                .to_string(),
+            "plan migrations laid out for goose: what _sqlx_migrations says in the database cannot be taken over"
+        );
+        assert_eq!(
             decide(&goose, unread("goose_db_version"))
                 .unwrap_err()
                 .to_string(),
-            "plan migrations laid out for goose: the database has rows in goose_db_version, of which there are no receipts"
+            "plan migrations laid out for goose: what goose_db_version says in the database cannot be taken over"
         );
         // Of the same name as another tool's, but not that of this layout.
         assert!(decide(&goose, unread("schema_migrations")).is_ok());

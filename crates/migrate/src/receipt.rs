@@ -51,7 +51,7 @@ pub struct Receipt {
     pub down: Option<String>,
 }
 
-/// A row of the user's own migration tool (`_sqlx_migrations`).
+/// A row of the user's own migration tool, such as one of `_sqlx_migrations`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NativeRow {
     /// The migration's version.
@@ -60,9 +60,9 @@ pub struct NativeRow {
     pub description: String,
     /// Whether it ran to its end.
     pub success: bool,
-    /// The tool's own checksum (sqlx: SHA-384), in hexadecimal.
-    pub checksum: String,
-    /// When, in milliseconds since 1970.
+    /// The tool's own checksum (sqlx: SHA-384), in hexadecimal. Only sqlx has one.
+    pub checksum: Option<String>,
+    /// When, in milliseconds since 1970; 0 where the tool does not say.
     pub installed_at_ms: i64,
     /// How long it took, in milliseconds.
     pub took_ms: i64,
@@ -75,7 +75,7 @@ pub struct History {
     pub receipts: BTreeMap<i64, Receipt>,
     /// The rows of the user's own tool.
     pub native: BTreeMap<i64, NativeRow>,
-    /// Tables, not empty, in which other tools than sqlx keep what they have applied. They are not read.
+    /// Tables with rows in which other tools keep what they have applied, and that were not read.
     pub unread: BTreeSet<&'static str>,
 }
 

@@ -51,23 +51,23 @@ impl Engine {
         sqlite::check(layout, migration)
     }
 
-    pub(crate) async fn history(&self) -> Result<History, DatabaseError> {
+    pub(crate) async fn history(
+        &self,
+        set: Option<&MigrationSet>,
+    ) -> Result<History, DatabaseError> {
         let Engine::Sqlite(sqlite) = self;
-        sqlite.history().await
+        sqlite.history(set).await
     }
 
     /// Takes the lock, and makes the database if that is allowed.
     pub(crate) async fn session(
         &self,
         key: &str,
-        layout: Layout,
+        set: &MigrationSet,
         on_wait: impl FnOnce(String) + Send,
     ) -> Result<Session, ApplyError> {
         let Engine::Sqlite(sqlite) = self;
-        sqlite
-            .session(key, layout, on_wait)
-            .await
-            .map(Session::Sqlite)
+        sqlite.session(key, set, on_wait).await.map(Session::Sqlite)
     }
 
     pub(crate) async fn settle(

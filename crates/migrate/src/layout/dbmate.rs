@@ -50,7 +50,7 @@ where
     for (file, bytes) in &files::sorted(files) {
         let file = file.as_ref();
         files::plain(file)?;
-        let Some((version, name)) = file_name(file)? else {
+        let Some((version, digits, name)) = file_name(file)? else {
             found.skip(file);
             continue;
         };
@@ -58,6 +58,7 @@ where
         found.up(Up {
             file: file.to_owned(),
             version,
+            written: digits.to_owned(),
             name: name.to_owned(),
             sql: parts.up.to_owned(),
             down: files::says_something(parts.down).then(|| parts.down.to_owned()),
@@ -68,8 +69,8 @@ where
     found.finish(Layout::Dbmate)
 }
 
-/// Version and name; `None` is a file that dbmate ignores.
-fn file_name(file: &str) -> Result<Option<(i64, &str)>, LayoutError> {
+/// Version, as a number and as text, and name; `None` is a file that dbmate ignores.
+fn file_name(file: &str) -> Result<Option<(i64, &str, &str)>, LayoutError> {
     let Some(stem) = file.strip_suffix(SQL) else {
         return Ok(None);
     };
@@ -77,8 +78,9 @@ fn file_name(file: &str) -> Result<Option<(i64, &str)>, LayoutError> {
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(stem.len());
     let (digits, name) = stem.split_at(end);
+    let name = name.strip_prefix('_').unwrap_or(name);
     let version = files::digits(file, digits)?;
-    Ok(version.map(|version| (version, name.strip_prefix('_').unwrap_or(name))))
+    Ok(version.map(|version| (version, digits, name)))
 }
 
 /// A file's two parts.

@@ -102,9 +102,11 @@ impl Folder<'_> {
         let Some((path, bytes)) = self.up else {
             return Err(refusal(folder, None, LayoutProblem::NoUp));
         };
-        let version = version(folder);
-        let version = files::digits(folder, &version)?
-            .ok_or_else(|| refusal(folder, None, LayoutProblem::NotDigits { version }))?;
+        let written = version(folder);
+        let version = files::digits(folder, &written)?.ok_or_else(|| {
+            let version = written.clone();
+            refusal(folder, None, LayoutProblem::NotDigits { version })
+        })?;
         let sql = files::text(path, bytes)?;
         if sql.is_empty() {
             return Err(refusal(path, None, LayoutProblem::Empty));
@@ -120,6 +122,7 @@ impl Folder<'_> {
         Ok(Up {
             file: path.to_owned(),
             version,
+            written,
             name: folder
                 .split_once('_')
                 .map_or("", |(_, name)| name)

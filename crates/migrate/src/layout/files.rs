@@ -140,6 +140,8 @@ pub(super) fn digits(file: &str, text: &str) -> Result<Option<i64>, LayoutError>
 pub(super) struct Up {
     pub(super) file: String,
     pub(super) version: i64,
+    /// The version as text.
+    pub(super) written: String,
     pub(super) name: String,
     pub(super) sql: String,
     /// Undoes it, where the layout has both in one file.
@@ -238,5 +240,6 @@ fn migration(up: Up, down: Option<String>) -> Result<Migration, LayoutError> {
         down: down.or(up.down),
         contract,
         transactional: up.transactional,
+        written: up.written,
     })
 }

@@ -78,6 +78,7 @@ where
         found.up(Up {
             file: file.to_owned(),
             version: name.version,
+            written: name.version.to_string(),
             name: name.description,
             sql: sql.to_owned(),
             down: None,

@@ -62,6 +62,7 @@ where
         found.up(Up {
             file: file.to_owned(),
             version,
+            written: digits.to_owned(),
             name: name.to_owned(),
             sql: sql.to_owned(),
             down: None,

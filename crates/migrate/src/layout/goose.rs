@@ -61,6 +61,7 @@ where
         found.up(Up {
             file: file.to_owned(),
             version,
+            written: version.to_string(),
             name: name.to_owned(),
             sql: parts.up,
             down: files::says_something(&parts.down).then_some(parts.down),

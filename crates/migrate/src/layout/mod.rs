@@ -82,6 +82,11 @@ impl Layout {
         }
     }
 
+    /// Whether that table is written along with receipts, and what is in it taken over.
+    pub(crate) fn keeps_history(self) -> bool {
+        !matches!(self, Layout::Flyway | Layout::Refinery)
+    }
+
     /// How a migration says that it runs outside a transaction, to complete "a migration of its own …".
     pub(crate) fn outside_transaction(self) -> &'static str {
         match self {

@@ -50,6 +50,7 @@ where
         found.up(Up {
             file: file.to_owned(),
             version,
+            written: version.to_string(),
             name: name.to_owned(),
             sql: sql.to_owned(),
             down: None,

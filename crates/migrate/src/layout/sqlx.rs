@@ -58,6 +58,7 @@ where
         found.up(Up {
             file: name.to_owned(),
             version: file.version,
+            written: file.version.to_string(),
             name: file.description,
             sql: sql.to_owned(),
             down: None,

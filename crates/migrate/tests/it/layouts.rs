@@ -1,10 +1,10 @@
-//! Sets of other layouts than sqlx's on a real database: receipts alone, and no table of any tool.
+//! Sets of other layouts than sqlx's on a real database, and the tables that their tools keep.
 
 use std::fs;
 
-use towpath_migrate::{Layout, MigrationSet, ReceiptState, Settlement, layout};
+use towpath_migrate::{ADOPTED, Layout, MigrationSet, PlanError, ReceiptState, Settlement, layout};
 
-use crate::kit::{Place, apply, execute, tables};
+use crate::kit::{Place, apply, execute, tables, texts};
 
 /// The same two migrations, the second outside a transaction, as each tool would have them.
 fn files(layout: Layout) -> Vec<(&'static str, &'static str)> {
@@ -45,10 +45,10 @@ fn files(layout: Layout) -> Vec<(&'static str, &'static str)> {
             ),
         ],
         Layout::Diesel => vec![
-            ("1_users/up.sql", "CREATE TABLE users (id);"),
-            ("1_users/down.sql", "DROP TABLE users;"),
-            ("2_vacuum/up.sql", "VACUUM;"),
-            ("2_vacuum/metadata.toml", "run_in_transaction = false"),
+            ("01_users/up.sql", "CREATE TABLE users (id);"),
+            ("01_users/down.sql", "DROP TABLE users;"),
+            ("02_vacuum/up.sql", "VACUUM;"),
+            ("02_vacuum/metadata.toml", "run_in_transaction = false"),
         ],
         _ => vec![
             ("1_users.up.sql", "CREATE TABLE users (id);"),
@@ -80,20 +80,153 @@ fn a_folder_is_read_as_its_files_are() {
     }
 }
 
-#[tokio::test]
-async fn any_layout_is_applied_once_and_leaves_no_table_of_a_tool() {
-    for layout in Layout::ALL {
-        if layout == Layout::Sqlx {
-            continue;
+/// Everything that a tool keeps but the times.
+async fn kept(layout: Layout, place: &Place) -> Vec<String> {
+    let sql = match layout {
+        Layout::GolangMigrate => {
+            "SELECT version || ' ' || dirty || typeof(version) || typeof(dirty) FROM schema_migrations"
         }
-        let (place, set) = (Place::new(), set(layout));
+        Layout::Dbmate => "SELECT version || typeof(version) FROM schema_migrations ORDER BY 1",
+        Layout::Goose => {
+            "SELECT version_id || ' ' || is_applied || ' ' || length(tstamp) FROM goose_db_version ORDER BY id"
+        }
+        Layout::Diesel => {
+            "SELECT version || typeof(version) || ' ' || length(run_on) FROM __diesel_schema_migrations ORDER BY 1"
+        }
+        _ => return Vec::new(),
+    };
+    texts(&place.file(), sql).await
+}
+
+#[tokio::test]
+async fn any_layout_is_applied_once_with_the_rows_of_its_tool_and_no_others() {
+    let expected: &[(Layout, Option<&str>, &[&str])] = &[
+        (
+            Layout::GolangMigrate,
+            Some("schema_migrations"),
+            &["2 0integerinteger"],
+        ),
+        (
+            Layout::Dbmate,
+            Some("schema_migrations"),
+            &["01text", "02text"],
+        ),
+        (
+            Layout::Goose,
+            Some("goose_db_version"),
+            &["0 1 19", "1 1 19", "2 1 19"],
+        ),
+        (Layout::Flyway, None, &[]),
+        (Layout::Refinery, None, &[]),
+        (
+            Layout::Diesel,
+            Some("__diesel_schema_migrations"),
+            &["01text 19", "02text 19"],
+        ),
+    ];
+    for (layout, table, rows) in expected {
+        let (place, set) = (Place::new(), set(*layout));
         assert_eq!(set.migrations().len(), 2, "{layout}");
         let receipts = apply(&place.database(), &set).await.unwrap();
         assert!(receipts.iter().all(|r| r.state == ReceiptState::Applied));
         assert!(place.database().plan(&set).await.unwrap().is_empty());
         let mut left = tables(&place.file()).await;
-        left.retain(|table| table != "users" && table != "more");
-        assert_eq!(left, ["_towpath_receipts"], "{layout}");
+        left.retain(|table| !["users", "more", "_towpath_receipts"].contains(&table.as_str()));
+        assert_eq!(left.first().map(String::as_str), *table, "{layout}");
+        assert_eq!(kept(*layout, &place).await, *rows, "{layout}");
+    }
+}
+
+/// A database in which a tool has applied the first migration.
+const BEFORE: &[(Layout, &str)] = &[
+    (
+        Layout::GolangMigrate,
+        "CREATE TABLE IF NOT EXISTS schema_migrations (version uint64,dirty bool);
+         CREATE UNIQUE INDEX IF NOT EXISTS version_unique ON schema_migrations (version);
+         INSERT INTO schema_migrations (version, dirty) VALUES (1, false)",
+    ),
+    (
+        Layout::Dbmate,
+        "CREATE TABLE schema_migrations (version varchar(128) primary key);
+         INSERT INTO schema_migrations (version) VALUES ('01')",
+    ),
+    (
+        Layout::Goose,
+        "CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY AUTOINCREMENT, version_id INTEGER NOT NULL,
+             is_applied INTEGER NOT NULL, tstamp TIMESTAMP DEFAULT (datetime('now')));
+         INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1), (2, 1), (2, 0)",
+    ),
+    (
+        Layout::Diesel,
+        "CREATE TABLE __diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY NOT NULL,
+             run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP);
+         INSERT INTO __diesel_schema_migrations (version) VALUES ('01')",
+    ),
+];
+
+#[tokio::test]
+async fn what_a_tool_has_applied_is_adopted_and_its_table_goes_on() {
+    for (layout, before) in BEFORE {
+        let (place, set) = (Place::new(), set(*layout));
+        execute(&place.file(), before).await;
+        execute(&place.file(), "CREATE TABLE users (id)").await;
+        let plan = place.database().plan(&set).await.unwrap();
+        assert_eq!(plan.adopted, [1], "{layout}");
+        assert_eq!(plan.pending.len(), 1, "{layout}");
+        assert_eq!(apply(&place.database(), &set).await.unwrap().len(), 1);
+        let history = place.database().history().await.unwrap();
+        let adopted = &history.receipts[&1];
+        assert_eq!(adopted.applied_by, ADOPTED);
+        assert_eq!(adopted.name, set.migrations()[0].name);
+        assert!(place.database().plan(&set).await.unwrap().is_empty());
+        let last = kept(*layout, &place).await.pop().unwrap();
+        assert!(last.contains('2'), "{layout}: {last}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_tool_has_undone_is_noticed_and_settled() {
+    for (layout, undo) in [
+        (
+            Layout::GolangMigrate,
+            "UPDATE schema_migrations SET version = 1",
+        ),
+        (
+            Layout::Dbmate,
+            "DELETE FROM schema_migrations WHERE version = '02'",
+        ),
+        (
+            Layout::Goose,
+            "DELETE FROM goose_db_version WHERE version_id = 2",
+        ),
+        (
+            Layout::Diesel,
+            "DELETE FROM __diesel_schema_migrations WHERE version = '02'",
+        ),
+    ] {
+        let (place, set) = (Place::new(), set(layout));
+        apply(&place.database(), &set).await.unwrap();
+        let rows = kept(layout, &place).await;
+        execute(&place.file(), undo).await;
+        execute(&place.file(), "DROP TABLE IF EXISTS more").await;
+        let error = place.database().plan(&set).await.unwrap_err();
+        assert!(
+            matches!(error, PlanError::Unrecorded { version: 2, .. }),
+            "{layout}: {error}"
+        );
+        let settle = async |settlement| {
+            place
+                .database()
+                .settle(&set, 2, settlement, "a person", || 5)
+                .await
+                .unwrap();
+        };
+        settle(Settlement::Applied).await;
+        assert_eq!(kept(layout, &place).await, rows, "{layout}");
+        execute(&place.file(), undo).await;
+        settle(Settlement::NotApplied).await;
+        assert_eq!(apply(&place.database(), &set).await.unwrap().len(), 1);
+        assert_eq!(kept(layout, &place).await, rows, "{layout}");
     }
 }
 
@@ -106,46 +239,68 @@ async fn a_half_done_migration_is_settled_without_sqlx() {
     );
     let set = layout::parse(Layout::Goose, [file]).unwrap();
     apply(&place.database(), &set).await.unwrap_err();
-    execute(&place.file(), "DROP TABLE a").await;
-    for settlement in [Settlement::NotApplied, Settlement::Applied] {
-        place
-            .database()
-            .settle(&set, 1, settlement, "a person", || 5)
-            .await
-            .unwrap();
-        if settlement == Settlement::NotApplied {
-            apply(&place.database(), &set).await.unwrap_err();
-        }
-    }
+    assert_eq!(kept(Layout::Goose, &place).await, ["0 1 19"]);
+    place
+        .database()
+        .settle(&set, 1, Settlement::Applied, "a person", || 5)
+        .await
+        .unwrap();
     assert!(place.database().plan(&set).await.unwrap().is_empty());
-    assert_eq!(tables(&place.file()).await, ["_towpath_receipts", "a"]);
+    assert_eq!(kept(Layout::Goose, &place).await, ["0 1 19", "1 1 19"]);
+}
+
+async fn refused(layout: Layout, before: &str) -> String {
+    let place = Place::new();
+    execute(&place.file(), before).await;
+    let error = place.database().plan(&set(layout)).await.unwrap_err();
+    assert!(!error.remedy().is_empty());
+    error.to_string()
 }
 
 #[tokio::test]
-async fn what_a_tool_has_applied_before_is_refused() {
-    let place = Place::new();
-    let goose = set(Layout::Goose);
-    execute(
-        &place.file(),
-        "CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id INTEGER, is_applied INTEGER);
-         INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1)",
-    )
-    .await;
+async fn a_history_that_disagrees_or_is_not_understood_is_refused() {
+    let before = |layout| BEFORE.iter().find(|(l, _)| *l == layout).unwrap().1;
+    let golang = before(Layout::GolangMigrate);
+    let not_taken = |layout, table| {
+        format!(
+            "plan migrations laid out for {layout}: what {table} says in the database cannot be taken over"
+        )
+    };
     assert_eq!(
-        place.database().plan(&goose).await.unwrap().pending.len(),
-        2
+        refused(Layout::GolangMigrate, &golang.replace("false", "true")).await,
+        "plan past migration 1 (users): schema_migrations recorded that it was begun, and nobody that it ended"
     );
-    execute(
-        &place.file(),
-        "INSERT INTO goose_db_version (version_id, is_applied) VALUES (1, 1)",
-    )
-    .await;
-    let error = place.database().plan(&goose).await.unwrap_err();
     assert_eq!(
-        error.to_string(),
-        "plan migrations laid out for goose: the database has rows in goose_db_version, of which there are no receipts"
+        refused(Layout::GolangMigrate, &golang.replace("1, f", "7, f")).await,
+        "plan past migration 7: the database has it and the migration set has not"
     );
-    assert!(error.remedy().contains("let goose migrate this database"));
+    assert_eq!(
+        refused(
+            Layout::Goose,
+            &before(Layout::Goose).replace("(2, 0)", "(9, 1)")
+        )
+        .await,
+        "plan past migration 9: the database has it and the migration set has not"
+    );
+    assert_eq!(
+        refused(Layout::Dbmate, golang).await,
+        not_taken("dbmate", "schema_migrations")
+    );
+    for text in ["'1'", "'setup'"] {
+        assert_eq!(
+            refused(
+                Layout::Diesel,
+                &before(Layout::Diesel).replace("'01'", text)
+            )
+            .await,
+            not_taken("diesel", "__diesel_schema_migrations")
+        );
+    }
+    let flyway = "CREATE TABLE flyway_schema_history (version); INSERT INTO flyway_schema_history VALUES ('1')";
+    assert_eq!(
+        refused(Layout::Flyway, flyway).await,
+        not_taken("flyway", "flyway_schema_history")
+    );
 }
 
 #[tokio::test]

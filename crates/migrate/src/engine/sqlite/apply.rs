@@ -6,18 +6,19 @@ use super::{
     PAGE_SIZE, Sqlite, execute,
     foreign_keys::ForeignKeys,
     lock::Lock,
+    native,
     records::{self, receipt_for},
     statements,
 };
 use crate::{
-    ApplyError, DatabaseError, FailedStatement, History, Layout, Migration, Plan, PlanError,
+    ApplyError, DatabaseError, FailedStatement, History, Migration, MigrationSet, Plan, PlanError,
     Receipt, ReceiptState, digest,
 };
 
 /// The sole right to change a database's schema.
 pub(crate) struct Session {
     sqlite: Sqlite,
-    layout: Layout,
+    set: MigrationSet,
     _lock: Lock,
     /// What referred to nothing after the migration before: the check is a scan, so its result is kept.
     foreign_keys: Option<ForeignKeys>,
@@ -27,7 +28,7 @@ impl Sqlite {
     pub(in crate::engine) async fn session(
         &self,
         key: &str,
-        layout: Layout,
+        set: &MigrationSet,
         on_wait: impl FnOnce(String) + Send,
     ) -> Result<Session, ApplyError> {
         self.prepare_folder()?;
@@ -35,7 +36,7 @@ impl Sqlite {
         self.create(PAGE_SIZE).await?;
         Ok(Session {
             sqlite: self.clone(),
-            layout,
+            set: set.clone(),
             _lock: lock,
             foreign_keys: None,
         })
@@ -44,7 +45,7 @@ impl Sqlite {
 
 impl Session {
     pub(in crate::engine) async fn history(&self) -> Result<History, DatabaseError> {
-        self.sqlite.history().await
+        self.sqlite.history(Some(&self.set)).await
     }
 
     pub(in crate::engine) async fn adopt(&self, plan: &Plan) -> Result<(), DatabaseError> {
@@ -62,11 +63,11 @@ impl Session {
         key: &str,
         now: &(impl Fn() -> i64 + Sync),
     ) -> Result<Receipt, ApplyError> {
-        statements::check(self.layout, migration).map_err(PlanError::from)?;
+        statements::check(self.set.layout(), migration).map_err(PlanError::from)?;
         let mut connection = self.sqlite.writer().await?;
         let mut run = Run {
             sqlite: &self.sqlite,
-            layout: self.layout,
+            set: &self.set,
             connection: &mut connection,
             migration,
             key,
@@ -102,7 +103,7 @@ async fn adopt(connection: &mut SqliteConnection, plan: &Plan) -> Result<(), sql
 /// One migration on its own connection.
 struct Run<'a> {
     sqlite: &'a Sqlite,
-    layout: Layout,
+    set: &'a MigrationSet,
     connection: &'a mut SqliteConnection,
     migration: &'a Migration,
     key: &'a str,
@@ -130,7 +131,7 @@ impl Run<'_> {
     }
 
     /// Outside a transaction nothing takes back what a crash leaves half done, so it is announced first: a receipt that
-    /// says `started` and sqlx's row without success. Planning stops at them until a person settles what was done.
+    /// says `started` and the tool's row without success, where it can have one. Planning stops at them until a person settles what was done.
     async fn step_by_step(
         &mut self,
         now: &(impl Fn() -> i64 + Sync),
@@ -163,10 +164,10 @@ impl Run<'_> {
     /// `sqlx::migrate!` as it starts, may just have applied this one. Then answers with its receipt.
     async fn begin(&mut self) -> Result<Option<Receipt>, ApplyError> {
         self.record_sql("BEGIN IMMEDIATE").await?;
-        let (layout, version) = (self.layout, self.migration.version);
+        let (set, version) = (self.set, self.migration.version);
         let found = self.attempt(async |connection| {
-            records::create(connection, layout).await?;
-            records::read(connection, Some(version)).await
+            records::create(connection, set.layout()).await?;
+            records::read(connection, Some(set)).await
         });
         let found = found.await?;
         if let Some(receipt) = found.receipts.get(&version) {
@@ -176,7 +177,8 @@ impl Run<'_> {
             return Ok(None);
         };
         let ours = digest::hexadecimal(&digest::sha384(self.migration.up.as_bytes()));
-        if !row.success || row.checksum != ours {
+        let other = row.checksum.as_ref().is_some_and(|theirs| *theirs != ours);
+        if !row.success || other {
             return Err(self.transaction(
                 "was applied by somebody else at the same time, and not as it is here",
             ));
@@ -197,7 +199,7 @@ impl Run<'_> {
                     number: statement.number,
                     line: statement.line,
                     statement: statements::beginning(statement.text),
-                    layout: self.layout,
+                    layout: self.set.layout(),
                     transactional: self.migration.transactional,
                     cause: self.sqlite.error(&error),
                 })));
@@ -249,11 +251,11 @@ impl Run<'_> {
 
     /// Both records of this migration, in the transaction that is open.
     async fn record(&mut self, receipt: &Receipt) -> Result<(), ApplyError> {
-        let (layout, migration) = (self.layout, self.migration);
+        let (layout, migration) = (self.set.layout(), self.migration);
         let success = receipt.state == ReceiptState::Applied;
         self.attempt(async |connection| {
             records::put_receipt(connection, receipt).await?;
-            records::put_native(connection, layout, migration, success, receipt.took_ms).await
+            native::put(connection, layout, migration, success, receipt.took_ms).await
         })
         .await
     }

@@ -23,7 +23,7 @@ impl Sqlite {
             self.close(connection).await?;
             objects = rows?;
         }
-        objects.retain(|(_, _, table, _)| !records::TABLES.contains(&table.as_str()));
+        objects.retain(|(_, _, table, _)| !records::is_record(table));
         let mut lines: Vec<String> = objects
             .iter()
             .map(|(kind, name, table, sql)| {

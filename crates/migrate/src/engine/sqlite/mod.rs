@@ -22,6 +22,7 @@ mod fingerprint;
 mod foreign_keys;
 mod lexer;
 mod lock;
+mod native;
 mod records;
 mod settle;
 mod snapshot;
@@ -42,7 +43,7 @@ use sqlx::{
 pub(super) use apply::Session;
 pub(super) use statements::check;
 
-use crate::{DatabaseError, History, database::PATIENCE};
+use crate::{DatabaseError, History, MigrationSet, database::PATIENCE};
 
 /// The size of pages in a database that we create: SQLite's own default, which every file system serves well.
 const PAGE_SIZE: u32 = 4096;
@@ -96,22 +97,26 @@ impl Sqlite {
         self.patience = patience;
     }
 
-    pub(super) async fn history(&self) -> Result<History, DatabaseError> {
+    pub(super) async fn history(
+        &self,
+        set: Option<&MigrationSet>,
+    ) -> Result<History, DatabaseError> {
         let Some(mut connection) = self.reader().await? else {
             return Ok(History::default());
         };
-        let history = self.consistent_history(&mut connection).await;
+        let history = self.consistent_history(&mut connection, set).await;
         self.close(connection).await?;
         history
     }
 
-    /// Both tables as of one instant.
+    /// Every table as of one instant.
     async fn consistent_history(
         &self,
         connection: &mut SqliteConnection,
+        set: Option<&MigrationSet>,
     ) -> Result<History, DatabaseError> {
         self.run(connection, "BEGIN").await?;
-        records::read(connection, None)
+        records::read(connection, set)
             .await
             .map_err(|error| self.error(&error))
     }

@@ -1,20 +1,23 @@
-//! The two tables in which a database remembers its migrations, and every statement on them.
-//!
-//! For a set of another layout than sqlx's, there is only ours: the tables of other tools are neither read nor written.
-//!
-//! `_sqlx_migrations` is sqlx's own (0.9, `sqlx-sqlite/src/migrate.rs`), written as sqlx writes it and always together
-//! with our receipt, so that a service that runs `sqlx::migrate!` and the sqlx CLI find nothing left to do.
+//! What a database remembers of its migrations: our receipts, with every statement on their table, and beside them the
+//! rows of the user's own tool (in `native`).
 
-use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 
-use super::execute;
+use super::{execute, native};
 use crate::{
-    ADOPTED, Contract, ContractKind, History, Layout, Migration, NativeRow, Receipt, ReceiptState,
-    digest,
+    ADOPTED, Contract, ContractKind, History, Layout, Migration, MigrationSet, NativeRow, Receipt,
+    ReceiptState,
 };
 
-/// Names that are no part of a user's schema.
-pub(super) const TABLES: [&str; 2] = ["_towpath_receipts", "_sqlx_migrations"];
+const TABLE: &str = "_towpath_receipts";
+
+/// Whether a table is no part of a user's schema.
+pub(super) fn is_record(table: &str) -> bool {
+    table == TABLE
+        || Layout::ALL
+            .into_iter()
+            .any(|layout| layout.history_table() == table)
+}
 
 const RECEIPTS: &str = "
 CREATE TABLE IF NOT EXISTS _towpath_receipts (
@@ -31,83 +34,63 @@ CREATE TABLE IF NOT EXISTS _towpath_receipts (
 );
 ";
 
-const NATIVE: &str = "
-CREATE TABLE IF NOT EXISTS _sqlx_migrations (
-    version BIGINT PRIMARY KEY,
-    description TEXT NOT NULL,
-    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    success BOOLEAN NOT NULL,
-    checksum BLOB NOT NULL,
-    execution_time BIGINT NOT NULL
-);
-";
-
-/// Makes our table where it is missing, and sqlx's when the set is laid out for sqlx.
+/// Makes our table, and that of the tool that the set is laid out for, where they are missing.
 pub(super) async fn create(
     connection: &mut SqliteConnection,
     layout: Layout,
 ) -> Result<(), sqlx::Error> {
     execute(connection, RECEIPTS).await?;
-    match layout {
-        Layout::Sqlx => execute(connection, NATIVE).await,
-        _ => Ok(()),
-    }
+    native::create(connection, layout).await
 }
 
-/// What is remembered of all versions, or of one.
+/// Everything that is remembered, with the rows of the tool that the set is laid out for; of sqlx's without a set.
 pub(super) async fn read(
     connection: &mut SqliteConnection,
-    version: Option<i64>,
+    set: Option<&MigrationSet>,
 ) -> Result<History, sqlx::Error> {
     let mut history = History::default();
-    if has(connection, "_towpath_receipts").await? {
+    if has(connection, TABLE).await? {
         let rows = sqlx::query(
             "SELECT version, name, checksum, contract, because, state, applied_at_ms, took_ms, applied_by, down_sql
-             FROM _towpath_receipts WHERE ?1 IS NULL OR version = ?1",
+             FROM _towpath_receipts",
         );
-        for row in rows.bind(version).fetch_all(&mut *connection).await? {
+        for row in rows.fetch_all(&mut *connection).await? {
             let receipt = receipt(&row)?;
             history.receipts.insert(receipt.version, receipt);
         }
     }
-    if has(connection, "_sqlx_migrations").await? {
-        let rows = sqlx::query(
-            "SELECT version, description, CAST(success AS INTEGER) AS success, lower(hex(checksum)) AS checksum,
-                    CAST(coalesce(strftime('%s', installed_on), 0) AS INTEGER) * 1000 AS installed_at_ms,
-                    max(execution_time, 0) / 1000000 AS took_ms
-             FROM _sqlx_migrations WHERE ?1 IS NULL OR version = ?1",
-        );
-        for row in rows.bind(version).fetch_all(&mut *connection).await? {
-            let native = native(&row)?;
-            history.native.insert(native.version, native);
+    let own = set.map_or(Layout::Sqlx, MigrationSet::layout);
+    if !own.keeps_history() {
+        unread(connection, own, &mut history).await?;
+    } else if has(connection, own.history_table()).await? {
+        let mut strange = !native::is_its_own(connection, own).await?;
+        if !strange {
+            let recorded = native::read(connection, own, set).await?;
+            strange = recorded.unread;
+            history.native = recorded.rows;
+        }
+        if strange {
+            history.unread.insert(own.history_table());
         }
     }
     for layout in Layout::ALL {
-        let table = layout.history_table();
-        if layout != Layout::Sqlx
-            && has(connection, table).await?
-            && filled(connection, table).await?
-        {
-            history.unread.insert(table);
+        if layout.history_table() != own.history_table() {
+            unread(connection, layout, &mut history).await?;
         }
     }
     Ok(history)
 }
 
-async fn filled(
+async fn unread(
     connection: &mut SqliteConnection,
-    table: &'static str,
-) -> Result<bool, sqlx::Error> {
-    // Goose puts a row for version 0 into a table that it has just made.
-    let rows = match table {
-        "goose_db_version" => "goose_db_version WHERE version_id > 0",
-        table => table,
-    };
-    let sql = format!("SELECT EXISTS (SELECT 1 FROM {rows})");
-    // Nothing in it comes from outside.
-    sqlx::query_scalar(AssertSqlSafe(sql))
-        .fetch_one(connection)
-        .await
+    layout: Layout,
+    history: &mut History,
+) -> Result<(), sqlx::Error> {
+    let table = layout.history_table();
+    if has(connection, table).await? && native::filled(connection, table).await? {
+        history.unread.insert(table);
+    }
+    Ok(())
 }
 
 async fn has(connection: &mut SqliteConnection, table: &str) -> Result<bool, sqlx::Error> {
@@ -141,17 +124,6 @@ fn receipt(row: &SqliteRow) -> Result<Receipt, sqlx::Error> {
     })
 }
 
-fn native(row: &SqliteRow) -> Result<NativeRow, sqlx::Error> {
-    Ok(NativeRow {
-        version: row.try_get("version")?,
-        description: row.try_get("description")?,
-        success: row.try_get::<i64, _>("success")? != 0,
-        checksum: row.try_get("checksum")?,
-        installed_at_ms: row.try_get("installed_at_ms")?,
-        took_ms: row.try_get("took_ms")?,
-    })
-}
-
 /// The receipt for a migration that is being applied.
 pub(super) fn receipt_for(migration: &Migration, key: &str, applied_at_ms: i64) -> Receipt {
     Receipt {
@@ -167,7 +139,7 @@ pub(super) fn receipt_for(migration: &Migration, key: &str, applied_at_ms: i64) 
     }
 }
 
-/// The receipt for a migration that sqlx has applied.
+/// The receipt for a migration that the user's own tool has applied.
 pub(super) fn adopted(migration: &Migration, row: &NativeRow) -> Receipt {
     Receipt {
         took_ms: row.took_ms,
@@ -200,51 +172,17 @@ pub(super) async fn put_receipt(
     .map(drop)
 }
 
-/// Writes the row of the tool that the set is laid out for: only sqlx's is kept. Updates the one there
-/// may be, which keeps its `installed_on`.
-pub(super) async fn put_native(
-    connection: &mut SqliteConnection,
-    layout: Layout,
-    migration: &Migration,
-    success: bool,
-    took_ms: i64,
-) -> Result<(), sqlx::Error> {
-    if layout != Layout::Sqlx {
-        return Ok(());
-    }
-    sqlx::query(
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-         VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (version) DO UPDATE SET success = excluded.success, execution_time = excluded.execution_time",
-    )
-    .bind(migration.version)
-    .bind(&migration.name)
-    .bind(success)
-    .bind(digest::sha384(migration.up.as_bytes()))
-    // Nanoseconds, as sqlx has it; our clock has milliseconds.
-    .bind(took_ms.saturating_mul(1_000_000))
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-/// Forgets a version in the tables that are kept for the layout.
+/// Forgets a version in our table and in that of the tool that the set is laid out for.
 pub(super) async fn forget(
     connection: &mut SqliteConnection,
-    layout: Layout,
+    set: &MigrationSet,
     version: i64,
 ) -> Result<(), sqlx::Error> {
-    const OURS: &str = "DELETE FROM _towpath_receipts WHERE version = ?1";
-    const SQLX: &str = "DELETE FROM _sqlx_migrations WHERE version = ?1";
-    let kept: &[&'static str] = match layout {
-        Layout::Sqlx => &[OURS, SQLX],
-        _ => &[OURS],
-    };
-    for sql in kept.iter().copied() {
-        sqlx::query(sql)
-            .bind(version)
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(())
+    sqlx::query("DELETE FROM _towpath_receipts WHERE version = ?1")
+        .bind(version)
+        .execute(&mut *connection)
+        .await?;
+    let before = set.migrations().iter().map(|m| m.version);
+    let before = before.filter(|before| *before < version).max();
+    native::forget(connection, set.layout(), version, before).await
 }

@@ -2,7 +2,7 @@
 
 use sqlx::SqliteConnection;
 
-use super::{Sqlite, execute, lock::Lock, records};
+use super::{Sqlite, execute, lock::Lock, native, records};
 use crate::{History, Layout, Migration, MigrationSet, ReceiptState, SettleError, Settlement};
 
 impl Sqlite {
@@ -16,7 +16,7 @@ impl Sqlite {
     ) -> Result<(), SettleError> {
         self.prepare_folder()?;
         let _lock = Lock::take(&self.path, key, self.patience, |_| {}).await?;
-        if !in_doubt(set.layout(), &self.history().await?, version) {
+        if !in_doubt(set.layout(), &self.history(Some(set)).await?, version) {
             return Err(SettleError::NotInDoubt { version });
         }
         let applied = match settlement {
@@ -24,7 +24,7 @@ impl Sqlite {
             Settlement::Applied => Some(set.get(version).ok_or(SettleError::NotInSet { version })?),
         };
         let mut connection = self.writer().await?;
-        let written = write(&mut connection, set.layout(), version, applied, key, now_ms).await;
+        let written = write(&mut connection, set, version, applied, key, now_ms).await;
         let written = written.map_err(|error| self.error(&error));
         self.close(connection).await?;
         Ok(written?)
@@ -34,27 +34,27 @@ impl Sqlite {
 fn in_doubt(layout: Layout, history: &History, version: i64) -> bool {
     let receipt = history.receipts.get(&version);
     let native = history.native.get(&version);
-    let lost = layout == Layout::Sqlx && native.is_none();
+    let lost = layout.keeps_history() && native.is_none();
     receipt.is_some_and(|receipt| receipt.state == ReceiptState::Started || lost)
         || native.is_some_and(|row| !row.success)
 }
 
 async fn write(
     connection: &mut SqliteConnection,
-    layout: Layout,
+    set: &MigrationSet,
     version: i64,
     applied: Option<&Migration>,
     key: &str,
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
     execute(connection, "BEGIN IMMEDIATE").await?;
-    records::create(connection, layout).await?;
+    records::create(connection, set.layout()).await?;
     // Forgotten first, so that the checksums are those of the file that the person compared.
-    records::forget(connection, layout, version).await?;
+    records::forget(connection, set, version).await?;
     if let Some(migration) = applied {
         let receipt = records::receipt_for(migration, key, now_ms);
         records::put_receipt(connection, &receipt).await?;
-        records::put_native(connection, layout, migration, true, 0).await?;
+        native::put(connection, set.layout(), migration, true, 0).await?;
     }
     execute(connection, "COMMIT").await
 }
