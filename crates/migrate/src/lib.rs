@@ -32,8 +32,8 @@
 //!
 //! # Limits
 //!
-//! * SQLite only. The tables of Flyway and refinery are neither read nor written, and a database in which they have
-//!   applied something is refused; those of the other tools are kept in step under their default names. A `sqlx.toml`
+//! * SQLite only. The table of Flyway is neither read nor written, and a database in which it has applied
+//!   something is refused; those of the other tools are kept in step under their default names. A `sqlx.toml`
 //!   that renames sqlx's table or leaves characters out of checksums is not read.
 //! * Down-migrations are kept in receipts and not yet run.
 //! * While a migration runs, foreign keys neither refuse nor cascade; they are checked once before its commit, which

@@ -210,7 +210,7 @@ fn refuse_changed(set: &MigrationSet, history: &History) -> Result<(), PlanError
         let (version, name) = (receipt.version, &receipt.name);
         let migration = in_set(set, version, name)?;
         refuse_edited(migration, &receipt.checksum, |sql| {
-            digest::sha256(sql.as_bytes())
+            vec![digest::sha256(sql.as_bytes())]
         })?;
         let layout = set.layout();
         if layout.keeps_history() && !history.native.contains_key(&version) {
@@ -226,7 +226,7 @@ fn refuse_changed(set: &MigrationSet, history: &History) -> Result<(), PlanError
         // Without a checksum, the file is believed to be what was applied.
         if let Some(checksum) = &row.checksum {
             refuse_edited(migration, checksum, |sql| {
-                digest::hexadecimal(&digest::sha384(sql.as_bytes()))
+                set.layout().checksums(migration, sql)
             })?;
         }
     }
@@ -243,20 +243,20 @@ fn in_set<'a>(set: &'a MigrationSet, version: i64, name: &str) -> Result<&'a Mig
 fn refuse_edited(
     migration: &Migration,
     recorded: &str,
-    checksum: impl Fn(&str) -> String,
+    checksums: impl Fn(&str) -> Vec<String>,
 ) -> Result<(), PlanError> {
-    let found = checksum(&migration.up);
-    if found == recorded {
+    let found = checksums(&migration.up);
+    let recorded_for = |sql: &str| checksums(sql).iter().any(|checksum| checksum == recorded);
+    if recorded_for(&migration.up) {
         return Ok(());
     }
     let unix = migration.up.replace("\r\n", "\n");
-    let line_endings =
-        checksum(&unix) == recorded || checksum(&unix.replace('\n', "\r\n")) == recorded;
+    let line_endings = recorded_for(&unix) || recorded_for(&unix.replace('\n', "\r\n"));
     Err(PlanError::Edited {
         version: migration.version,
         name: migration.name.clone(),
         recorded: recorded.to_owned(),
-        found,
+        found: found.into_iter().next().unwrap_or_default(),
         line_endings,
     })
 }

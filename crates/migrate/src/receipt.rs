@@ -60,7 +60,7 @@ pub struct NativeRow {
     pub description: String,
     /// Whether it ran to its end.
     pub success: bool,
-    /// The tool's own checksum (sqlx: SHA-384), in hexadecimal. Only sqlx has one.
+    /// The tool's own checksum (sqlx: SHA-384 in hexadecimal), where it keeps one.
     pub checksum: Option<String>,
     /// When, in milliseconds since 1970; 0 where the tool does not say.
     pub installed_at_ms: i64,

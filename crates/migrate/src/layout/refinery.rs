@@ -14,7 +14,7 @@ use super::{
     Layout, LayoutError, LayoutProblem,
     files::{self, Depth, Found, SQL, Up, refusal},
 };
-use crate::MigrationSet;
+use crate::{Migration, MigrationSet, digest};
 
 const RUST: &str = ".rs";
 
@@ -87,6 +87,19 @@ fn file_name(file: &str) -> Result<Option<(i64, &str)>, LayoutError> {
         refusal(file, None, LayoutProblem::NotDigits { version })
     })?;
     Ok(Some((version, name)))
+}
+
+/// What refinery records: SipHash over name, version and SQL, as Rust hashes them one after the other. The version has
+/// 32 bits, or 64 when refinery is built with `int8-versions`; the one that is more likely comes first.
+pub(crate) fn checksums(migration: &Migration, sql: &str) -> Vec<String> {
+    let narrow = i32::try_from(migration.version).map(|version| version.to_le_bytes().to_vec());
+    let wide = migration.version.to_le_bytes().to_vec();
+    let of = |version: Vec<u8>| {
+        let name = migration.name.as_bytes();
+        let bytes = [name, b"\xff", &version, sql.as_bytes(), b"\xff"].concat();
+        digest::siphash13(&bytes).to_string()
+    };
+    narrow.into_iter().chain([wide]).map(of).collect()
 }
 
 /// `^[-]{2,}[\s]?(refinery:noTransaction)$`
@@ -180,6 +193,21 @@ mod tests {
             let files: Vec<_> = names.iter().map(|name| (*name, "")).collect();
             assert_eq!(refused(&files), *expected);
         }
+    }
+
+    #[test]
+    fn the_checksum_is_what_rust_hashes() {
+        use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+        let set = parse([("V2__add_users.sql", "CREATE TABLE users (id);")]).unwrap();
+        let migration = &set.migrations()[0];
+        let mut hasher = DefaultHasher::new();
+        migration.name.hash(&mut hasher);
+        2i32.hash(&mut hasher);
+        migration.up.hash(&mut hasher);
+        let found = checksums(migration, &migration.up);
+        assert_eq!(found[0], hasher.finish().to_string());
+        assert_eq!(found.len(), 2);
     }
 
     proptest! {

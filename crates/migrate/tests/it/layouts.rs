@@ -1,6 +1,9 @@
 //! Sets of other layouts than sqlx's on a real database, and the tables that their tools keep.
 
-use std::fs;
+use std::{
+    fs,
+    hash::{DefaultHasher, Hash, Hasher as _},
+};
 
 use towpath_migrate::{ADOPTED, Layout, MigrationSet, PlanError, ReceiptState, Settlement, layout};
 
@@ -93,6 +96,10 @@ async fn kept(layout: Layout, place: &Place) -> Vec<String> {
         Layout::Diesel => {
             "SELECT version || typeof(version) || ' ' || length(run_on) FROM __diesel_schema_migrations ORDER BY 1"
         }
+        Layout::Refinery => {
+            "SELECT version || ' ' || name || ' ' || length(applied_on) || ' ' || typeof(checksum)
+             FROM refinery_schema_history ORDER BY 1"
+        }
         _ => return Vec::new(),
     };
     texts(&place.file(), sql).await
@@ -117,7 +124,11 @@ async fn any_layout_is_applied_once_with_the_rows_of_its_tool_and_no_others() {
             &["0 1 19", "1 1 19", "2 1 19"],
         ),
         (Layout::Flyway, None, &[]),
-        (Layout::Refinery, None, &[]),
+        (
+            Layout::Refinery,
+            Some("refinery_schema_history"),
+            &["1 users 24 text", "2 vacuum 24 text"],
+        ),
         (
             Layout::Diesel,
             Some("__diesel_schema_migrations"),
@@ -184,6 +195,41 @@ async fn what_a_tool_has_applied_is_adopted_and_its_table_goes_on() {
     }
 }
 
+const REFINERY: &str = "CREATE TABLE IF NOT EXISTS refinery_schema_history(
+             version INT4 PRIMARY KEY,
+             name VARCHAR(255),
+             applied_on VARCHAR(255),
+             checksum VARCHAR(255));
+INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
+VALUES (1, 'users', '2026-01-01T12:00:00.123456789Z', '7')";
+
+/// What refinery computes for the first migration, with a version of 32 or 64 bits.
+fn checksum(version: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    "users".hash(&mut hasher);
+    version.hash(&mut hasher);
+    "CREATE TABLE users (id);".hash(&mut hasher);
+    hasher.finish()
+}
+
+#[tokio::test]
+async fn what_refinery_has_applied_is_adopted_by_its_checksum() {
+    for checksum in [checksum(1i32), checksum(1i64)] {
+        let (place, set) = (Place::new(), set(Layout::Refinery));
+        execute(
+            &place.file(),
+            &REFINERY.replace("'7'", &format!("'{checksum}'")),
+        )
+        .await;
+        execute(&place.file(), "CREATE TABLE users (id)").await;
+        apply(&place.database(), &set).await.unwrap();
+        let history = place.database().history().await.unwrap();
+        assert_eq!(history.receipts[&1].applied_by, ADOPTED);
+        assert_eq!(history.receipts[&1].applied_at_ms, 1_767_268_800_000);
+        assert!(place.database().plan(&set).await.unwrap().is_empty());
+    }
+}
+
 #[tokio::test]
 async fn what_a_tool_has_undone_is_noticed_and_settled() {
     for (layout, undo) in [
@@ -198,6 +244,10 @@ async fn what_a_tool_has_undone_is_noticed_and_settled() {
         (
             Layout::Goose,
             "DELETE FROM goose_db_version WHERE version_id = 2",
+        ),
+        (
+            Layout::Refinery,
+            "DELETE FROM refinery_schema_history WHERE version = 2",
         ),
         (
             Layout::Diesel,
@@ -296,6 +346,13 @@ async fn a_history_that_disagrees_or_is_not_understood_is_refused() {
             not_taken("diesel", "__diesel_schema_migrations")
         );
     }
+    assert_eq!(
+        refused(Layout::Refinery, REFINERY).await,
+        format!(
+            "plan past migration 1 (users): its file was edited after it was applied (checksum 7 then, {} now)",
+            checksum(1i32)
+        )
+    );
     let flyway = "CREATE TABLE flyway_schema_history (version); INSERT INTO flyway_schema_history VALUES ('1')";
     assert_eq!(
         refused(Layout::Flyway, flyway).await,

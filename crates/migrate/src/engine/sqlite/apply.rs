@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     ApplyError, DatabaseError, FailedStatement, History, Migration, MigrationSet, Plan, PlanError,
-    Receipt, ReceiptState, digest,
+    Receipt, ReceiptState,
 };
 
 /// The sole right to change a database's schema.
@@ -176,8 +176,11 @@ impl Run<'_> {
         let Some(row) = found.native.get(&version) else {
             return Ok(None);
         };
-        let ours = digest::hexadecimal(&digest::sha384(self.migration.up.as_bytes()));
-        let other = row.checksum.as_ref().is_some_and(|theirs| *theirs != ours);
+        let ours = set.layout().checksums(self.migration, &self.migration.up);
+        let other = row
+            .checksum
+            .as_ref()
+            .is_some_and(|theirs| !ours.contains(theirs));
         if !row.success || other {
             return Err(self.transaction(
                 "was applied by somebody else at the same time, and not as it is here",

@@ -9,9 +9,10 @@
 //! * dbmate (2, `pkg/driver/sqlite`) and Diesel (2, `setup_migration_table.sql`): a row for each version, as text.
 //! * goose (3, `internal/dialects/sqlite3.go`): rows in the order of what was done; the last of a version counts. Version
 //!   0 is there from the beginning.
+//! * refinery (0.8, `refinery_core/src/traits`): a row for each version, with a checksum.
 //!
-//! Only sqlx keeps checksums: with the others, files are believed to be what was applied. The tables of Flyway and
-//! refinery are not kept yet; that they are not empty is all that is known of them.
+//! Where a tool keeps no checksum, the file is believed to be what was applied. The table of Flyway is not kept yet; that
+//! it is not empty is all that is known of it.
 
 use std::collections::BTreeMap;
 
@@ -57,6 +58,14 @@ CREATE TABLE IF NOT EXISTS __diesel_schema_migrations (
 );
 ";
 
+const REFINERY: &str = "
+CREATE TABLE IF NOT EXISTS refinery_schema_history(
+             version INT4 PRIMARY KEY,
+             name VARCHAR(255),
+             applied_on VARCHAR(255),
+             checksum VARCHAR(255));
+";
+
 /// Makes the table of a layout's tool where it is missing.
 pub(super) async fn create(
     connection: &mut SqliteConnection,
@@ -68,7 +77,8 @@ pub(super) async fn create(
         Layout::Dbmate => execute(connection, DBMATE).await,
         Layout::Goose => execute(connection, GOOSE).await,
         Layout::Diesel => execute(connection, DIESEL).await,
-        Layout::Flyway | Layout::Refinery => Ok(()),
+        Layout::Refinery => execute(connection, REFINERY).await,
+        Layout::Flyway => Ok(()),
     }
 }
 
@@ -84,11 +94,14 @@ pub(super) async fn is_its_own(
         .await?;
     let has = |column: &str| columns.iter().any(|name| name == column);
     Ok(match layout {
-        Layout::Sqlx | Layout::Flyway | Layout::Refinery => true,
+        Layout::Sqlx | Layout::Flyway => true,
         Layout::GolangMigrate => has("version") && has("dirty"),
         Layout::Dbmate => has("version") && !has("dirty"),
         Layout::Goose => has("id") && has("version_id") && has("is_applied") && has("tstamp"),
         Layout::Diesel => has("version") && has("run_on"),
+        Layout::Refinery => ["version", "name", "applied_on", "checksum"]
+            .into_iter()
+            .all(has),
     })
 }
 
@@ -136,7 +149,12 @@ pub(super) async fn read(
                     CAST(coalesce(strftime('%s', run_on), 0) AS INTEGER) * 1000 AS installed_at_ms, 0 AS took_ms
              FROM __diesel_schema_migrations"
         }
-        Layout::Flyway | Layout::Refinery => return Ok(Recorded::default()),
+        Layout::Refinery => {
+            "SELECT CAST(version AS TEXT) AS version, name AS description, 1 AS success, checksum,
+                    CAST(coalesce(strftime('%s', applied_on), 0) AS INTEGER) * 1000 AS installed_at_ms, 0 AS took_ms
+             FROM refinery_schema_history"
+        }
+        Layout::Flyway => return Ok(Recorded::default()),
     };
     let mut recorded = Recorded::default();
     for row in sqlx::query(sql).fetch_all(connection).await? {
@@ -228,12 +246,9 @@ pub(super) async fn put(
     match layout {
         Layout::Sqlx => put_sqlx(connection, migration, success, took_ms).await,
         Layout::GolangMigrate => put_golang_migrate(connection, migration.version, !success).await,
-        Layout::Dbmate | Layout::Goose | Layout::Diesel if success => {
-            put_success(connection, layout, migration).await
-        }
-        Layout::Dbmate | Layout::Goose | Layout::Diesel | Layout::Flyway | Layout::Refinery => {
-            Ok(())
-        }
+        Layout::Flyway => Ok(()),
+        _ if success => put_success(connection, layout, migration).await,
+        _ => Ok(()),
     }
 }
 
@@ -295,6 +310,16 @@ async fn put_success(
             sqlx::query("INSERT OR IGNORE INTO __diesel_schema_migrations (version) VALUES (?1)")
                 .bind(&migration.written)
         }
+        Layout::Refinery => {
+            let checksums = layout.checksums(migration, &migration.up);
+            sqlx::query(
+                "INSERT OR IGNORE INTO refinery_schema_history (version, name, applied_on, checksum)
+                 VALUES (?1, ?2, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), ?3)",
+            )
+            .bind(migration.version)
+            .bind(&migration.name)
+            .bind(checksums.into_iter().next())
+        }
         _ => sqlx::query("INSERT OR IGNORE INTO schema_migrations (version) VALUES (?1)")
             .bind(&migration.written),
     };
@@ -316,7 +341,8 @@ pub(super) async fn forget(
         Layout::Diesel => {
             "DELETE FROM __diesel_schema_migrations WHERE CAST(version AS INTEGER) = ?1"
         }
-        Layout::Flyway | Layout::Refinery => return Ok(()),
+        Layout::Refinery => "DELETE FROM refinery_schema_history WHERE version = ?1",
+        Layout::Flyway => return Ok(()),
     };
     let done = sqlx::query(sql).bind(version).execute(&mut *connection);
     let forgotten = done.await?.rows_affected() > 0;
