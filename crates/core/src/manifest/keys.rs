@@ -203,6 +203,7 @@ pub(super) static DATABASE: TableSpec = TableSpec {
     doc: "A database that services keep.",
     keys: &[
         key("engine", Text(Format::Engine), Absent::Text("sqlite"), r#""sqlite""#, "Which engine it is; \"postgres\" and \"mysql\" are not yet supported."),
+        key("layout", Text(Format::Choice(&["sqlx", "golang-migrate", "dbmate", "goose", "flyway", "refinery", "diesel"])), Absent::Text("sqlx"), r#""goose""#, "The tool by whose rules the migrations lie in their directory."),
         key("migrations", Text(Format::Path), Nothing, r#""migrations""#, "The directory of its migrations."),
         key("url", Text(Format::Variable), Absent::Text("DATABASE_URL"), r#""DATABASE_URL""#, "The variable in which services find its URL."),
     ],

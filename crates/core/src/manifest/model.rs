@@ -168,10 +168,60 @@ pub struct HealthCheck {
 pub struct Database {
     /// Which engine it is.
     pub engine: DatabaseEngine,
+    /// The tool by whose rules the migrations lie there.
+    #[serde(default)]
+    pub layout: MigrationLayout,
     /// The directory of its migrations, relative to the repository's root.
     pub migrations: Option<String>,
     /// The variable in which services find its URL.
     pub url: String,
+}
+
+/// A tool that migrates databases, and how it has its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MigrationLayout {
+    /// sqlx and its CLI.
+    #[default]
+    Sqlx,
+    /// golang-migrate.
+    GolangMigrate,
+    /// dbmate.
+    Dbmate,
+    /// goose.
+    Goose,
+    /// Flyway.
+    Flyway,
+    /// refinery.
+    Refinery,
+    /// Diesel and its CLI.
+    Diesel,
+}
+
+impl MigrationLayout {
+    /// Every one.
+    pub const ALL: [MigrationLayout; 7] = [
+        MigrationLayout::Sqlx,
+        MigrationLayout::GolangMigrate,
+        MigrationLayout::Dbmate,
+        MigrationLayout::Goose,
+        MigrationLayout::Flyway,
+        MigrationLayout::Refinery,
+        MigrationLayout::Diesel,
+    ];
+
+    /// The tool's name, as the manifest has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            MigrationLayout::Sqlx => "sqlx",
+            MigrationLayout::GolangMigrate => "golang-migrate",
+            MigrationLayout::Dbmate => "dbmate",
+            MigrationLayout::Goose => "goose",
+            MigrationLayout::Flyway => "flyway",
+            MigrationLayout::Refinery => "refinery",
+            MigrationLayout::Diesel => "diesel",
+        }
+    }
 }
 
 /// A database engine.

@@ -8,8 +8,8 @@ use std::{
 
 use super::{
     Acceptance, CommandCheck, ConfigKey, Database, DatabaseEngine, Environment, Freeze,
-    FreezeWindow, Group, Handed, Home, HttpCheck, Manifest, OnFailure, Probe, ProbeCheck, Resource,
-    Service, SignOffRule, Watch,
+    FreezeWindow, Group, Handed, Home, HttpCheck, Manifest, MigrationLayout, OnFailure, Probe,
+    ProbeCheck, Resource, Service, SignOffRule, Watch,
     keys::{
         Absent, DATABASE, ENVIRONMENT, FREEZE, HEALTH, PROBE, PROJECT, SERVICE, SIGN_OFF, SMOKE,
         TEST, TableSpec,
@@ -219,6 +219,9 @@ fn database(name: &str, database: &Database) -> Section {
     let mut section = Section::at(&["databases", name]);
     match database.engine {
         DatabaseEngine::Sqlite => {}
+    }
+    if database.layout != MigrationLayout::default() {
+        section.text("layout", Some(database.layout.as_str()));
     }
     section.text("migrations", database.migrations.as_deref());
     if default_text(&DATABASE, "url") != Some(&database.url) {

@@ -55,6 +55,16 @@ impl Layout {
         Layout::Diesel,
     ];
 
+    /// Whether the tool looks at a file that lies at this path from the migration folder, whatever its name.
+    pub fn looks_at(self, path: &str) -> bool {
+        let folders = path.matches('/').count();
+        match self {
+            Layout::Flyway | Layout::Refinery => true,
+            Layout::Diesel => folders <= 1,
+            Layout::Sqlx | Layout::GolangMigrate | Layout::Dbmate | Layout::Goose => folders == 0,
+        }
+    }
+
     /// The tool's name, as configuration and messages have it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use towpath_core::{
     catalogue::SecretKeys,
-    manifest::{self, Manifest},
+    manifest::{self, Manifest, MigrationLayout},
     names::{DatabaseName, ReleaseNumber},
     path::{Actor, Command, Commit, Contract, Migration, Release, Source},
 };
-use towpath_migrate::{ContractKind, MigrationSet, layout};
+use towpath_migrate::{ContractKind, Layout, MigrationSet, layout};
 use towpath_secrets::file::Shut;
 
 use super::{Engine, EngineError};
@@ -113,7 +113,8 @@ impl Engine {
             let Some(directory) = &database.migrations else {
                 continue;
             };
-            let set = self.migration_set(commit, directory).await?;
+            let layout = layout_of(database.layout);
+            let set = self.migration_set(commit, directory, layout).await?;
             all.insert(
                 name.clone(),
                 set.migrations().iter().map(reference).collect(),
@@ -127,20 +128,35 @@ impl Engine {
         &self,
         commit: &Commit,
         directory: &str,
+        layout: Layout,
     ) -> Result<MigrationSet, EngineError> {
         let mut files = Vec::new();
-        for name in self.mirror.files(commit, directory).await? {
+        let names = self.mirror.files(commit, directory).await?;
+        for name in names.into_iter().filter(|name| layout.looks_at(name)) {
             let path = format!("{}/{name}", directory.trim_end_matches('/'));
             if let Some(bytes) = self.mirror.file(commit, &path).await? {
                 files.push((name, bytes));
             }
         }
-        layout::sqlx::parse(files).map_err(|error| {
+        layout::parse(layout, files).map_err(|error| {
             EngineError::Manifest(format!(
                 "could not {error} (in {directory}): {}",
                 error.remedy()
             ))
         })
+    }
+}
+
+/// How migrations lie, in the words of whoever applies them.
+pub fn layout_of(layout: MigrationLayout) -> Layout {
+    match layout {
+        MigrationLayout::Sqlx => Layout::Sqlx,
+        MigrationLayout::GolangMigrate => Layout::GolangMigrate,
+        MigrationLayout::Dbmate => Layout::Dbmate,
+        MigrationLayout::Goose => Layout::Goose,
+        MigrationLayout::Flyway => Layout::Flyway,
+        MigrationLayout::Refinery => Layout::Refinery,
+        MigrationLayout::Diesel => Layout::Diesel,
     }
 }
 

@@ -225,12 +225,12 @@ impl Mirror {
         }
     }
 
-    /// The names of the files right inside a directory of a commit.
+    /// The paths of the files below a directory of a commit, from that directory.
     pub async fn files(&self, commit: &Commit, directory: &str) -> Result<Vec<String>, GitError> {
         let path = format!("{}/", directory.trim_end_matches('/'));
         let listed = git(
             &self.path,
-            ["ls-tree", "-z", "--name-only", &commit.0, "--", &path],
+            ["ls-tree", "-r", "-z", "--name-only", &commit.0, "--", &path],
         )
         .await?;
         Ok(listed

@@ -194,3 +194,84 @@ fn without_paths_the_migrations_that_somebody_lacks_are_looked_at() {
         .towpath("db lint no-such-file.sql", 3)
         .says(&["db::unreadable", "no-such-file.sql"]);
 }
+
+#[test]
+fn a_project_keeps_the_layout_of_its_tool_and_its_tools_table() {
+    let first = "CREATE TABLE trips (id INTEGER PRIMARY KEY, said TEXT NOT NULL)";
+    let second = "ALTER TABLE trips ADD COLUMN tide TEXT";
+    let cases = [
+        (
+            "goose",
+            [
+                (
+                    "00001_trips.sql",
+                    format!("-- +goose Up\n{first};\n-- +goose Down\nDROP TABLE trips;\n"),
+                ),
+                ("00002_tide.sql", format!("-- +goose Up\n{second};\n")),
+            ],
+            "SELECT COUNT(*) FROM goose_db_version WHERE is_applied AND version_id > 0",
+        ),
+        (
+            "diesel",
+            [
+                ("2026-01-01-000000_trips/up.sql", format!("{first};\n")),
+                ("2026-02-01-000000_tide/up.sql", format!("{second};\n")),
+            ],
+            "SELECT COUNT(*) FROM __diesel_schema_migrations",
+        ),
+        (
+            "dbmate",
+            [
+                (
+                    "20260101000000_trips.sql",
+                    format!("-- migrate:up\n{first};\n-- migrate:down\nDROP TABLE trips;\n"),
+                ),
+                (
+                    "20260201000000_tide.sql",
+                    format!("-- migrate:up\n{second};\n-- migrate:down\n"),
+                ),
+            ],
+            "SELECT COUNT(*) FROM schema_migrations",
+        ),
+        (
+            "refinery",
+            [
+                ("V1__trips.sql", format!("{first};\n")),
+                ("V2__tide.sql", format!("{second};\n")),
+            ],
+            "SELECT COUNT(*) FROM refinery_schema_history",
+        ),
+    ];
+    for (layout, files, history) in cases {
+        let project = Project::new();
+        project.change(
+            "towpath.toml",
+            "migrations = \"migrations\"",
+            &format!("layout = \"{layout}\"\nmigrations = \"db/migrations\""),
+        );
+        let [one, two] = files;
+        project.write(&format!("db/migrations/{}", one.0), &one.1);
+        project.commit("1: in the layout of another tool");
+        project.towpath("deploy stg", 4);
+        // One that waits for a signature keeps the environment to itself.
+        project.ask("sign-off stg").by("quinn").ends(4);
+        project.ask("sign-off stg").by("lee").ends(0);
+        project.write(&format!("db/migrations/{}", two.0), &two.1);
+        project.commit("2: the tide");
+        let before = databases(&project, "db status stg", 0);
+        assert_eq!(
+            before[0]["pending"].as_array().unwrap().len(),
+            1,
+            "{layout}"
+        );
+        project.towpath("deploy stg", 4);
+        assert_eq!(project.number("staging", history), 2, "{layout}");
+        assert_eq!(
+            project.number("staging", "SELECT COUNT(tide) FROM trips"),
+            0,
+            "{layout}"
+        );
+        let after = databases(&project, "db status stg", 0);
+        assert_eq!(versions(&after[0]["applied"]).len(), 2, "{layout}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::values;
 use crate::manifest::{
-    Database, DatabaseEngine, HealthCheck, Home, Service,
+    Database, DatabaseEngine, HealthCheck, Home, MigrationLayout, Service,
     table::{At, Table},
     written::{Group, Name, Project, Role, WrittenDatabase, WrittenHome},
 };
@@ -112,6 +112,10 @@ pub(super) fn databases(root: &Table<'_>) -> Vec<WrittenDatabase> {
     let read = |(name, table): (Name, Table<'_>)| {
         // Another engine than this one has been refused by its format.
         table.text("engine");
+        let layout = table.text("layout").and_then(|word| {
+            let mut all = MigrationLayout::ALL.into_iter();
+            all.find(|layout| layout.as_str() == word.value)
+        });
         let url = table
             .text("url")
             .unwrap_or_else(|| At::new(String::new(), table.span.clone()));
@@ -120,6 +124,7 @@ pub(super) fn databases(root: &Table<'_>) -> Vec<WrittenDatabase> {
             url: url.span,
             database: Database {
                 engine: DatabaseEngine::Sqlite,
+                layout: layout.unwrap_or_default(),
                 migrations: table.plain("migrations"),
                 url: url.value,
             },

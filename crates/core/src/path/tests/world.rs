@@ -176,6 +176,7 @@ pub fn manifest() -> Manifest {
     };
     let database = Database {
         engine: DatabaseEngine::Sqlite,
+        layout: crate::manifest::MigrationLayout::Sqlx,
         migrations: Some("migrations".into()),
         url: "DATABASE_URL".into(),
     };

@@ -63,10 +63,10 @@ impl Look {
             let database = Database::open(&url).map_err(|e| failed(e.to_string(), e.remedy()))?;
             let history = database.history().await;
             let history = history.map_err(|e| failed(e.to_string(), e.remedy()))?;
-            let set = declared
-                .migrations
-                .as_ref()
-                .map(|directory| layout::sqlx::load(project.root.join(directory)));
+            let set = declared.migrations.as_ref().map(|directory| {
+                let layout = releases::layout_of(declared.layout);
+                layout::load(layout, project.root.join(directory))
+            });
             let all = match &set {
                 Some(Ok(set)) => Some(set.migrations().to_vec()),
                 _ => None,

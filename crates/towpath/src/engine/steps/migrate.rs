@@ -35,17 +35,21 @@ async fn migrate(
         let found = engine.configuration(attempt.release, &manifest, environment);
         found.await.map_err(from_config)?;
     }
-    let directory = manifest
+    let (directory, layout) = manifest
         .databases
         .get(name)
-        .and_then(|database| database.migrations.clone())
+        .and_then(|database| Some((database.migrations.clone()?, database.layout)))
         .ok_or_else(|| {
             hopeless(format!(
                 "the release's manifest has no migrations for {name}"
             ))
         })?;
     let set = engine
-        .migration_set(&attempt.release.source.commit, &directory)
+        .migration_set(
+            &attempt.release.source.commit,
+            &directory,
+            releases::layout_of(layout),
+        )
         .await
         .map_err(hopeless)?;
 
