@@ -1,4 +1,5 @@
-//! Checksums: SHA-256 for our receipts, SHA-384 for the table that sqlx keeps, SipHash for that of refinery.
+//! Checksums: SHA-256 for our receipts; for the tables that other tools keep, SHA-384 (sqlx), SipHash (refinery) and
+//! CRC-32 (Flyway).
 
 use std::fmt::Write as _;
 
@@ -59,6 +60,17 @@ fn round([v0, v1, v2, v3]: &mut [u64; 4]) {
     *v2 = v2.rotate_left(32);
 }
 
+/// CRC-32 of several stretches of bytes, one after the other (ISO 3309, as `java.util.zip.CRC32` has it).
+pub(crate) fn crc32<'a>(stretches: impl IntoIterator<Item = &'a [u8]>) -> u32 {
+    let bytes = stretches.into_iter().flatten();
+    !bytes.fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            let carry = if crc & 1 == 1 { 0xedb8_8320 } else { 0 };
+            crc >> 1 ^ carry
+        })
+    })
+}
+
 /// Bytes as lower-case hexadecimal digits.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes
@@ -77,6 +89,11 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
+
+    #[test]
+    fn crc32_has_its_check_value() {
+        assert_eq!(crc32([b"1234".as_slice(), b"56789"]), 0xcbf4_3926);
+    }
 
     proptest! {
         // The standard library's hasher is the same function, though it does not promise to stay so.

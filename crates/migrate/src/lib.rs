@@ -32,9 +32,8 @@
 //!
 //! # Limits
 //!
-//! * SQLite only. The table of Flyway is neither read nor written, and a database in which it has applied
-//!   something is refused; those of the other tools are kept in step under their default names. A `sqlx.toml`
-//!   that renames sqlx's table or leaves characters out of checksums is not read.
+//! * SQLite only. The tables of the users' own tools are kept in step under their default names; a `sqlx.toml` that
+//!   renames sqlx's table or leaves characters out of checksums is not read.
 //! * Down-migrations are kept in receipts and not yet run.
 //! * While a migration runs, foreign keys neither refuse nor cascade; they are checked once before its commit, which
 //!   reads every table that has some.

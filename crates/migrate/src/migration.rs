@@ -26,6 +26,9 @@ pub struct Migration {
     /// The version as its tool writes it where it keeps text: with the zeros before it.
     #[serde(skip)]
     pub written: String,
+    /// The file that applies it, by its path from the migration folder.
+    #[serde(skip)]
+    pub file: String,
 }
 
 /// Version and name, as messages show them.

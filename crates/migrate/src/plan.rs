@@ -213,7 +213,7 @@ fn refuse_changed(set: &MigrationSet, history: &History) -> Result<(), PlanError
             vec![digest::sha256(sql.as_bytes())]
         })?;
         let layout = set.layout();
-        if layout.keeps_history() && !history.native.contains_key(&version) {
+        if !history.native.contains_key(&version) {
             return Err(PlanError::Unrecorded {
                 version,
                 name: name.clone(),

@@ -229,7 +229,7 @@ impl Found {
 
 fn migration(up: Up, down: Option<String>) -> Result<Migration, LayoutError> {
     let contract = Contract::declared_in(&up.sql).map_err(|problem| LayoutError::Contract {
-        file: up.file,
+        file: up.file.clone(),
         problem,
     })?;
     Ok(Migration {
@@ -241,5 +241,6 @@ fn migration(up: Up, down: Option<String>) -> Result<Migration, LayoutError> {
         contract,
         transactional: up.transactional,
         written: up.written,
+        file: up.file,
     })
 }

@@ -20,7 +20,7 @@ use super::{
     Layout, LayoutError, LayoutProblem,
     files::{self, Depth, Found, SQL, Up, refusal},
 };
-use crate::MigrationSet;
+use crate::{MigrationSet, digest};
 
 /// What the name of a file with settings for another ends with.
 pub(super) const SETTINGS: &str = ".sql.conf";
@@ -78,7 +78,7 @@ where
         found.up(Up {
             file: file.to_owned(),
             version: name.version,
-            written: name.version.to_string(),
+            written: name.written,
             name: name.description,
             sql: sql.to_owned(),
             down: None,
@@ -90,6 +90,8 @@ where
 
 struct FileName {
     version: i64,
+    /// The version as Flyway shows it.
+    written: String,
     description: String,
     down: bool,
 }
@@ -122,6 +124,7 @@ impl FileName {
         }
         Ok(Some(FileName {
             version,
+            written: characters.as_str().replace('_', "."),
             description: description.replace('_', " "),
             down: prefix == Some('U'),
         }))
@@ -153,6 +156,18 @@ fn version(file: &str, text: &str) -> Result<Option<i64>, LayoutError> {
         return Err(refusal(file, None, LayoutProblem::Parts { version }));
     }
     files::digits(file, first)
+}
+
+/// The version in a row of Flyway's table; `None` when it is none of ours.
+pub(crate) fn recorded_version(text: &str) -> Option<i64> {
+    version("", text).ok().flatten()
+}
+
+/// What Flyway records: CRC-32 over the lines without their ends, as a number with a sign.
+pub(crate) fn checksum(sql: &str) -> String {
+    let text = sql.strip_prefix('\u{feff}').unwrap_or(sql);
+    let lines = text.split(['\r', '\n']).map(str::as_bytes);
+    digest::crc32(lines).cast_signed().to_string()
 }
 
 /// Flyway replaces placeholders in the text of the file, in comments and quotes as well.
@@ -333,6 +348,13 @@ mod tests {
         for (files, expected) in cases {
             assert_eq!(refused(files), *expected);
         }
+    }
+
+    #[test]
+    fn a_checksum_is_of_lines_without_their_ends() {
+        let checksums = ["1234\n56789", "\u{feff}1234\r\n56789\r\n", "1234\r56789"].map(checksum);
+        // The check value of CRC-32, 0xcbf43926, with a sign.
+        assert_eq!(checksums, ["-873187034"; 3]);
     }
 
     proptest! {

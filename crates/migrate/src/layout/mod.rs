@@ -90,17 +90,13 @@ impl Layout {
         }
     }
 
-    /// Whether that table is written along with receipts, and what is in it taken over.
-    pub(crate) fn keeps_history(self) -> bool {
-        self != Layout::Flyway
-    }
-
     /// The checksums that the tool may have recorded for a migration with this SQL; none if it keeps none.
     pub(crate) fn checksums(self, migration: &Migration, sql: &str) -> Vec<String> {
         match self {
             Layout::Sqlx => vec![digest::hexadecimal(&digest::sha384(sql.as_bytes()))],
             Layout::Refinery => refinery::checksums(migration, sql),
-            _ => Vec::new(),
+            Layout::Flyway => vec![flyway::checksum(sql)],
+            Layout::GolangMigrate | Layout::Dbmate | Layout::Goose | Layout::Diesel => Vec::new(),
         }
     }
 

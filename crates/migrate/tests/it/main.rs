@@ -8,6 +8,7 @@ mod classify;
 mod concurrent;
 mod crash;
 mod disk;
+mod histories;
 mod hostile;
 mod kit;
 mod layouts;

@@ -19,6 +19,7 @@
 mod apply;
 mod copy;
 mod fingerprint;
+mod flyway;
 mod foreign_keys;
 mod lexer;
 mod lock;

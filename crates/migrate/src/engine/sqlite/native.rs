@@ -10,15 +10,15 @@
 //! * goose (3, `internal/dialects/sqlite3.go`): rows in the order of what was done; the last of a version counts. Version
 //!   0 is there from the beginning.
 //! * refinery (0.8, `refinery_core/src/traits`): a row for each version, with a checksum.
+//! * Flyway: see `flyway`.
 //!
-//! Where a tool keeps no checksum, the file is believed to be what was applied. The table of Flyway is not kept yet; that
-//! it is not empty is all that is known of it.
+//! Where a tool keeps no checksum, the file is believed to be what was applied.
 
 use std::collections::BTreeMap;
 
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, sqlite::SqliteRow};
 
-use super::execute;
+use super::{execute, flyway};
 use crate::{Layout, Migration, MigrationSet, NativeRow, digest};
 
 const SQLX: &str = "
@@ -78,7 +78,7 @@ pub(super) async fn create(
         Layout::Goose => execute(connection, GOOSE).await,
         Layout::Diesel => execute(connection, DIESEL).await,
         Layout::Refinery => execute(connection, REFINERY).await,
-        Layout::Flyway => Ok(()),
+        Layout::Flyway => flyway::create(connection).await,
     }
 }
 
@@ -94,7 +94,10 @@ pub(super) async fn is_its_own(
         .await?;
     let has = |column: &str| columns.iter().any(|name| name == column);
     Ok(match layout {
-        Layout::Sqlx | Layout::Flyway => true,
+        Layout::Sqlx => true,
+        Layout::Flyway => ["installed_rank", "version", "type", "checksum", "success"]
+            .into_iter()
+            .all(has),
         Layout::GolangMigrate => has("version") && has("dirty"),
         Layout::Dbmate => has("version") && !has("dirty"),
         Layout::Goose => has("id") && has("version_id") && has("is_applied") && has("tstamp"),
@@ -154,7 +157,7 @@ pub(super) async fn read(
                     CAST(coalesce(strftime('%s', applied_on), 0) AS INTEGER) * 1000 AS installed_at_ms, 0 AS took_ms
              FROM refinery_schema_history"
         }
-        Layout::Flyway => return Ok(Recorded::default()),
+        Layout::Flyway => return flyway::read(connection).await,
     };
     let mut recorded = Recorded::default();
     for row in sqlx::query(sql).fetch_all(connection).await? {
@@ -246,7 +249,7 @@ pub(super) async fn put(
     match layout {
         Layout::Sqlx => put_sqlx(connection, migration, success, took_ms).await,
         Layout::GolangMigrate => put_golang_migrate(connection, migration.version, !success).await,
-        Layout::Flyway => Ok(()),
+        Layout::Flyway => flyway::put(connection, migration, success, took_ms).await,
         _ if success => put_success(connection, layout, migration).await,
         _ => Ok(()),
     }
@@ -342,7 +345,7 @@ pub(super) async fn forget(
             "DELETE FROM __diesel_schema_migrations WHERE CAST(version AS INTEGER) = ?1"
         }
         Layout::Refinery => "DELETE FROM refinery_schema_history WHERE version = ?1",
-        Layout::Flyway => return Ok(()),
+        Layout::Flyway => return flyway::forget(connection, version).await,
     };
     let done = sqlx::query(sql).bind(version).execute(&mut *connection);
     let forgotten = done.await?.rows_affected() > 0;

@@ -60,9 +60,7 @@ pub(super) async fn read(
         }
     }
     let own = set.map_or(Layout::Sqlx, MigrationSet::layout);
-    if !own.keeps_history() {
-        unread(connection, own, &mut history).await?;
-    } else if has(connection, own.history_table()).await? {
+    if has(connection, own.history_table()).await? {
         let mut strange = !native::is_its_own(connection, own).await?;
         if !strange {
             let recorded = native::read(connection, own, set).await?;
@@ -87,7 +85,11 @@ async fn unread(
     history: &mut History,
 ) -> Result<(), sqlx::Error> {
     let table = layout.history_table();
-    if has(connection, table).await? && native::filled(connection, table).await? {
+    // A user may have a table of that name for something else.
+    if has(connection, table).await?
+        && native::is_its_own(connection, layout).await?
+        && native::filled(connection, table).await?
+    {
         history.unread.insert(table);
     }
     Ok(())

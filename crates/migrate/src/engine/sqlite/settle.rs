@@ -3,7 +3,7 @@
 use sqlx::SqliteConnection;
 
 use super::{Sqlite, execute, lock::Lock, native, records};
-use crate::{History, Layout, Migration, MigrationSet, ReceiptState, SettleError, Settlement};
+use crate::{History, Migration, MigrationSet, ReceiptState, SettleError, Settlement};
 
 impl Sqlite {
     pub(in crate::engine) async fn settle(
@@ -16,7 +16,7 @@ impl Sqlite {
     ) -> Result<(), SettleError> {
         self.prepare_folder()?;
         let _lock = Lock::take(&self.path, key, self.patience, |_| {}).await?;
-        if !in_doubt(set.layout(), &self.history(Some(set)).await?, version) {
+        if !in_doubt(&self.history(Some(set)).await?, version) {
             return Err(SettleError::NotInDoubt { version });
         }
         let applied = match settlement {
@@ -31,11 +31,10 @@ impl Sqlite {
     }
 }
 
-fn in_doubt(layout: Layout, history: &History, version: i64) -> bool {
+fn in_doubt(history: &History, version: i64) -> bool {
     let receipt = history.receipts.get(&version);
     let native = history.native.get(&version);
-    let lost = layout.keeps_history() && native.is_none();
-    receipt.is_some_and(|receipt| receipt.state == ReceiptState::Started || lost)
+    receipt.is_some_and(|receipt| receipt.state == ReceiptState::Started || native.is_none())
         || native.is_some_and(|row| !row.success)
 }
 
