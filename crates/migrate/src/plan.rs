@@ -129,8 +129,7 @@ impl PlanError {
             }
             PlanError::OtherHistory { layout, .. } => {
                 format!(
-                    "let {layout} migrate this database and set its URL in the environment's config, or begin with \
-                     an empty database"
+                    "let {layout} itself migrate this database, or begin with an empty one"
                 )
             }
             PlanError::Unrecorded { .. } => {

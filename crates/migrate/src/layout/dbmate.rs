@@ -54,7 +54,8 @@ where
             found.skip(file);
             continue;
         };
-        let parts = Parts::cut(file, files::text(file, bytes.as_ref())?)?;
+        let text = files::text_in_lines(file, bytes.as_ref(), Layout::Dbmate)?;
+        let parts = Parts::cut(file, text)?;
         found.up(Up {
             file: file.to_owned(),
             version,
@@ -214,6 +215,10 @@ mod tests {
         let cases = [
             ("SELECT 1;", "line 1: SQL before `-- migrate:up`"),
             ("-- migrate:upward\n", "no line says `-- migrate:up`"),
+            (
+                "\u{feff}-- migrate:up\n-- migrate:down\n",
+                "line 1: a byte order mark, which hides the line from dbmate",
+            ),
             (" -- migrate:up\n", "no line says `-- migrate:up`"),
             ("-- migrate:up\n", "no line says `-- migrate:down`"),
             (

@@ -106,6 +106,23 @@ pub(super) fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, LayoutErr
     })
 }
 
+/// Like [`text`], for tools that look for lines and would not find the first one after a byte order mark.
+pub(super) fn text_in_lines<'a>(
+    file: &str,
+    bytes: &'a [u8],
+    tool: Layout,
+) -> Result<&'a str, LayoutError> {
+    let text = text(file, bytes)?;
+    if text.starts_with('\u{feff}') {
+        return Err(refusal(
+            file,
+            Some(1),
+            LayoutProblem::ByteOrderMark { tool },
+        ));
+    }
+    Ok(text)
+}
+
 /// Whether a text holds SQL: more than blank lines and lines of comment.
 pub(super) fn says_something(sql: &str) -> bool {
     sql.lines()

@@ -56,8 +56,8 @@ where
             found.skip(file);
             continue;
         };
-        let parts = reader::cut(files::text(file, bytes.as_ref())?)
-            .map_err(|(line, problem)| refusal(file, line, problem))?;
+        let text = files::text_in_lines(file, bytes.as_ref(), Layout::Goose)?;
+        let parts = reader::cut(text).map_err(|(line, problem)| refusal(file, line, problem))?;
         found.up(Up {
             file: file.to_owned(),
             version,
@@ -179,6 +179,10 @@ mod tests {
         let cases = [
             ("", "no line says `-- +goose Up`"),
             ("SELECT 1;", "line 1: SQL before `-- +goose Up`"),
+            (
+                "\u{feff}-- +goose Up\n",
+                "line 1: a byte order mark, which hides the line from goose",
+            ),
             // Only the words after `+goose` may be in any case.
             (
                 "-- +GOOSE Up\nSELECT 1;",

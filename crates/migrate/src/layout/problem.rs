@@ -50,6 +50,12 @@ pub enum LayoutProblem {
     /// SQL that the tool runs at some event.
     #[error("it is a callback, and callbacks are not run")]
     Callback,
+    /// A byte order mark stands before the first line.
+    #[error("a byte order mark, which hides the line from {tool}")]
+    ByteOrderMark {
+        /// The tool.
+        tool: Layout,
+    },
     /// A line that the tool asks for is not there.
     #[error("no line says `{marker}`")]
     NoMarker {
@@ -144,6 +150,7 @@ impl LayoutProblem {
             LayoutProblem::Callback => {
                 "move what it does into a versioned migration, or into a step of its own".into()
             }
+            LayoutProblem::ByteOrderMark { .. } => "save it as UTF-8 without a byte order mark".into(),
             LayoutProblem::NoMarker { marker } => {
                 format!("add the line `{marker}`, with nothing before it on its line")
             }

@@ -393,3 +393,24 @@ async fn a_table_that_only_has_the_name_of_a_tools_is_nobodys_business() {
         .unwrap_err();
     assert!(matches!(error, PlanError::OtherHistory { .. }), "{error}");
 }
+
+#[tokio::test]
+async fn a_file_that_comes_between_is_not_taken_for_one_that_golang_migrate_has_applied() {
+    let place = Place::new();
+    let with = |names: &[&'static str]| {
+        let files = names.iter().map(|name| (*name, "SELECT 1;"));
+        layout::parse(Layout::GolangMigrate, files).unwrap()
+    };
+    apply(&place.database(), &with(&["1_a.up.sql", "3_c.up.sql"]))
+        .await
+        .unwrap();
+    let between = with(&["1_a.up.sql", "2_b.up.sql", "3_c.up.sql"]);
+    let error = place.database().plan(&between).await.unwrap_err();
+    assert!(
+        matches!(error, PlanError::OutOfOrder { version: 2, .. }),
+        "{error}"
+    );
+    execute(&place.file(), "UPDATE schema_migrations SET version = 5").await;
+    let later = with(&["1_a.up.sql", "3_c.up.sql", "4_d.up.sql", "5_e.up.sql"]);
+    assert_eq!(place.database().plan(&later).await.unwrap().adopted, [4, 5]);
+}

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use super::{execute, flyway};
-use crate::{Layout, Migration, MigrationSet, NativeRow, digest};
+use crate::{Layout, Migration, MigrationSet, NativeRow, Receipt, digest};
 
 const SQLX: &str = "
 CREATE TABLE IF NOT EXISTS _sqlx_migrations (
@@ -116,11 +116,13 @@ pub(super) struct Recorded {
     pub(super) unread: bool,
 }
 
-/// Reads the table of a layout's tool. Versions that a row stands for without naming them are those of `set`.
+/// Reads the table of a layout's tool. Versions that a row stands for without naming them are those of `set`, as far as
+/// the receipts do not say otherwise.
 pub(super) async fn read(
     connection: &mut SqliteConnection,
     layout: Layout,
     set: Option<&MigrationSet>,
+    receipts: &BTreeMap<i64, Receipt>,
 ) -> Result<Recorded, sqlx::Error> {
     let sql = match layout {
         Layout::Sqlx => {
@@ -170,7 +172,7 @@ pub(super) async fn read(
         }
     }
     if let Some(set) = set {
-        complete(&mut recorded.rows, layout, set);
+        complete(&mut recorded.rows, layout, set, receipts);
     }
     Ok(recorded)
 }
@@ -199,11 +201,22 @@ fn native(row: &SqliteRow) -> Result<Option<NativeRow>, sqlx::Error> {
 }
 
 /// Adds what tools leave to their files: names, and with golang-migrate the versions before the one it records.
-fn complete(rows: &mut BTreeMap<i64, NativeRow>, layout: Layout, set: &MigrationSet) {
+fn complete(
+    rows: &mut BTreeMap<i64, NativeRow>,
+    layout: Layout,
+    set: &MigrationSet,
+    receipts: &BTreeMap<i64, Receipt>,
+) {
     if layout == Layout::GolangMigrate
         && let Some(latest) = rows.keys().next_back().copied()
     {
-        for migration in set.migrations().iter().filter(|m| m.version < latest) {
+        // A file that came between those with receipts was never applied: golang-migrate only goes forward.
+        let receipted = receipts.keys().next_back().copied();
+        let stood_for = |m: &&Migration| {
+            m.version < latest
+                && (receipts.contains_key(&m.version) || receipted.is_none_or(|r| m.version > r))
+        };
+        for migration in set.migrations().iter().filter(stood_for) {
             rows.entry(migration.version).or_insert_with(|| NativeRow {
                 version: migration.version,
                 description: String::new(),

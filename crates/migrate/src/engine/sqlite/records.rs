@@ -63,7 +63,7 @@ pub(super) async fn read(
     if has(connection, own.history_table()).await? {
         let mut strange = !native::is_its_own(connection, own).await?;
         if !strange {
-            let recorded = native::read(connection, own, set).await?;
+            let recorded = native::read(connection, own, set, &history.receipts).await?;
             strange = recorded.unread;
             history.native = recorded.rows;
         }
