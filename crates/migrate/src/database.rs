@@ -53,9 +53,14 @@ impl Database {
         self.engine.history(None).await
     }
 
+    /// Like [`Database::history`], with what the tool remembers that the set is laid out for.
+    pub async fn history_for(&self, set: &MigrationSet) -> Result<History, DatabaseError> {
+        self.engine.history(Some(set)).await
+    }
+
     /// Plans a set on this database without changing or making anything, not even our own tables.
     pub async fn plan(&self, set: &MigrationSet) -> Result<Plan, PlanError> {
-        let plan = plan::decide(set, self.engine.history(Some(set)).await?)?;
+        let plan = plan::decide(set, self.history_for(set).await?)?;
         for migration in &plan.pending {
             self.engine.check(set.layout(), migration)?;
         }

@@ -127,6 +127,8 @@ async fn what_a_tool_has_applied_is_adopted_and_its_table_goes_on() {
         let adopted = &history.receipts[&1];
         assert_eq!(adopted.applied_by, ADOPTED);
         assert_eq!(adopted.name, set.migrations()[0].name);
+        let native = place.database().history_for(&set).await.unwrap().native;
+        assert_eq!(native.into_keys().collect::<Vec<_>>(), [1, 2], "{layout}");
         assert!(place.database().plan(&set).await.unwrap().is_empty());
         let last = kept(*layout, &place).await.pop().unwrap();
         assert!(last.contains('2'), "{layout}: {last}");
@@ -327,6 +329,11 @@ async fn a_history_that_disagrees_or_is_not_understood_is_refused() {
     );
     assert_eq!(
         refused(Layout::Dbmate, golang).await,
+        not_taken("dbmate", "schema_migrations")
+    );
+    let nothing = before(Layout::Dbmate).replace("'01'", "NULL");
+    assert_eq!(
+        refused(Layout::Dbmate, &nothing).await,
         not_taken("dbmate", "schema_migrations")
     );
     for text in ["'1'", "'setup'"] {

@@ -131,7 +131,8 @@ impl Run<'_> {
     }
 
     /// Outside a transaction nothing takes back what a crash leaves half done, so it is announced first: a receipt that
-    /// says `started` and the tool's row without success, where it can have one. Planning stops at them until a person settles what was done.
+    /// says `started` and the tool's row without success, where it can have one. Planning stops at them until a person
+    /// settles what was done.
     async fn step_by_step(
         &mut self,
         now: &(impl Fn() -> i64 + Sync),

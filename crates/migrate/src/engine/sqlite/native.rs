@@ -133,12 +133,13 @@ pub(super) async fn read(
              FROM _sqlx_migrations"
         }
         Layout::GolangMigrate => {
-            "SELECT CAST(version AS TEXT) AS version, '' AS description, dirty NOT IN (1, 'true') AS success,
+            "SELECT coalesce(CAST(version AS TEXT), '') AS version, '' AS description,
+                    coalesce(dirty, 0) NOT IN (1, 'true') AS success,
                     NULL AS checksum, 0 AS installed_at_ms, 0 AS took_ms
-             FROM schema_migrations WHERE version >= 0 OR dirty IN (1, 'true')"
+             FROM schema_migrations WHERE coalesce(version, 0) >= 0 OR dirty IN (1, 'true')"
         }
         Layout::Dbmate => {
-            "SELECT CAST(version AS TEXT) AS version, '' AS description, 1 AS success,
+            "SELECT coalesce(CAST(version AS TEXT), '') AS version, '' AS description, 1 AS success,
                     NULL AS checksum, 0 AS installed_at_ms, 0 AS took_ms
              FROM schema_migrations"
         }
@@ -150,12 +151,13 @@ pub(super) async fn read(
                    AND id = (SELECT max(id) FROM goose_db_version WHERE version_id = row.version_id)"
         }
         Layout::Diesel => {
-            "SELECT CAST(version AS TEXT) AS version, '' AS description, 1 AS success, NULL AS checksum,
+            "SELECT coalesce(CAST(version AS TEXT), '') AS version, '' AS description, 1 AS success, NULL AS checksum,
                     CAST(coalesce(strftime('%s', run_on), 0) AS INTEGER) * 1000 AS installed_at_ms, 0 AS took_ms
              FROM __diesel_schema_migrations"
         }
         Layout::Refinery => {
-            "SELECT CAST(version AS TEXT) AS version, name AS description, 1 AS success, checksum,
+            "SELECT coalesce(CAST(version AS TEXT), '') AS version, coalesce(name, '') AS description,
+                    1 AS success, checksum,
                     CAST(coalesce(strftime('%s', applied_on), 0) AS INTEGER) * 1000 AS installed_at_ms, 0 AS took_ms
              FROM refinery_schema_history"
         }
