@@ -181,6 +181,9 @@ fn mysql(words: &Words<'_>, created: &Created, found: &mut Findings) -> bool {
         trigger(words, created, found);
     } else if words.begin("create procedure") || words.begin("create function") {
         found.expand("it is new, and no running code uses it");
+    } else if words.begin("create fulltext index") || words.begin("create spatial index") {
+        found.expand("an index changes no answers");
+        found.blocking("nobody writes the table while this kind of index is built");
     } else if words.begin("create event") {
         found.unknown("it runs by itself a body that is not looked into");
     } else if words.begin("optimize table") || words.begin("optimize no_write_to_binlog table") {

@@ -18,6 +18,11 @@ pub(super) fn read(
     let has = |word: &str| words.iter().any(|token| token.is(word));
     if has("insert") || has("update") || has("delete") || has("merge") {
         let locks_only = !has("insert") && !has("delete") && !has("merge") && !has("with");
+        let adds = words.iter().filter(|token| token.is("insert")).count() == 1;
+        if adds && !has("update") && !has("delete") && !has("merge") && !has("replace") {
+            found.data("rows are added");
+            return;
+        }
         if !locks_only {
             found.data("rows change");
             found.irreversible("rows are changed or deleted on the way");

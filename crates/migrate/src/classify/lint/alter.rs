@@ -5,7 +5,7 @@ use sqlparser::ast::{
     TableConstraint,
 };
 
-use super::{Report, columns};
+use super::{Report, columns, words};
 use crate::classify::{column::Asked, created::Created, types::Default};
 
 pub(super) fn read(change: &AlterTable, created: &Created, report: &mut Report<'_>) {
@@ -35,6 +35,12 @@ pub(super) fn read(change: &AlterTable, created: &Created, report: &mut Report<'
                 constraint,
                 not_valid,
             } => constrained(constraint, *not_valid, report),
+            AlterTableOperation::DropConstraint { .. } => report.add(
+                "ban-drop-constraint",
+                "rows that it kept out may appear, and old code may not expect them",
+                "release code that can read them first",
+            ),
+            AlterTableOperation::RenameConstraint { .. } => words::renamed(report),
             _ => {}
         }
     }
@@ -81,13 +87,23 @@ fn altered(operation: &AlterColumnOperation, new: bool, report: &mut Report<'_>)
             "old code that reads the column may not expect a NULL",
             "release code that can read one first",
         ),
-        AlterColumnOperation::SetDataType { .. } => report.add(
-            "changing-column-type",
-            "the table is rewritten while nobody uses it, and old code reads another type",
-            "add a column of the new type, and drop the old one in a later release",
+        AlterColumnOperation::DropDefault if !new => report.add(
+            "ban-drop-default",
+            "old code that inserts without the column gets NULL, or is refused",
+            "release code that always writes it first",
         ),
+        AlterColumnOperation::AddGenerated { .. } => words::identity(report),
+        AlterColumnOperation::SetDataType { .. } => retyped(report),
         _ => {}
     }
+}
+
+pub(super) fn retyped(report: &mut Report<'_>) {
+    report.add(
+        "changing-column-type",
+        "the table is rewritten while nobody uses it, and old code reads another type",
+        "add a column of the new type, and drop the old one in a later release",
+    );
 }
 
 fn constrained(constraint: &TableConstraint, not_valid: bool, report: &mut Report<'_>) {

@@ -6,15 +6,15 @@
 mod alter;
 mod columns;
 mod order;
+mod words;
 
 use serde::Serialize;
 use sqlparser::ast::{CreateIndex, ObjectType, Statement};
 
 use super::{
     created::{Created, Kind},
-    split::{Kind as TokenKind, Piece, tokens},
+    split::Piece,
 };
-use crate::classify::Dialect;
 use order::Order;
 
 /// Something worth changing.
@@ -85,8 +85,9 @@ impl Linter {
                 order.read(statement, created, &mut report);
                 one(statement, created, order, &mut report);
             }
-            None => by_words(piece, order, &mut report),
+            None => words::unread(piece, order, &mut report),
         }
+        words::any(piece, &mut report);
         lints.append(&mut own);
     }
 
@@ -129,6 +130,14 @@ fn one(statement: &Statement, created: &Created, order: &Order, report: &mut Rep
                     "old code that uses the table is refused",
                     "drop it in a release after the one that stopped using it",
                 ),
+                ObjectType::View | ObjectType::MaterializedView if !own(Kind::View) => {
+                    dropped("ban-drop-view", report);
+                }
+                ObjectType::Type if !own(Kind::Type) => dropped("ban-drop-type", report),
+                ObjectType::Sequence if !own(Kind::Sequence) => {
+                    dropped("ban-drop-sequence", report);
+                }
+                ObjectType::Schema => dropped("ban-drop-schema", report),
                 ObjectType::Database => report.add(
                     "ban-drop-database",
                     "a migration never means to drop a whole database",
@@ -145,6 +154,11 @@ fn one(statement: &Statement, created: &Created, order: &Order, report: &mut Rep
                 robust(order, report);
             }
         }
+        Statement::DropFunction(_) | Statement::DropProcedure { .. } => {
+            dropped("ban-drop-function", report);
+        }
+        Statement::DropDomain(_) => dropped("ban-drop-domain", report),
+        Statement::DropExtension(_) => dropped("ban-drop-extension", report),
         Statement::Truncate(truncate) if truncate.cascade.is_some() => report.add(
             "ban-truncate-cascade",
             "TRUNCATE … CASCADE empties every table that refers to this one",
@@ -152,6 +166,14 @@ fn one(statement: &Statement, created: &Created, order: &Order, report: &mut Rep
         ),
         _ => {}
     }
+}
+
+fn dropped(rule: &'static str, report: &mut Report<'_>) {
+    report.add(
+        rule,
+        "old code that uses it is refused",
+        "drop it in a release after the one that stopped using it",
+    );
 }
 
 fn index(create: &CreateIndex, created: &Created, order: &Order, report: &mut Report<'_>) {
@@ -182,35 +204,5 @@ fn robust(order: &Order, report: &mut Report<'_>) {
             "run again after a failure, the statement fails on what it already did",
             "write IF EXISTS or IF NOT EXISTS",
         );
-    }
-}
-
-/// Statements that the parser does not read.
-fn by_words(piece: &Piece<'_>, order: &Order, report: &mut Report<'_>) {
-    let words: Vec<String> = tokens(piece.text, Dialect::Postgres)
-        .filter(|token| token.kind == TokenKind::Word)
-        .take(12)
-        .map(|token| token.text.to_ascii_lowercase())
-        .collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words.as_slice() {
-        ["drop", "index", "concurrently", rest @ ..] => {
-            if order.in_transaction() {
-                report.add(
-                    "ban-concurrent-index-creation-in-transaction",
-                    "PostgreSQL refuses DROP INDEX CONCURRENTLY in a transaction",
-                    "put it in a migration of its own that opens with `-- no-transaction`",
-                );
-            }
-            if !rest.starts_with(&["if", "exists"]) {
-                robust(order, report);
-            }
-        }
-        ["alter", "domain", rest @ ..] if rest.contains(&"add") => report.add(
-            "ban-alter-domain-with-add-constraint",
-            "every table that uses the domain is read, and nobody writes them meanwhile",
-            "put the constraint on the columns",
-        ),
-        _ => {}
     }
 }

@@ -61,7 +61,7 @@ impl Order {
         }
     }
 
-    /// Asks once for a limit on waiting, before the first statement that locks what others use: who waits for a lock
+    /// Asks once for limits on waiting and running, before the first statement that locks what others use: who waits for a lock
     /// holds up everybody behind.
     fn timeouts(&mut self, statement: &Statement, created: &Created, report: &mut Report<'_>) {
         let locks = match statement {
@@ -70,12 +70,21 @@ impl Order {
             Statement::Drop { .. } | Statement::Truncate(_) | Statement::CreateTrigger(_) => true,
             _ => false,
         };
-        let limited = self.lock_timeout && self.statement_timeout;
-        if locks && !limited && !std::mem::replace(&mut self.asked, true) {
+        if !locks || std::mem::replace(&mut self.asked, true) {
+            return;
+        }
+        if !self.lock_timeout {
             report.add(
-                "require-timeout-settings",
+                "require-lock-timeout",
                 "while this waits for its lock, everybody behind it waits too",
-                "begin with SET lock_timeout = '1s' and SET statement_timeout = '5s'",
+                "begin with SET lock_timeout = '1s'",
+            );
+        }
+        if !self.statement_timeout {
+            report.add(
+                "require-statement-timeout",
+                "while this runs, everybody who needs its lock waits",
+                "begin with SET statement_timeout = '5s'",
             );
         }
     }

@@ -201,6 +201,11 @@ const CASES: &[Case] = &[
         "expand blocking",
         "asked to copy",
     ),
+    (
+        "CREATE FULLTEXT INDEX i ON t (a)",
+        "expand blocking",
+        "no concurrent writes",
+    ),
     ("DROP INDEX i ON t", "contract", "it may be unique"),
     (
         "DROP TABLE t",

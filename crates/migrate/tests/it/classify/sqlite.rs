@@ -164,6 +164,16 @@ const CASES: &[Case] = &[
         "only what was empty is filled",
     ),
     ("DELETE FROM t", "data irreversible", "rows are gone"),
+    (
+        "WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x",
+        "data",
+        "rows",
+    ),
+    (
+        "WITH x AS (SELECT 1) UPDATE t SET a = 1",
+        "data irreversible",
+        "old values are overwritten",
+    ),
     ("SELECT 1", "expand", "reads"),
     ("SELECT load_extension('x')", "unknown", "runs a library"),
     ("PRAGMA foreign_keys = OFF", "expand", "this connection"),
