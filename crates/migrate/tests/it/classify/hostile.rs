@@ -46,6 +46,33 @@ fn parentheses_may_nest_as_deep_as_they_like() {
 }
 
 #[test]
+fn nothing_is_tried_over_and_over_as_it_nests() {
+    let nests = [
+        ("SELECT ", "f(", "1", ")"),
+        ("SELECT ", "(SELECT ", "1", ")"),
+        ("SELECT * FROM ", "(t JOIN ", "t", ")"),
+        ("SELECT * FROM ", "((", "t", "))"),
+        ("SELECT * FROM ", "(SELECT * FROM ", "t", ")"),
+        ("SELECT ", "CAST(", "1", " AS int)"),
+        ("SELECT ", "ARRAY[", "1", "]"),
+        ("SELECT ", "(1 + (1 + ", "1", "))"),
+        ("SELECT ", "f(a => ", "1", ")"),
+        ("SELECT 1 WHERE ", "EXISTS(SELECT 1 WHERE ", "1", ")"),
+        ("SELECT 1 WHERE ", "a IN (", "1", ")"),
+        ("SELECT 1 UNION ", "(SELECT 1 UNION ", "SELECT 1", ")"),
+        ("", "WITH a AS (", "SELECT 1", ") SELECT 1"),
+        ("", "EXPLAIN ", "SELECT 1", ""),
+        ("SELECT ", "INTERVAL ", "1", ""),
+    ];
+    for (before, open, inner, close) in nests {
+        for closes in [0, 38] {
+            let nested = format!("{}{inner}{}", open.repeat(38), close.repeat(closes));
+            soon(&format!("{before}{nested}"));
+        }
+    }
+}
+
+#[test]
 fn a_chain_is_as_deep_as_it_is_long_and_overflows_nothing() {
     let links = 60_000;
     soon(&format!("SELECT 1{}", "+1".repeat(links)));

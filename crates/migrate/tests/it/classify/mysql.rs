@@ -101,9 +101,14 @@ const CASES: &[Case] = &[
         "what it was is not in the file; a change of type copies",
     ),
     (
-        "ALTER TABLE t MODIFY COLUMN c TEXT",
+        "ALTER TABLE t MODIFY COLUMN c LONGTEXT",
         "contract blocking",
-        "text holds any text",
+        "the longest there is",
+    ),
+    (
+        "ALTER TABLE t MODIFY COLUMN c TEXT",
+        "contract irreversible blocking",
+        "it ends at 64 KiB",
     ),
     (
         "ALTER TABLE t MODIFY COLUMN c INT, ALGORITHM=INSTANT",

@@ -61,6 +61,11 @@ const COLUMNS: &[Case] = &[
         "volatile: each row is written",
     ),
     (
+        "ALTER TABLE t ADD COLUMN c jsonb DEFAULT jsonb_build_object('a', random())",
+        "expand blocking",
+        "volatile within",
+    ),
+    (
         "ALTER TABLE t ADD COLUMN c text DEFAULT my_function()",
         "expand blocking",
         "functions are volatile unless declared otherwise",
