@@ -161,7 +161,7 @@ fn without_paths_the_migrations_that_somebody_lacks_are_looked_at() {
     );
     let told = project.towpath("db lint", 1).stdout;
     for text in [
-        "main 2 gone: declares expand",
+        "migrations/0002_gone.sql: declares expand",
         "line 3  ALTER TABLE trips DROP COLUMN said",
         "that is worse than declared; say why it does no harm, or declare it: `-- towpath: expand because …`",
         "to mend",
@@ -190,6 +190,15 @@ fn without_paths_the_migrations_that_somebody_lacks_are_looked_at() {
     assert_eq!(found["blocking"], true);
     let mut rules = found["lints"].as_array().unwrap().iter();
     assert!(rules.any(|lint| lint["rule"] == "require-concurrent-index-creation"));
+    std::fs::write(
+        outside.path().join("1_a.up.sql"),
+        "-- +goose Up\n-- towpath: expand\nCREATE TABLE t (id bigint);\n-- +goose Down\nDROP TABLE t;\n",
+    )
+    .unwrap();
+    let line = format!("-C {} db lint . --layout goose", outside.path().display());
+    project.towpath(&line, 3).says(&["1_a.down.sql"]);
+    std::fs::remove_file(outside.path().join("1_a.down.sql")).unwrap();
+    project.towpath(&line, 0);
     project
         .towpath("db lint no-such-file.sql", 3)
         .says(&["db::unreadable", "no-such-file.sql"]);

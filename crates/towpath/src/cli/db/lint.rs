@@ -8,9 +8,11 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
+use towpath_core::names::DatabaseName;
 use towpath_migrate::{
-    Contract, ContractKind, Migration,
+    Contract, ContractKind, Layout, Migration,
     classify::{Classification, ClassifiedStatement, Dialect, Effect, classify},
+    layout,
 };
 
 use super::{Project, look::Look};
@@ -32,6 +34,9 @@ pub struct Lint {
     /// The database whose SQL it is.
     #[arg(long, default_value = "sqlite")]
     dialect: Engine,
+    /// The tool by whose rules they lie in the directories that are named, for tools that have both directions in one file.
+    #[arg(long, requires = "paths")]
+    layout: Option<Tool>,
     /// Look at migrations too that every environment has applied.
     #[arg(long, conflicts_with = "paths")]
     all: bool,
@@ -50,6 +55,31 @@ impl From<Engine> for Dialect {
             Engine::Postgres => Dialect::Postgres,
             Engine::Sqlite => Dialect::Sqlite,
             Engine::Mysql => Dialect::Mysql,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Tool {
+    Sqlx,
+    GolangMigrate,
+    Dbmate,
+    Goose,
+    Flyway,
+    Refinery,
+    Diesel,
+}
+
+impl From<Tool> for Layout {
+    fn from(tool: Tool) -> Layout {
+        match tool {
+            Tool::Sqlx => Layout::Sqlx,
+            Tool::GolangMigrate => Layout::GolangMigrate,
+            Tool::Dbmate => Layout::Dbmate,
+            Tool::Goose => Layout::Goose,
+            Tool::Flyway => Layout::Flyway,
+            Tool::Refinery => Layout::Refinery,
+            Tool::Diesel => Layout::Diesel,
         }
     }
 }
@@ -76,7 +106,7 @@ impl Lint {
         let dialect = self.dialect.into();
         let (reads, what) = match self.paths.is_empty() {
             true => (self.of_project(global, dialect).await?, "new migration"),
-            false => (of_paths(&self.paths, dialect)?, "migration"),
+            false => (self.of_paths(dialect)?, "migration"),
         };
         let is_good = reads.iter().all(|read| read.wrong().is_none());
         if global.json {
@@ -104,7 +134,7 @@ impl Lint {
     /// The migrations of the work tree.
     async fn of_project(&self, global: &Global, dialect: Dialect) -> Result<Vec<Read>, CliError> {
         let project = Project::open(global).await?;
-        let mut wanted: BTreeMap<(String, i64), Migration> = BTreeMap::new();
+        let mut wanted: BTreeMap<(DatabaseName, i64), Read> = BTreeMap::new();
         for environment in &project.place.manifest.environments {
             for look in Look::at(&project, environment).await? {
                 let migrations = match (self.all, look.pending) {
@@ -120,22 +150,38 @@ impl Lint {
                     }
                     (false, None) => Vec::new(),
                 };
-                let named = migrations
-                    .into_iter()
-                    .map(|one| ((look.database.to_string(), one.version), one));
-                wanted.extend(named);
+                let directory = look.directory.unwrap_or_default();
+                for migration in migrations {
+                    let place = (look.database.clone(), migration.version);
+                    wanted
+                        .entry(place)
+                        .or_insert_with(|| Read::of(Path::new(&directory), migration, dialect));
+                }
             }
         }
-        let read = |((database, version), migration): ((String, i64), Migration)| Read {
-            title: format!("{database} {version} {}", migration.name),
-            declared: migration.contract,
-            found: classify(&migration.up, dialect),
+        Ok(wanted.into_values().collect())
+    }
+
+    /// The migrations in files and directories.
+    fn of_paths(&self, dialect: Dialect) -> Result<Vec<Read>, CliError> {
+        let Some(tool) = self.layout else {
+            return of_files(&self.paths, dialect);
         };
-        Ok(wanted.into_iter().map(read).collect())
+        let mut reads = Vec::new();
+        for path in &self.paths {
+            let set = layout::load(tool.into(), path).map_err(|error| {
+                let message = format!("could not {error}");
+                CliError::new(Exit::Refused, "db::unreadable", message, error.remedy())
+            })?;
+            let migrations = set.migrations().iter().cloned();
+            reads.extend(migrations.map(|one| Read::of(path, one, dialect)));
+        }
+        Ok(reads)
     }
 }
 
-fn of_paths(paths: &[PathBuf], dialect: Dialect) -> Result<Vec<Read>, CliError> {
+/// Files by themselves, each from its first line to its last.
+fn of_files(paths: &[PathBuf], dialect: Dialect) -> Result<Vec<Read>, CliError> {
     let mut files = Vec::new();
     for path in paths {
         let unreadable = |error: io::Error| {
@@ -199,6 +245,14 @@ fn rank(kind: ContractKind) -> u8 {
 }
 
 impl Read {
+    fn of(directory: &Path, migration: Migration, dialect: Dialect) -> Read {
+        Read {
+            title: directory.join(&migration.file).display().to_string(),
+            found: classify(&migration.up, dialect),
+            declared: migration.contract,
+        }
+    }
+
     fn wrong(&self) -> Option<Wrong> {
         let found = self.found.kind();
         match (self.declared.kind, &self.declared.because) {

@@ -21,6 +21,8 @@ pub struct Look {
     pub database: DatabaseName,
     /// The environment that keeps it.
     pub home: EnvironmentName,
+    /// The directory of its migrations.
+    pub directory: Option<String>,
     /// What the database remembers.
     pub history: History,
     /// What the migrations of the work tree would add; `None` where the manifest names no migrations.
@@ -61,12 +63,15 @@ impl Look {
                 )
             };
             let database = Database::open(&url).map_err(|e| failed(e.to_string(), e.remedy()))?;
-            let history = database.history().await;
-            let history = history.map_err(|e| failed(e.to_string(), e.remedy()))?;
             let set = declared.migrations.as_ref().map(|directory| {
                 let layout = releases::layout_of(declared.layout);
                 layout::load(layout, project.root.join(directory))
             });
+            let history = match &set {
+                Some(Ok(set)) => database.history_for(set).await,
+                _ => database.history().await,
+            };
+            let history = history.map_err(|e| failed(e.to_string(), e.remedy()))?;
             let all = match &set {
                 Some(Ok(set)) => Some(set.migrations().to_vec()),
                 _ => None,
@@ -86,6 +91,7 @@ impl Look {
                 environment: environment.name.clone(),
                 database: name.clone(),
                 home,
+                directory: declared.migrations.clone(),
                 history,
                 pending,
                 all,
