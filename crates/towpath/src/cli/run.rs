@@ -112,7 +112,7 @@ impl Run {
         // Not its arguments: people write secrets there.
         let otherwise = format!("runs {}", program.unwrap_or_default());
         let reason = why(self.reason.as_deref(), &otherwise);
-        let recorder = Recorder::open(context).await?;
+        let recorder = Recorder::open(context).await?.in_a_hurry();
         let name = environment.name.as_str();
         recorder.read(name, "run", secrets, &reason).await
     }

@@ -65,7 +65,7 @@ impl Engine {
             parents: about.parents,
             manifest: parsed.digest,
             migrations: self.migrations_of(commit, &parsed.manifest).await?,
-            secrets: self.secrets_of(commit, &parsed.manifest).await?,
+            secrets: self.secrets_of(commit, &parsed.manifest).await,
             built_services: parsed
                 .manifest
                 .services
@@ -82,25 +82,23 @@ impl Engine {
     }
 
     /// The names of the secrets in the files of a commit: what is wrong with one is said when it is needed.
-    async fn secrets_of(
-        &self,
-        commit: &Commit,
-        manifest: &Manifest,
-    ) -> Result<SecretKeys, EngineError> {
+    async fn secrets_of(&self, commit: &Commit, manifest: &Manifest) -> SecretKeys {
         let mut all = SecretKeys::default();
         for environment in &manifest.environments {
             let file = environment.secret_file();
-            let found = match self.mirror.file(commit, &file).await? {
-                None => Some(BTreeSet::new()),
-                Some(bytes) => {
+            let found = match self.mirror.file(commit, &file).await {
+                Ok(None) => Some(BTreeSet::new()),
+                Ok(Some(bytes)) => {
                     let shut = Shut::of(&bytes, file.as_ref(), &place_of(manifest, environment));
                     shut.ok().map(|shut| names_in(&shut))
                 }
+                // A directory, or nothing that git can tell.
+                Err(_) => None,
             };
             let name = environment.name.clone();
             all.0.extend(found.map(|found| (name, found)));
         }
-        Ok(all)
+        all
     }
 
     async fn migrations_of(

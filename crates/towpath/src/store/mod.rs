@@ -38,7 +38,7 @@ pub use self::{
     journal::Page,
     leases::Lease,
     replay::{Replay, Verification},
-    transact::Written,
+    transact::{Closing, Written},
 };
 
 /// Between tries to open a journal that another process is making.

@@ -18,6 +18,15 @@ use super::{
 /// From here on the log of writes is taken into the database, by whoever writes a single record.
 const LOG_BYTES: u64 = 256 << 10;
 
+/// What becomes of a journal into which a single record was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// It is closed, and tidied up.
+    Closed,
+    /// It is left as it is: this process ends soon, and somebody waits for it.
+    Left,
+}
+
 /// What a transaction wrote, and the state after it.
 pub struct Written {
     /// The records, in order.
@@ -89,6 +98,7 @@ impl Store {
         path: &Path,
         actor: &Actor,
         command: &Command,
+        closing: Closing,
         now: Time,
     ) -> Result<(), StoreError> {
         let Some(environment) = command.needs().environment else {
@@ -121,7 +131,8 @@ impl Store {
         // opens one that was not closed reads the log through, so it must not grow either.
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
-        match fs::metadata(log).is_ok_and(|log| log.len() < LOG_BYTES) {
+        let is_short = || fs::metadata(log).is_ok_and(|log| log.len() < LOG_BYTES);
+        match closing == Closing::Left && is_short() {
             true => std::mem::forget(connection),
             false => connection.close().await?,
         }

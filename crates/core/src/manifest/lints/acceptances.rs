@@ -8,7 +8,7 @@ use super::{Look, sharing::Told};
 use crate::{
     catalogue::{Comparison, SecretKeys},
     manifest::{
-        Acceptance, code,
+        Acceptance, Environment, code,
         report::Draft,
         suggest::{nearest, quoted},
     },
@@ -96,6 +96,15 @@ fn tell_unused(
     place: &Range<usize>,
 ) {
     let difference = &acceptance.difference;
+    // Where no key is declared, every secret is one, and their names are in files that are not looked at here.
+    let has_secrets = |environment: &Environment| !environment.recipients.is_empty();
+    let manifest = look.manifest;
+    if manifest.config.is_empty()
+        && manifest.environments.iter().any(has_secrets)
+        && difference.starts_with("config.")
+    {
+        return;
+    }
     let message = format!(
         "{} accepts nothing: `{}` has no such difference, and shares no such thing",
         quoted(difference),

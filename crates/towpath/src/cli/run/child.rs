@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
     task::Poll,
     thread,
+    time::Duration,
 };
 
 use nix::{
@@ -19,7 +20,10 @@ use nix::{
     unistd::{Pid, getpgrp, tcgetpgrp},
 };
 use secrecy::{ExposeSecret, SecretString};
-use tokio::signal::unix::{self, SignalKind};
+use tokio::{
+    signal::unix::{self, SignalKind},
+    time::Instant,
+};
 use towpath_secrets::{
     hygiene,
     redact::{Patterns, Redactor},
@@ -43,6 +47,9 @@ const ENDING: [Signal; 4] = [
     Signal::SIGHUP,
     Signal::SIGQUIT,
 ];
+
+/// So long the rest of what was printed is still copied after somebody does not want to wait for it any more.
+const GRACE: Duration = Duration::from_millis(700);
 
 /// Those that a terminal sends to everybody in front of it: the command has them already.
 const OF_TERMINALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGWINCH];
@@ -133,11 +140,15 @@ impl Child {
                 let _ = copied.join();
             }
         });
+        // A signal that came with the command's end, or right after it, was meant for the command.
+        let mut patience = None;
         loop {
+            let over = tokio::time::sleep_until(patience.unwrap_or_else(Instant::now));
             tokio::select! {
                 _ = &mut rest => break,
+                () = over, if patience.is_some() => break,
                 signal = signals.next() => if ENDING.contains(&signal) {
-                    break;
+                    patience.get_or_insert_with(|| Instant::now() + GRACE);
                 }
             }
         }
@@ -165,9 +176,11 @@ impl Known {
     fn patterns(&self) -> Arc<Patterns> {
         let patterns = self.patterns.get_or_init(|| {
             let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-            let secrets = std::mem::take(&mut *secrets);
             let known = secrets.iter().map(|(name, value)| (name.as_str(), value));
-            Arc::new(Patterns::new(known))
+            let patterns = Arc::new(Patterns::new(known));
+            // Not before: without them everything would be printed.
+            secrets.clear();
+            patterns
         });
         patterns.clone()
     }

@@ -26,14 +26,14 @@ pub struct Input {
     #[arg(long, conflicts_with = "generate")]
     keep_newline: bool,
     /// What people write where other tools take the value: taken, so that it is answered and not repeated.
-    #[arg(hide = true)]
-    on_the_command_line: Option<OsString>,
+    #[arg(hide = true, num_args = 0.., allow_hyphen_values = true)]
+    on_the_command_line: Vec<OsString>,
 }
 
 impl Input {
     /// Refuses a value that is an argument, behind the key or as `KEY=VALUE`. The answer does not hold it: answers get into logs.
     pub fn check(&self, key: &str) -> Result<(), CliError> {
-        if self.on_the_command_line.is_none() && !key.contains('=') {
+        if self.on_the_command_line.is_empty() && !key.contains('=') {
             return Ok(());
         }
         Err(CliError::new(

@@ -9,7 +9,7 @@ use crate::{
     clock::now,
     engine::{Ask, Place, RequestError},
     server::client::Client,
-    store::Store,
+    store::{Closing, Store},
 };
 
 /// Writes into the journal: by the server where one runs, otherwise itself.
@@ -18,6 +18,7 @@ pub struct Recorder {
     actor: Actor,
     place: Place,
     root: PathBuf,
+    closing: Closing,
 }
 
 enum Way {
@@ -38,7 +39,16 @@ impl Recorder {
             actor: context.actor.clone(),
             place: context.place.clone(),
             root: context.root.clone(),
+            closing: Closing::Closed,
         })
+    }
+
+    /// The same, for a process that ends soon and that somebody waits for: it leaves the journal's files as they are.
+    pub fn in_a_hurry(self) -> Recorder {
+        Recorder {
+            closing: Closing::Left,
+            ..self
+        }
     }
 
     /// Asks whether somebody may see which secrets an environment has.
@@ -99,7 +109,8 @@ impl Recorder {
             }
             Way::Own(journal) => {
                 if let Some(command) = self.place.secrets_command(&ask)? {
-                    let recorded = Store::record(journal, &self.actor, &command, now()).await;
+                    let recorded =
+                        Store::record(journal, &self.actor, &command, self.closing, now()).await;
                     recorded.map_err(RequestError::from)?;
                 }
             }

@@ -91,7 +91,10 @@ impl Reuse {
                 println!("{mark}: {}", list.join(", "));
             }
             if shared.is_empty() {
-                println!("no two secrets have the same value");
+                match left_out.is_empty() {
+                    true => println!("no two secrets have the same value"),
+                    false => println!("no two secrets that you may list have the same value"),
+                }
             }
             if !left_out.is_empty() {
                 eprintln!(

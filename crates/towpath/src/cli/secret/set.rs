@@ -35,7 +35,10 @@ impl Set {
         let environment = tree.environment(&self.environment)?.clone();
         let declared = tree.declared(&self.key)?;
         // Before somebody is asked for a value that would be taken for nothing.
-        let shut = tree.shut(&environment)?;
+        let shut = match tree.recorder.may_list(environment.name.as_str()).await? {
+            true => tree.shut(&environment)?,
+            false => None,
+        };
         if shut.is_some_and(|shut| shut.rotating().contains(&self.key.as_str())) {
             return Err(FileError::Rotating(self.key).into());
         }

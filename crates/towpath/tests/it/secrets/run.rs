@@ -198,6 +198,32 @@ fn what_a_command_leaves_behind_is_heard_until_somebody_does_not_want_to_wait() 
 }
 
 #[test]
+fn what_a_command_prints_at_its_end_is_heard_though_both_are_told_to_end() {
+    let rig = rig();
+    for _ in 0..12 {
+        let script = "trap 'head -c 50000 /dev/zero | tr \"\\0\" x; exit 7' TERM";
+        let running = ready(&rig, script);
+        // Both have the signal before either can look at it.
+        running.signal(Signal::SIGSTOP);
+        let children = format!("/proc/{0}/task/{0}/children", running.pid());
+        let children = fs::read_to_string(children).unwrap();
+        let command: i32 = children.split_whitespace().next().unwrap().parse().unwrap();
+        kill(Pid::from_raw(command), Signal::SIGTERM).unwrap();
+        running.signal(Signal::SIGTERM);
+        let ended = || {
+            let stat = fs::read_to_string(format!("/proc/{command}/stat")).ok()?;
+            (stat.contains(") Z ") || stat.contains(") S ")).then_some(())
+        };
+        eventually("the command has had it", ended);
+        running.signal(Signal::SIGCONT);
+        let said = running.ended();
+        assert_eq!(said.status.code(), Some(7), "{}", said.told());
+        assert_eq!(said.stdout.len(), 50000);
+        fs::remove_file(rig.project.path("ready")).unwrap();
+    }
+}
+
+#[test]
 fn the_log_of_writes_does_not_grow() {
     let rig = rig();
     let log = rig.project.data().join("journal.db-wal");

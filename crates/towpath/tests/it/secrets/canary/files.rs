@@ -124,6 +124,8 @@ fn a_search_does_not_tell_what_it_finds() {
     let manifest = rig.project.clone().join("towpath.toml");
     let before = fs::read_to_string(&manifest).unwrap();
     let pair = format!("TOKEN={}", canary.text());
+    let long = format!("--{}", canary.text());
+    let block = format!("-----BEGIN KEY-----\n{}\n", canary.text());
     // Whoever writes it on a command line is not told it once more.
     for words in [
         ["config", "set", "staging", "TOKEN", canary.text()],
@@ -131,6 +133,8 @@ fn a_search_does_not_tell_what_it_finds() {
         ["config", "set", "staging", canary.text(), "5"],
         ["secret", "set", "staging", "TOKEN", canary.text()],
         ["secret", "rotate", "staging", "TOKEN", canary.text()],
+        ["secret", "set", "staging", "TOKEN", &long],
+        ["secret", "rotate", "staging", "TOKEN", &block],
         ["secret", "--json", "set", "staging", &pair],
     ] {
         let said = call(&rig, "").words(words).run();
