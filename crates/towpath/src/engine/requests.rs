@@ -491,6 +491,7 @@ impl Engine {
         self.open_for(actor, &to.name, &release, &from.name).await?;
         // Otherwise the watcher could be quicker with a request of its own, for which nobody has asked.
         let _nobody_looks = self.branches.lock().await;
+        let mut tip = None;
         let branch = match to.branch.as_ref().and_then(|pattern| pattern.exact()) {
             None => None,
             Some(branch) => {
@@ -498,19 +499,33 @@ impl Engine {
                 let short = commit.short();
                 Some(match self.mirror.promote(commit, branch).await? {
                     Promoted::Already => format!("{branch} holds {short} already"),
-                    Promoted::FastForward => format!("{branch} was moved forward to {short}"),
+                    Promoted::FastForward => {
+                        tip = Some((branch, commit.clone()));
+                        format!("{branch} was moved forward to {short}")
+                    }
                     Promoted::Merge(merge) => {
-                        format!("{short} was merged into {branch} as {}", merge.short())
+                        let told = format!("{short} was merged into {branch} as {}", merge.short());
+                        tip = Some((branch, merge));
+                        told
                     }
                 })
             }
         };
+        // Noted with the request, so that the watcher does not take it for a push: by the time that it looks, the deployment may be over.
+        // Unless the branch feeds others too, who get it as a push, and unless nobody watches.
+        let is_watched = !state.branches.is_empty();
+        let note = tip
+            .filter(|(branch, _)| is_watched && place.manifest.fed_by(branch).count() == 1)
+            .map(|(branch, commit)| Command::MoveBranch {
+                branch: branch.to_owned(),
+                commit: Some(commit),
+            });
         failpoint::pass("the branch has moved");
         let trigger = Trigger::Promotion {
             from: from.name.clone(),
         };
         match self
-            .request(actor, &to.name, &release, trigger, None)
+            .request(actor, &to.name, &release, trigger, note)
             .await?
         {
             Reply::Deployment { deployment, .. } => Ok(Reply::Deployment { deployment, branch }),

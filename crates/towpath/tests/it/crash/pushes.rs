@@ -79,8 +79,12 @@ impl Drop for Ending<'_> {
 
 /// What is known of a release's deployment, as far as somebody answers.
 fn look(project: &Project, release: u32, environment: &str) -> Option<DeploymentView> {
-    let found = project.try_history()?.into_iter();
-    let mut found = found.filter(|view| {
+    of(project.try_history()?, release, environment)
+}
+
+/// Of some deployments, that of a release to an environment.
+fn of(deployments: Vec<DeploymentView>, release: u32, environment: &str) -> Option<DeploymentView> {
+    let mut found = deployments.into_iter().filter(|view| {
         view.release.0 == release
             && view.environment.as_str() == environment
             && view.kind == towpath_core::path::Kind::Deploy
@@ -88,14 +92,14 @@ fn look(project: &Project, release: u32, environment: &str) -> Option<Deployment
     found.next()
 }
 
-/// Asks again and again until it is so.
-fn insist(project: &Project, line: &str, by: &str, is_so: impl Fn() -> bool) {
+/// Asks again and again until it is so. Where nobody says whether it is, it may be: nobody would ask for the same twice then.
+fn insist(project: &Project, line: &str, by: &str, is_so: impl Fn(Vec<DeploymentView>) -> bool) {
     eventually(line, || {
-        if is_so() {
+        if is_so(project.try_history()?) {
             return Some(());
         }
         project.ask(line).by(by).run();
-        is_so().then_some(())
+        is_so(project.try_history()?).then_some(())
     });
 }
 
@@ -111,6 +115,8 @@ fn walk(dies_at: Option<usize>) -> usize {
     // The last one was ended by us.
     let deaths = servers.deaths.load(Ordering::Relaxed) - 1;
     println!("{deaths} servers died");
+    let journal = project.ask("journal show --limit 100000").run();
+    println!("{}", journal.stdout);
     arrived(&project, users);
     deaths
 }
@@ -138,8 +144,8 @@ fn to_production(project: &Project, release: u32, end: &str) {
             let staging = look(project, release, "staging")?;
             (staging.asked.as_deref() == Some(name)).then_some(())
         });
-        insist(project, "sign-off stg --detach", by, || {
-            look(project, release, "staging")
+        insist(project, "sign-off stg --detach", by, |deployments| {
+            of(deployments, release, "staging")
                 .is_some_and(|view| view.signatures.iter().any(|given| given.name == name))
         });
     }
@@ -147,8 +153,8 @@ fn to_production(project: &Project, release: u32, end: &str) {
         let staging = look(project, release, "staging")?;
         (staging.status == "settled").then_some(())
     });
-    insist(project, "promote stg --detach", "olive", || {
-        look(project, release, "production").is_some()
+    insist(project, "promote stg --detach", "olive", |deployments| {
+        of(deployments, release, "production").is_some()
     });
     eventually("production's end", || {
         let production = look(project, release, "production")?;
