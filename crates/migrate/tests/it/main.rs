@@ -13,7 +13,13 @@ mod hostile;
 mod kit;
 mod layouts;
 mod no_transaction;
+#[expect(dead_code, reason = "some of it is for other tests")]
+#[path = "../../../probe/tests/stand-ins/place.rs"]
+mod place;
 mod refusals;
 mod schema;
+#[expect(dead_code, reason = "some of it is for other tests")]
+#[path = "../../../probe/tests/stand-ins/server.rs"]
+mod server;
 mod snapshot;
 mod sqlx_interop;

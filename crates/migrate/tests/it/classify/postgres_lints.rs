@@ -2,6 +2,8 @@
 
 use towpath_migrate::classify::{Dialect, classify};
 
+use crate::{place, server::packages};
+
 /// Scripts, and the rules they break in alphabetical order.
 const CASES: &[(&str, &[&str])] = &[
     (
@@ -243,11 +245,12 @@ const OURS_ALONE: &[(&str, &str, &str)] = &[(
     "squawk expects a runner to leave a lone statement out of a transaction",
 )];
 
-/// `pip install squawk-cli` brings the binary; 2.70 is the version that was compared.
 #[test]
-#[ignore = "needs squawk, whose path is in SQUAWK"]
 fn squawk_says_the_same() {
-    let squawk = std::env::var("SQUAWK").unwrap();
+    let Some(packages) = packages(&place::PYTHON) else {
+        return;
+    };
+    let squawk = packages.join("bin/squawk");
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("migration.sql");
     for (sql, _) in CASES {
@@ -258,11 +261,10 @@ fn squawk_says_the_same() {
             command.arg("--assume-in-transaction");
         }
         let output = command.arg(&file).output().unwrap();
-        let output = String::from_utf8(output.stdout).unwrap();
-        let mut theirs: Vec<&str> = output
-            .split("\"rule_name\":")
-            .skip(1)
-            .filter_map(|rest| rest.split('"').nth(1))
+        let found: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+        let mut theirs: Vec<&str> = found
+            .iter()
+            .map(|found| found["rule_name"].as_str().unwrap())
             .filter(|rule| !rule.ends_with("-timeout"))
             .collect();
         let alone = |list: &[(&str, &'static str, &str)]| {
