@@ -2,7 +2,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    future::poll_fn,
+    future::{pending, poll_fn},
     io::{self, IsTerminal, Read, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
     process::Command,
@@ -22,7 +22,7 @@ use nix::{
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     signal::unix::{self, SignalKind},
-    time::Instant,
+    time::{Instant, sleep_until},
 };
 use towpath_secrets::{
     hygiene,
@@ -143,10 +143,9 @@ impl Child {
         // A signal that came with the command's end, or right after it, was meant for the command.
         let mut patience = None;
         loop {
-            let over = tokio::time::sleep_until(patience.unwrap_or_else(Instant::now));
             tokio::select! {
                 _ = &mut rest => break,
-                () = over, if patience.is_some() => break,
+                () = over(patience) => break,
                 signal = signals.next() => if ENDING.contains(&signal) {
                     patience.get_or_insert_with(|| Instant::now() + GRACE);
                 }
@@ -156,6 +155,14 @@ impl Child {
             .code()
             .or_else(|| Some(128 + status.signal()?))
             .unwrap_or(128))
+    }
+}
+
+/// Waits until then; without an end, for ever.
+async fn over(end: Option<Instant>) {
+    match end {
+        Some(end) => sleep_until(end).await,
+        None => pending().await,
     }
 }
 
