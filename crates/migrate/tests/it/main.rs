@@ -12,14 +12,20 @@ mod histories;
 mod hostile;
 mod kit;
 mod layouts;
+#[expect(dead_code, reason = "what is not used yet")]
+#[path = "../../../probe/tests/stand-ins/mariadb.rs"]
+mod mariadb;
 mod no_transaction;
 #[expect(dead_code, reason = "some of it is for other tests")]
 #[path = "../../../probe/tests/stand-ins/place.rs"]
 mod place;
+#[expect(dead_code, reason = "what is not used yet")]
+#[path = "../../../probe/tests/stand-ins/postgres.rs"]
+mod postgres;
 mod refusals;
 mod schema;
-#[expect(dead_code, reason = "some of it is for other tests")]
 #[path = "../../../probe/tests/stand-ins/server.rs"]
 mod server;
+mod servers;
 mod snapshot;
 mod sqlx_interop;

@@ -2,15 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+#[path = "../stand-ins/authority.rs"]
+mod authority;
 mod aws;
 mod certificates;
 mod docker;
+#[expect(dead_code, reason = "some of it is for other tests")]
+#[path = "../stand-ins/mariadb.rs"]
+mod mariadb_server;
 mod mysql;
 mod oidc;
 #[expect(dead_code, reason = "what is from crates.io is for other tests")]
 #[path = "../stand-ins/place.rs"]
 mod place;
 mod postgres;
+#[expect(dead_code, reason = "some of it is for other tests")]
+#[path = "../stand-ins/postgres.rs"]
+mod postgres_server;
 mod posthog;
 mod resend;
 mod rig;

@@ -1,9 +1,6 @@
 //! What the tests share: asking, and what must hold of every answer.
 
-use std::{
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
 use towpath_probe::{Finding, Health, Prober, Settings, Subject};
 
@@ -48,15 +45,4 @@ pub fn subject(kind: &str, id: &str, endpoint: &str, credentials: &[(&str, &str)
 /// Whether we are root.
 pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
-}
-
-/// Runs a command to its end, which must be a good one.
-pub fn run(command: &mut Command) {
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    assert!(
-        output.status.success(),
-        "{command:?} failed:\n{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
 }

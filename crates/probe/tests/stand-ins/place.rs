@@ -89,7 +89,7 @@ impl Packages {
 }
 
 /// Where all of them are.
-fn directory() -> Option<PathBuf> {
+pub(crate) fn directory() -> Option<PathBuf> {
     let given = |name| env::var_os(name).filter(|value| !value.is_empty());
     let cache = match given("TOWPATH_CACHE") {
         Some(cache) => PathBuf::from(cache),
@@ -99,7 +99,7 @@ fn directory() -> Option<PathBuf> {
 }
 
 /// A digest that is the same everywhere and always: FNV-1a. Nobody tries to fool it here.
-fn digest(text: &str) -> u64 {
+pub(crate) fn digest(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
         (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })

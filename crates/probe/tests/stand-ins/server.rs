@@ -59,6 +59,44 @@ pub fn free_port() -> u16 {
     }
 }
 
+/// What a command prints, which must end well.
+#[track_caller]
+pub fn output(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{command:?} failed:\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Makes the data directory of a server. What makes one takes ten times as long as a copy of what it made, so that is done
+/// once for all who follow the same recipe.
+pub fn lay_out(name: &str, recipe: &str, data: &Path, make: impl FnOnce()) {
+    let Some(cache) = place::directory() else {
+        return make();
+    };
+    let template = cache.join(format!("{name}-{:016x}", place::digest(recipe)));
+    if template.is_dir() {
+        return copy(&template, data);
+    }
+    make();
+    // Others may do this at the same time; the first one's is kept.
+    let unfinished = cache.join(format!(".{name}.{}", process::id()));
+    fs::create_dir_all(&cache).unwrap();
+    copy(data, &unfinished);
+    if fs::rename(&unfinished, &template).is_err() {
+        fs::remove_dir_all(&unfinished).unwrap();
+    }
+}
+
+/// Copies a directory with its owners and permissions.
+fn copy(from: &Path, to: &Path) {
+    output(Command::new("cp").arg("-a").arg(from).arg(to));
+}
+
 /// A process that ends with the test.
 pub struct Server {
     child: Child,
@@ -88,6 +126,11 @@ impl Server {
     pub fn ends_by(mut self, ending: Signal) -> Server {
         self.ending = ending;
         self
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap())
     }
 
     /// Waits until it is ready by this measure.
@@ -121,10 +164,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let Ok(pid) = i32::try_from(self.child.id()) else {
-            return;
-        };
-        let _ = kill(Pid::from_raw(pid), self.ending);
+        let _ = kill(self.pid(), self.ending);
         let deadline = Instant::now() + Duration::from_secs(10);
         while let Ok(None) = self.child.try_wait() {
             if Instant::now() > deadline {
