@@ -139,6 +139,8 @@ impl MariaDb {
         command
             .arg("--no-defaults")
             .arg(format!("--datadir={}", self.data().display()))
+            // Each server removes tables from there that it takes for its own of an earlier time.
+            .arg(format!("--tmpdir={}", self.directory.path().display()))
             .args(SIZES);
         if geteuid().is_root() {
             command.arg("--user=root");
