@@ -1,10 +1,11 @@
-//! Applying a plan: the lock, the second plan under it, and the order of things. How one migration is run is the
-//! engine's.
+//! Applying a plan, and undoing what was applied: the lock, the second plan under it, and the order of things. How one
+//! migration is run is the engine's.
 
 use serde::Serialize;
 
 use crate::{
-    DatabaseError, FailedStatement, LockError, Plan, PlanError, Receipt,
+    DatabaseError, FailedStatement, History, Layout, LockError, MigrationSet, Plan, PlanError,
+    Receipt, ReceiptState, ScriptError,
     engine::{Engine, Session},
     migration::title,
     plan,
@@ -35,6 +36,18 @@ pub enum Event {
     /// A migration was run and its receipt is durable.
     Applied {
         /// Its receipt.
+        receipt: Receipt,
+    },
+    /// A migration is about to be undone.
+    Undoing {
+        /// Its version.
+        version: i64,
+        /// Its name.
+        name: String,
+    },
+    /// A migration was undone, and its receipt is gone.
+    Undone {
+        /// The receipt that was there.
         receipt: Receipt,
     },
     /// Somebody else applied a planned migration before we had the lock.
@@ -104,6 +117,16 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
+    /// Whether somebody else was in the way, for as long as a statement may wait.
+    pub(crate) fn is_busy(&self) -> bool {
+        let cause = match self {
+            ApplyError::Database(cause) | ApplyError::Record { cause, .. } => cause,
+            ApplyError::Statement(failed) => &failed.cause,
+            _ => return false,
+        };
+        matches!(cause, DatabaseError::Busy { .. })
+    }
+
     /// What to do about it.
     pub fn remedy(&self) -> String {
         match self {
@@ -139,7 +162,22 @@ pub(crate) async fn run(
     let mut session = engine
         .session(key, &plan.set, |holder| on_event(Event::Waiting { holder }))
         .await?;
-    let current = plan_again(&session, plan).await?;
+    let receipts = all(&mut session, plan, key, now, on_event).await;
+    // The lock is let go when this is over, whatever came of it.
+    let closed = session.close().await;
+    let receipts = receipts?;
+    closed?;
+    Ok(receipts)
+}
+
+async fn all(
+    session: &mut Session,
+    plan: &Plan,
+    key: &str,
+    now: &(impl Fn() -> i64 + Sync),
+    on_event: &mut (impl FnMut(Event) + Send),
+) -> Result<Vec<Receipt>, ApplyError> {
+    let current = plan_again(session, plan).await?;
     if !current.adopted.is_empty() {
         session.adopt(&current).await?;
         on_event(Event::Adopted {
@@ -150,7 +188,9 @@ pub(crate) async fn run(
     let history = session.history().await?;
     let mut receipts = Vec::with_capacity(plan.pending.len());
     for migration in &plan.pending {
-        if let Some(receipt) = history.receipts.get(&migration.version) {
+        let found = history.receipts.get(&migration.version);
+        let begun = found.filter(|receipt| receipt.is_begun());
+        if let (Some(receipt), None) = (found, begun) {
             on_event(Event::AlreadyApplied {
                 receipt: receipt.clone(),
             });
@@ -161,7 +201,7 @@ pub(crate) async fn run(
             version: migration.version,
             name: migration.name.clone(),
         });
-        let receipt = session.apply(migration, key, now).await?;
+        let receipt = session.apply(migration, begun, key, now).await?;
         on_event(Event::Applied {
             receipt: receipt.clone(),
         });
@@ -172,7 +212,7 @@ pub(crate) async fn run(
 
 /// The first plan was made without the lock, so only one made under it counts. It may hold less than the first, when
 /// somebody was faster; never more, since nobody agreed to that.
-async fn plan_again(session: &Session, plan: &Plan) -> Result<Plan, ApplyError> {
+async fn plan_again(session: &mut Session, plan: &Plan) -> Result<Plan, ApplyError> {
     let current = plan::decide(&plan.set, session.history().await?)?;
     let planned = |version| plan.pending.iter().any(|m| m.version == version);
     match current.pending.iter().find(|m| !planned(m.version)) {
@@ -181,5 +221,131 @@ async fn plan_again(session: &Session, plan: &Plan) -> Result<Plan, ApplyError> 
             name: lost.name.clone(),
         }),
         None => Ok(current),
+    }
+}
+
+/// Why a migration was not undone. Completes "could not …".
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UndoError {
+    /// Its SQL cannot be run, or failed.
+    #[error("{0}")]
+    Apply(#[from] ApplyError),
+    /// What undoes it cannot be run as it is written.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    /// Nothing that undoes it was kept when it was applied.
+    #[error("undo migration {}: nothing that undoes it was kept when it was applied", title(*version, name))]
+    NoDown {
+        /// The migration's version.
+        version: i64,
+        /// Its name.
+        name: String,
+    },
+    /// A later one is applied.
+    #[error("undo migration {}: a later one, {latest}, is applied", title(*version, name))]
+    NotLatest {
+        /// The migration's version.
+        version: i64,
+        /// Its name.
+        name: String,
+        /// The latest one.
+        latest: i64,
+    },
+    /// It was begun and never ended.
+    #[error("undo migration {}: it was begun, and nobody recorded that it ended", title(*version, name))]
+    Dirty {
+        /// The migration's version.
+        version: i64,
+        /// Its name.
+        name: String,
+    },
+}
+
+impl UndoError {
+    /// What to do about it.
+    pub fn remedy(&self) -> String {
+        match self {
+            UndoError::Apply(error) => error.remedy(),
+            UndoError::Script(error) => error.remedy(),
+            UndoError::NoDown { .. } => {
+                "go forward with a migration that puts right what it did, or restore a snapshot"
+                    .into()
+            }
+            UndoError::NotLatest { latest, .. } => format!("undo {latest} first"),
+            UndoError::Dirty { .. } => "apply it to its end, or settle it, then undo it".into(),
+        }
+    }
+}
+
+impl From<DatabaseError> for UndoError {
+    fn from(error: DatabaseError) -> Self {
+        ApplyError::from(error).into()
+    }
+}
+
+/// Undoes versions, the latest first, each with its records; answers with the receipts that were there. Those that are
+/// undone already are left out.
+pub(crate) async fn undo(
+    engine: &Engine,
+    layout: Layout,
+    versions: &[i64],
+    key: &str,
+    now: &(impl Fn() -> i64 + Sync),
+    on_event: &mut (impl FnMut(Event) + Send),
+) -> Result<Vec<Receipt>, UndoError> {
+    let set = MigrationSet::new(layout, Vec::new(), Vec::new());
+    let mut session = engine
+        .session(key, &set, |holder| on_event(Event::Waiting { holder }))
+        .await?;
+    let undone = undo_each(&mut session, versions, now, on_event).await;
+    let closed = session.close().await;
+    let undone = undone?;
+    closed?;
+    Ok(undone)
+}
+
+async fn undo_each(
+    session: &mut Session,
+    versions: &[i64],
+    now: &(impl Fn() -> i64 + Sync),
+    on_event: &mut (impl FnMut(Event) + Send),
+) -> Result<Vec<Receipt>, UndoError> {
+    let mut undone = Vec::new();
+    for version in versions {
+        let history = session.history().await?;
+        let Some(receipt) = history.receipts.get(version) else {
+            continue;
+        };
+        refuse_undo(&history, receipt)?;
+        on_event(Event::Undoing {
+            version: *version,
+            name: receipt.name.clone(),
+        });
+        let receipt = session.undo(receipt, history.before(*version), now).await?;
+        on_event(Event::Undone {
+            receipt: receipt.clone(),
+        });
+        undone.push(receipt);
+    }
+    Ok(undone)
+}
+
+fn refuse_undo(history: &History, receipt: &Receipt) -> Result<(), UndoError> {
+    let (version, name) = (receipt.version, receipt.name.clone());
+    let latest = history.latest().unwrap_or(version);
+    if latest > version {
+        return Err(UndoError::NotLatest {
+            version,
+            name,
+            latest,
+        });
+    }
+    if receipt.state == ReceiptState::Started {
+        return Err(UndoError::Dirty { version, name });
+    }
+    match receipt.down {
+        Some(_) => Ok(()),
+        None => Err(UndoError::NoDown { version, name }),
     }
 }

@@ -3,12 +3,19 @@
 use std::{path::Path, time::Duration};
 
 use crate::{
-    ApplyError, DatabaseError, Event, History, MigrationSet, Plan, PlanError, Receipt, SettleError,
-    Settlement, Snapshot, SnapshotError, apply, engine::Engine, plan,
+    ApplyError, DatabaseError, Event, History, Layout, MigrationSet, Plan, PlanError, Receipt,
+    SettleError, Settlement, Snapshot, SnapshotError, UndoError, apply, engine::Engine, plan,
 };
 
 /// How long to wait for another applier, or for a writer, unless told otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long one statement may wait for a lock on a server, unless told otherwise: everybody else waits behind it. It is
+/// tried again while there is patience.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long one statement may take on a server, unless told otherwise.
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_mins(15);
 
 /// A handle on a user's database. It holds no connection: each operation opens what it needs and closes it, so that
 /// nothing of ours lingers in a file that belongs to a service.
@@ -44,6 +51,14 @@ impl Database {
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Database {
         self.engine.set_patience(patience);
+        self
+    }
+
+    /// How long a statement may wait for a lock, and how long it may take, on a server. [`LOCK_TIMEOUT`] and
+    /// [`STATEMENT_TIMEOUT`] by default; nothing is no limit.
+    #[must_use]
+    pub fn timeouts(mut self, lock: Duration, statement: Option<Duration>) -> Database {
+        self.engine.set_timeouts(lock, statement);
         self
     }
 
@@ -84,6 +99,21 @@ impl Database {
         mut on_event: impl FnMut(Event) + Send,
     ) -> Result<Vec<Receipt>, ApplyError> {
         apply::run(&self.engine, plan, key, &now, &mut on_event).await
+    }
+
+    /// Undoes versions, which are the latest that are applied, the latest first: runs what was kept with each receipt when
+    /// it was applied, and takes the receipt and the row of the user's own tool away in the same transaction.
+    ///
+    /// Answers with the receipts that were there; versions without one are undone already and left out.
+    pub async fn undo(
+        &self,
+        layout: Layout,
+        versions: &[i64],
+        key: &str,
+        now: impl Fn() -> i64 + Send + Sync,
+        mut on_event: impl FnMut(Event) + Send,
+    ) -> Result<Vec<Receipt>, UndoError> {
+        apply::undo(&self.engine, layout, versions, key, &now, &mut on_event).await
     }
 
     /// Records what a person found about a version that planning calls begun and not ended

@@ -30,17 +30,26 @@
 //! # }
 //! ```
 //!
+//! # Engines
+//!
+//! * SQLite: a file. Each migration is one transaction with its receipt.
+//! * PostgreSQL: the same, under an advisory lock of the session. What cannot be in a transaction, such as `CREATE INDEX
+//!   CONCURRENTLY`, is run statement by statement, each noted; what was cut short goes on where it stopped, and an index
+//!   that is not valid is made anew.
+//!
 //! # Limits
 //!
-//! * SQLite only. The tables of the users' own tools are kept in step under their default names; a `sqlx.toml` that
-//!   renames sqlx's table or leaves characters out of checksums is not read.
-//! * Down-migrations are kept in receipts and not yet run.
-//! * While a migration runs, foreign keys neither refuse nor cascade; they are checked once before its commit, which
-//!   reads every table that has some.
-//! * A migration holds SQLite's one right to write for as long as it takes: services read on, and their writes wait.
+//! * The tables of the users' own tools are kept in step under their default names; a `sqlx.toml` that renames sqlx's
+//!   table or leaves characters out of checksums is not read.
+//! * SQLite: while a migration runs, foreign keys neither refuse nor cascade; they are checked once before its commit,
+//!   which reads every table that has some. It holds the one right to write for as long as it takes: services read on,
+//!   and their writes wait. Outside a transaction nothing is gone on with: a person settles what is half done.
+//! * PostgreSQL: a pool that hands out another connection for each transaction cannot hold the lock; `psql`'s own
+//!   commands and `COPY … FROM STDIN` are refused. Snapshots take `pg_dump`, `pg_restore` and `psql` of the server's
+//!   version or a later one, and restoring takes the right to drop its schemas.
 //! * Restoring loses what was written since the snapshot. A process killed while it takes a snapshot leaves a hidden
 //!   `.NAME.partial` beside its place, which the next try under that name replaces.
-//! * Beside a database lies its `.towpath-lock`, for good: it is empty of meaning when nobody applies.
+//! * Beside a SQLite database lies its `.towpath-lock`, for good: it is empty of meaning when nobody applies.
 //!
 //! Every error completes "could not …" and has a `remedy()`: what a person does about it.
 
@@ -59,14 +68,14 @@ mod script;
 mod settle;
 mod snapshot;
 
-pub use apply::{ApplyError, Event};
+pub use apply::{ApplyError, Event, UndoError};
 pub use contract::{BadContract, Contract, ContractKind};
-pub use database::{Database, PATIENCE};
+pub use database::{Database, LOCK_TIMEOUT, PATIENCE, STATEMENT_TIMEOUT};
 pub use error::{DatabaseError, LockError};
 pub use layout::{Layout, LayoutError, LayoutProblem, UnknownLayout};
 pub use migration::{Migration, MigrationSet};
 pub use plan::{Plan, PlanError};
-pub use receipt::{ADOPTED, History, NativeRow, Receipt, ReceiptState};
+pub use receipt::{ADOPTED, History, NativeRow, Progress, Receipt, ReceiptState};
 pub use script::{FailedStatement, ScriptError, ScriptProblem};
 pub use settle::{SettleError, Settlement};
 pub use snapshot::{Snapshot, SnapshotError};

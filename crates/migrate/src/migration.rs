@@ -19,6 +19,8 @@ pub struct Migration {
     pub down: Option<String>,
     /// SHA-256 of `up`'s bytes, in hexadecimal.
     pub checksum: String,
+    /// Whether what undoes it runs in one transaction.
+    pub down_transactional: bool,
     /// What it does to the code that is already running.
     pub contract: Contract,
     /// Whether it is applied in one transaction.

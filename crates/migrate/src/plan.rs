@@ -1,8 +1,8 @@
 //! Which migrations are pending, and whether they may be applied: a pure decision over a set and a history.
 
 use crate::{
-    DatabaseError, History, Layout, Migration, MigrationSet, ReceiptState, ScriptError, digest,
-    migration::title,
+    DatabaseError, History, Layout, Migration, MigrationSet, NativeRow, ReceiptState, ScriptError,
+    digest, migration::title,
 };
 
 /// What applying would do. Planning touches nothing.
@@ -44,6 +44,14 @@ pub enum PlanError {
         name: String,
         /// Who recorded it.
         by: &'static str,
+    },
+    /// A migration is half undone.
+    #[error("plan past migration {}: it was being undone, and nobody recorded that it is", title(*version, name))]
+    Undoing {
+        /// The migration's version.
+        version: i64,
+        /// Its name.
+        name: String,
     },
     /// An applied migration's file was edited.
     #[error(
@@ -113,6 +121,7 @@ impl PlanError {
                  as applied or as not applied"
                     .into()
             }
+            PlanError::Undoing { .. } => "undo it again: it goes on from where it stopped".into(),
             PlanError::Edited {
                 line_endings: true, ..
             } => {
@@ -149,6 +158,10 @@ pub(crate) fn decide(set: &MigrationSet, history: History) -> Result<Plan, PlanE
     let latest = history.latest();
     let mut pending = Vec::new();
     for migration in set.migrations() {
+        if history.begun(migration.version).is_some() {
+            pending.push(migration.clone());
+            continue;
+        }
         if history.knows(migration.version) {
             continue;
         }
@@ -186,7 +199,13 @@ fn refuse_other_history(layout: Layout, history: &History) -> Result<(), PlanErr
 
 fn refuse_dirty(layout: Layout, history: &History) -> Result<(), PlanError> {
     for receipt in history.receipts.values() {
-        if receipt.state == ReceiptState::Started {
+        if receipt.state == ReceiptState::Undoing {
+            return Err(PlanError::Undoing {
+                version: receipt.version,
+                name: receipt.name.clone(),
+            });
+        }
+        if receipt.state == ReceiptState::Started && !receipt.is_begun() {
             return Err(PlanError::Dirty {
                 version: receipt.version,
                 name: receipt.name.clone(),
@@ -194,7 +213,8 @@ fn refuse_dirty(layout: Layout, history: &History) -> Result<(), PlanError> {
             });
         }
     }
-    match history.native.values().find(|row| !row.success) {
+    let failed = |row: &&NativeRow| !row.success && history.begun(row.version).is_none();
+    match history.native.values().find(failed) {
         Some(row) => Err(PlanError::Dirty {
             version: row.version,
             name: row.description.clone(),
@@ -208,6 +228,10 @@ fn refuse_changed(set: &MigrationSet, history: &History) -> Result<(), PlanError
     for receipt in history.receipts.values() {
         let (version, name) = (receipt.version, &receipt.name);
         let migration = in_set(set, version, name)?;
+        if receipt.is_begun() {
+            // What is not done of it may be corrected; the rest is compared when it goes on.
+            continue;
+        }
         refuse_edited(migration, &receipt.checksum, |sql| {
             vec![digest::sha256(sql.as_bytes())]
         })?;
@@ -220,7 +244,8 @@ fn refuse_changed(set: &MigrationSet, history: &History) -> Result<(), PlanError
             });
         }
     }
-    for row in history.native.values() {
+    let ended = |row: &&NativeRow| history.begun(row.version).is_none();
+    for row in history.native.values().filter(ended) {
         let migration = in_set(set, row.version, &row.description)?;
         // Without a checksum, the file is believed to be what was applied.
         if let Some(checksum) = &row.checksum {
@@ -303,6 +328,8 @@ mod tests {
             took_ms: 0,
             applied_by: ADOPTED.into(),
             down: None,
+            down_transactional: true,
+            progress: None,
         }
     }
 

@@ -17,6 +17,8 @@ pub enum ReceiptState {
     Started,
     /// It is in the schema.
     Applied,
+    /// It was being undone outside a transaction, and nobody has recorded an end.
+    Undoing,
 }
 
 impl ReceiptState {
@@ -24,6 +26,16 @@ impl ReceiptState {
         match self {
             ReceiptState::Started => "started",
             ReceiptState::Applied => "applied",
+            ReceiptState::Undoing => "undoing",
+        }
+    }
+
+    /// The state for a word in a receipt; anything else has not ended.
+    pub(crate) fn recorded(word: &str) -> ReceiptState {
+        match word {
+            "applied" => ReceiptState::Applied,
+            "undoing" => ReceiptState::Undoing,
+            _ => ReceiptState::Started,
         }
     }
 }
@@ -49,6 +61,28 @@ pub struct Receipt {
     pub applied_by: String,
     /// The SQL that undoes it, as it was at that time: a later release may lack it.
     pub down: Option<String>,
+    /// Whether that runs in one transaction.
+    pub down_transactional: bool,
+    /// How far it has come, while it is run statement by statement.
+    pub progress: Option<Progress>,
+}
+
+impl Receipt {
+    /// Whether it has begun step by step, and goes on when it is applied again.
+    pub fn is_begun(&self) -> bool {
+        self.state == ReceiptState::Started && self.progress.is_some()
+    }
+}
+
+/// How far a migration has come that is run statement by statement, so that it can go on from there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Progress {
+    /// How many of its statements are done.
+    pub done: usize,
+    /// SHA-256 of these statements: what follows them may still be corrected.
+    pub checksum: String,
+    /// What the schema was like before the statement that was begun and that nobody recorded as done.
+    pub before: Option<String>,
 }
 
 /// A row of the user's own migration tool, such as one of `_sqlx_migrations`.
@@ -92,9 +126,24 @@ impl History {
         receipt.max(native).copied()
     }
 
+    /// The latest version before this one that anybody has applied.
+    pub(crate) fn before(&self, version: i64) -> Option<i64> {
+        let receipt = self.receipts.range(..version).next_back();
+        let native = self.native.range(..version).next_back();
+        let receipt = receipt.map(|(version, _)| *version);
+        receipt.max(native.map(|(version, _)| *version))
+    }
+
     /// Whether anybody has applied this version.
     pub fn knows(&self, version: i64) -> bool {
         self.receipts.contains_key(&version) || self.native.contains_key(&version)
+    }
+
+    /// The receipt of a version that has begun and goes on when it is applied again.
+    pub fn begun(&self, version: i64) -> Option<&Receipt> {
+        self.receipts
+            .get(&version)
+            .filter(|receipt| receipt.is_begun())
     }
 
     /// Versions the user's own tool applied and that have no receipt yet.

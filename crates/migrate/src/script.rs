@@ -40,6 +40,9 @@ pub enum ScriptProblem {
     /// `ATTACH`, `DETACH` or `VACUUM INTO`.
     #[error("this reaches another database file")]
     OtherDatabase,
+    /// A command of a client, or rows that a client is to send.
+    #[error("only a client like psql can run this")]
+    Client,
     /// A NUL character.
     #[error("a NUL character, at which the database would stop reading")]
     Nul,
@@ -50,8 +53,8 @@ impl ScriptError {
     pub fn remedy(&self) -> String {
         match self.problem {
             ScriptProblem::TransactionControl => {
-                "remove it, and `PRAGMA foreign_keys` with it: foreign keys are off while a migration runs and are \
-                 checked before it is committed"
+                "remove it; in SQLite `PRAGMA foreign_keys` with it: foreign keys are off while a migration runs and \
+                 are checked before it is committed"
                     .into()
             }
             ScriptProblem::OutsideTransaction => {
@@ -60,6 +63,7 @@ impl ScriptError {
             ScriptProblem::OtherDatabase => {
                 "remove it: a migration may change only the database it is applied to".into()
             }
+            ScriptProblem::Client => "write it as SQL, such as INSERT in place of COPY … FROM STDIN".into(),
             ScriptProblem::Nul => "remove the NUL character".into(),
         }
     }
@@ -68,7 +72,8 @@ impl ScriptError {
 /// A statement that the database refused. Completes "could not …".
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "apply migration {}: statement {number} (line {line}), `{statement}`: {}{}",
+    "{} migration {}: statement {number} (line {line}), `{statement}`: {}{}",
+    if *undoing { "undo" } else { "apply" },
     title(*version, name),
     cause.detail(),
     if *transactional { "" } else { "; it runs outside a transaction, and what came before this is kept" }
@@ -88,6 +93,10 @@ pub struct FailedStatement {
     pub layout: Layout,
     /// Whether the migration ran in a transaction, so that nothing of it was kept.
     pub transactional: bool,
+    /// Whether it goes on with this statement when it is run again.
+    pub goes_on: bool,
+    /// Whether the migration was being undone.
+    pub undoing: bool,
     /// What the database said.
     #[source]
     pub cause: DatabaseError,
@@ -102,6 +111,10 @@ impl FailedStatement {
         };
         if self.transactional {
             format!("{first}; nothing of this migration was kept")
+        } else if self.goes_on {
+            format!(
+                "{first}; it goes on with this statement, and what follows it in the file may be corrected"
+            )
         } else {
             format!(
                 "{first}; then compare the schema with the file, and settle this version as applied or as not applied"
@@ -116,7 +129,9 @@ impl FailedStatement {
                 "move this pragma to a migration of its own {}",
                 self.layout.outside_transaction()
             )
-        } else if message.starts_with("unrecognized token") {
+        } else if message.starts_with("unrecognized token")
+            || message.contains("unterminated quoted")
+        {
             "look for a quote that is not closed".into()
         } else if message.contains("incomplete input") {
             "finish the statement".into()

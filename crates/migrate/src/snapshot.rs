@@ -39,6 +39,12 @@ pub enum SnapshotError {
         /// What the system said.
         source: io::Error,
     },
+    /// A program that it takes is not there.
+    #[error("run {name}, which snapshots of servers need: it is not installed here")]
+    Program {
+        /// Its name.
+        name: String,
+    },
     /// The snapshot is the database itself.
     #[error("restore {}: it is the database itself", path.display())]
     Same {
@@ -79,6 +85,9 @@ impl SnapshotError {
             }
             SnapshotError::File { .. } => {
                 "make sure that its folder exists and that this user may write there".into()
+            }
+            SnapshotError::Program { .. } => {
+                "install the client programs of the database's server, in its version or a later one".into()
             }
             SnapshotError::Same { .. } => "name a snapshot".into(),
             SnapshotError::PageSize { theirs, .. } => format!(

@@ -34,7 +34,7 @@ mod parse;
 mod query;
 mod rows;
 mod settings;
-mod split;
+pub(crate) mod split;
 mod statement;
 mod types;
 

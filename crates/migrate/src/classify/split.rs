@@ -7,7 +7,7 @@ use super::Dialect;
 
 /// What a stretch of SQL is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// White space.
     Space,
     /// A comment that every server skips.
@@ -26,29 +26,29 @@ pub(super) enum Kind {
 
 /// A stretch of SQL and what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Token<'a> {
-    pub(super) kind: Kind,
-    pub(super) text: &'a str,
+pub(crate) struct Token<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) text: &'a str,
     start: usize,
 }
 
 impl Token<'_> {
-    pub(super) fn is(&self, word: &str) -> bool {
+    pub(crate) fn is(&self, word: &str) -> bool {
         self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word)
     }
 }
 
 /// One statement of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Piece<'a> {
+pub(crate) struct Piece<'a> {
     /// The line of its first word, from 1.
-    pub(super) line: usize,
+    pub(crate) line: usize,
     /// From its first word to before its semicolon.
-    pub(super) text: &'a str,
+    pub(crate) text: &'a str,
 }
 
 /// Cuts a script into statements; empty ones and comments are left out.
-pub(super) fn split(sql: &str, dialect: Dialect) -> impl Iterator<Item = Piece<'_>> {
+pub(crate) fn split(sql: &str, dialect: Dialect) -> impl Iterator<Item = Piece<'_>> {
     let mut tokens = tokens(sql, dialect);
     let mut counted = (0, 1);
     std::iter::from_fn(move || {
@@ -149,7 +149,7 @@ fn is_block(token: &Token<'_>) -> bool {
 }
 
 /// Cuts SQL into tokens; together they are the whole text. What is not closed reaches to the end.
-pub(super) fn tokens(sql: &str, dialect: Dialect) -> impl Iterator<Item = Token<'_>> {
+pub(crate) fn tokens(sql: &str, dialect: Dialect) -> impl Iterator<Item = Token<'_>> {
     let mut start = 0;
     std::iter::from_fn(move || {
         let rest = sql.get(start..).filter(|rest| !rest.is_empty())?;

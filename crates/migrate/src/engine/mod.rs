@@ -1,26 +1,44 @@
-//! The databases that migrations can be applied to: a file or folder per engine, joined by one enum.
+//! The databases that migrations can be applied to: a folder per engine for what only it has, and what all share beside
+//! them: the connection, the records, running a migration, undoing it, settling it.
 //!
-//! To add one: its module, a variant here, and an arm in each method; the compiler names the places.
+//! To add one: its folder, a variant here and in `connection`, and an arm in each method; the compiler names the places.
 
+mod connection;
+mod partial;
+mod postgres;
+mod records;
+mod run;
+mod settle;
 mod sqlite;
+mod steps;
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use connection::Connection;
+pub(crate) use run::Session;
 
 use crate::{
-    ApplyError, DatabaseError, History, Layout, Migration, MigrationSet, Plan, Receipt,
-    ScriptError, SettleError, Settlement, Snapshot, SnapshotError,
+    ApplyError, DatabaseError, History, Layout, LockError, Migration, MigrationSet, ScriptError,
+    SettleError, Snapshot, SnapshotError, classify::Dialect,
 };
 
 /// A database of some engine.
 #[derive(Debug, Clone)]
 pub(crate) enum Engine {
     Sqlite(sqlite::Sqlite),
+    Postgres(Box<postgres::Postgres>),
 }
 
 impl Engine {
     pub(crate) fn open(folder: &Path, url: &str) -> Result<Engine, DatabaseError> {
         match url.split_once(':') {
             Some(("sqlite", _)) => sqlite::Sqlite::open(folder, url).map(Engine::Sqlite),
+            Some(("postgres" | "postgresql", _)) => {
+                postgres::Postgres::open(url).map(|postgres| Engine::Postgres(Box::new(postgres)))
+            }
             Some((scheme, _))
                 if scheme
                     .chars()
@@ -36,27 +54,68 @@ impl Engine {
         }
     }
 
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self {
+            Engine::Sqlite(_) => Dialect::Sqlite,
+            Engine::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
     pub(crate) fn create_if_missing(&mut self) {
-        let Engine::Sqlite(sqlite) = self;
-        sqlite.create_if_missing();
+        match self {
+            Engine::Sqlite(sqlite) => sqlite.create_if_missing(),
+            Engine::Postgres(postgres) => postgres.create_if_missing(),
+        }
     }
 
     pub(crate) fn set_patience(&mut self, patience: Duration) {
-        let Engine::Sqlite(sqlite) = self;
-        sqlite.set_patience(patience);
+        match self {
+            Engine::Sqlite(sqlite) => sqlite.set_patience(patience),
+            Engine::Postgres(postgres) => postgres.set_patience(patience),
+        }
     }
 
+    /// How long a statement may wait for a lock, and how long it may take; where the engine can be told.
+    pub(crate) fn set_timeouts(&mut self, lock: Duration, statement: Option<Duration>) {
+        match self {
+            // There is one lock, for which patience is meant.
+            Engine::Sqlite(_) => {}
+            Engine::Postgres(postgres) => postgres.set_timeouts(lock, statement),
+        }
+    }
+
+    /// Refuses a migration that cannot be run as it is written.
     pub(crate) fn check(&self, layout: Layout, migration: &Migration) -> Result<(), ScriptError> {
-        let Engine::Sqlite(_) = self;
-        sqlite::check(layout, migration)
+        steps::Script::up(migration, layout, self.dialect()).map(drop)
     }
 
     pub(crate) async fn history(
         &self,
         set: Option<&MigrationSet>,
     ) -> Result<History, DatabaseError> {
-        let Engine::Sqlite(sqlite) = self;
-        sqlite.history(set).await
+        let Some(mut connection) = self.reader().await? else {
+            return Ok(History::default());
+        };
+        let history = self.read(&mut connection, set).await;
+        self.close(connection).await?;
+        history
+    }
+
+    /// Every table as of one instant. The transaction stays open.
+    async fn read(
+        &self,
+        connection: &mut Connection,
+        set: Option<&MigrationSet>,
+    ) -> Result<History, DatabaseError> {
+        let begin = match self {
+            Engine::Sqlite(_) => "BEGIN",
+            Engine::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        };
+        let found = async {
+            connection.execute(begin).await?;
+            records::read(connection, set).await
+        };
+        found.await.map_err(|error| self.error(&error))
     }
 
     /// Takes the lock, and makes the database if that is allowed.
@@ -66,63 +125,161 @@ impl Engine {
         set: &MigrationSet,
         on_wait: impl FnOnce(String) + Send,
     ) -> Result<Session, ApplyError> {
-        let Engine::Sqlite(sqlite) = self;
-        sqlite.session(key, set, on_wait).await.map(Session::Sqlite)
-    }
-
-    pub(crate) async fn settle(
-        &self,
-        set: &MigrationSet,
-        version: i64,
-        settlement: Settlement,
-        key: &str,
-        now_ms: i64,
-    ) -> Result<(), SettleError> {
-        let Engine::Sqlite(sqlite) = self;
-        sqlite.settle(set, version, settlement, key, now_ms).await
+        Ok(Session::open(self, key, set, on_wait).await?)
     }
 
     pub(crate) async fn snapshot(&self, to: &Path) -> Result<Snapshot, SnapshotError> {
-        let Engine::Sqlite(sqlite) = self;
-        sqlite.snapshot(to).await
+        match self {
+            Engine::Sqlite(sqlite) => sqlite.snapshot(to).await,
+            Engine::Postgres(postgres) => postgres.snapshot(to).await,
+        }
     }
 
     pub(crate) async fn restore(&self, from: &Path, key: &str) -> Result<(), SnapshotError> {
-        let Engine::Sqlite(sqlite) = self;
-        sqlite.restore(from, key).await
+        match self {
+            Engine::Sqlite(sqlite) => sqlite.restore(from, key).await,
+            Engine::Postgres(postgres) => postgres.restore(from, key).await,
+        }
     }
 
     pub(crate) async fn schema_fingerprint(&self) -> Result<String, DatabaseError> {
-        let Engine::Sqlite(sqlite) = self;
-        sqlite.schema_fingerprint().await
+        match self {
+            Engine::Sqlite(sqlite) => sqlite.schema_fingerprint().await,
+            Engine::Postgres(postgres) => postgres.schema_fingerprint().await,
+        }
+    }
+
+    /// A connection to read from; none when there is no database.
+    async fn reader(&self) -> Result<Option<Connection>, DatabaseError> {
+        Ok(match self {
+            Engine::Sqlite(sqlite) => sqlite.reader().await?.map(Connection::Sqlite),
+            Engine::Postgres(postgres) => postgres.reader().await?.map(Connection::Postgres),
+        })
+    }
+
+    /// Closes a connection and waits for it, which ends a transaction that was not committed.
+    async fn close(&self, connection: Connection) -> Result<(), DatabaseError> {
+        connection.close().await.map_err(|error| self.error(&error))
+    }
+
+    /// Begins a transaction that writes.
+    fn begin(&self) -> &'static str {
+        match self {
+            Engine::Sqlite(_) => "BEGIN IMMEDIATE",
+            Engine::Postgres(_) => "BEGIN",
+        }
+    }
+
+    /// Begins a migration's first transaction: what another has set or left for the session does not reach it.
+    fn begin_anew(&self) -> String {
+        match self {
+            Engine::Sqlite(_) => self.begin().to_owned(),
+            Engine::Postgres(postgres) => postgres.begin_anew(),
+        }
+    }
+
+    /// How often a transaction is begun again that did not get its locks.
+    fn retries(&self) -> Retries {
+        match self {
+            // It waits for them by itself.
+            Engine::Sqlite(_) => Retries::until(Duration::ZERO),
+            Engine::Postgres(postgres) => Retries::until(postgres.patience()),
+        }
+    }
+
+    /// The connection that held the lock is gone.
+    fn lost(&self) -> DatabaseError {
+        DatabaseError::Refused {
+            message: "the connection that held the lock was lost".into(),
+        }
+    }
+
+    /// An error by what a person would do about it.
+    fn error(&self, error: &sqlx::Error) -> DatabaseError {
+        match self {
+            Engine::Sqlite(sqlite) => sqlite.error(error),
+            Engine::Postgres(postgres) => postgres.error(error),
+        }
     }
 }
 
-/// The sole right to change a database's schema, until it is dropped.
-pub(crate) enum Session {
-    Sqlite(sqlite::Session),
+/// Why a lock was not had.
+pub(crate) enum LockedOut {
+    Database(DatabaseError),
+    Lock(LockError),
 }
 
-impl Session {
-    pub(crate) async fn history(&self) -> Result<History, DatabaseError> {
-        let Session::Sqlite(session) = self;
-        session.history().await
+impl From<LockedOut> for ApplyError {
+    fn from(error: LockedOut) -> Self {
+        match error {
+            LockedOut::Database(error) => error.into(),
+            LockedOut::Lock(error) => error.into(),
+        }
+    }
+}
+
+impl From<LockedOut> for SettleError {
+    fn from(error: LockedOut) -> Self {
+        match error {
+            LockedOut::Database(error) => error.into(),
+            LockedOut::Lock(error) => error.into(),
+        }
+    }
+}
+
+impl From<LockedOut> for SnapshotError {
+    fn from(error: LockedOut) -> Self {
+        match error {
+            LockedOut::Database(error) => error.into(),
+            LockedOut::Lock(error) => error.into(),
+        }
+    }
+}
+
+impl From<DatabaseError> for LockedOut {
+    fn from(error: DatabaseError) -> Self {
+        LockedOut::Database(error)
+    }
+}
+
+impl From<LockError> for LockedOut {
+    fn from(error: LockError) -> Self {
+        LockedOut::Lock(error)
+    }
+}
+
+/// Tries that come ever later, until patience is over.
+struct Retries {
+    deadline: Instant,
+    delay: Duration,
+}
+
+impl Retries {
+    const LONGEST: Duration = Duration::from_secs(5);
+
+    fn until(patience: Duration) -> Retries {
+        Retries {
+            deadline: Instant::now() + patience,
+            delay: Duration::from_millis(200),
+        }
     }
 
-    /// Gives receipts to what the user's own tool has applied.
-    pub(crate) async fn adopt(&self, plan: &Plan) -> Result<(), DatabaseError> {
-        let Session::Sqlite(session) = self;
-        session.adopt(plan).await
+    /// Waits for the next try; `false` when there is none.
+    async fn wait(&mut self) -> bool {
+        if Instant::now() + self.delay >= self.deadline {
+            return false;
+        }
+        tokio::time::sleep(self.delay).await;
+        self.delay = (self.delay * 2).min(Retries::LONGEST);
+        true
     }
+}
 
-    /// Runs a migration, unless somebody without our lock has just done so.
-    pub(crate) async fn apply(
-        &mut self,
-        migration: &Migration,
-        key: &str,
-        now: &(impl Fn() -> i64 + Sync),
-    ) -> Result<Receipt, ApplyError> {
-        let Session::Sqlite(session) = self;
-        session.apply(migration, key, now).await
+/// Databases quote what they do not understand, which may be megabytes of a file.
+fn shortened(message: &str) -> String {
+    const LONGEST: usize = 400;
+    match message.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
     }
 }

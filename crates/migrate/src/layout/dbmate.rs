@@ -135,6 +135,15 @@ fn after<'a>(line: &'a str, marker: &str) -> Option<&'a str> {
     (options.is_empty() || options.starts_with(char::is_whitespace)).then_some(options)
 }
 
+/// Whether the part that undoes, which begins with its marker, runs in a transaction.
+pub(super) fn is_transactional(down: &str) -> bool {
+    let options = down
+        .lines()
+        .next()
+        .and_then(|line| after(line, "migrate:down"));
+    options.is_none_or(|options| transaction(options).unwrap_or(true))
+}
+
 /// Whether a part with these options runs in a transaction.
 fn transaction(options: &str) -> Result<bool, LayoutProblem> {
     let mut transactional = true;

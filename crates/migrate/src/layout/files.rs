@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use super::{Layout, LayoutError, LayoutProblem};
+use super::{Layout, LayoutError, LayoutProblem, dbmate, sqlx};
 use crate::{Contract, Migration, MigrationSet, digest};
 
 /// What a file's name ends with when it holds SQL.
@@ -235,7 +235,7 @@ impl Found {
         let mut migrations = Vec::with_capacity(self.ups.len());
         for (version, up) in self.ups {
             let down = self.downs.remove(&version).map(|(_, sql)| sql);
-            migrations.push(migration(up, down)?);
+            migrations.push(migration(layout, up, down)?);
         }
         match self.downs.into_iter().next() {
             Some((version, (file, _))) => Err(LayoutError::DownWithoutUp { version, file }),
@@ -244,17 +244,24 @@ impl Found {
     }
 }
 
-fn migration(up: Up, down: Option<String>) -> Result<Migration, LayoutError> {
+fn migration(layout: Layout, up: Up, down: Option<String>) -> Result<Migration, LayoutError> {
     let contract = Contract::declared_in(&up.sql).map_err(|problem| LayoutError::Contract {
         file: up.file.clone(),
         problem,
     })?;
+    let down = down.or(up.down);
+    let down_transactional = match (layout, &down) {
+        (Layout::Sqlx, Some(down)) => sqlx::is_transactional(down),
+        (Layout::Dbmate, Some(down)) => dbmate::is_transactional(down),
+        _ => up.transactional,
+    };
     Ok(Migration {
         version: up.version,
         name: up.name,
         checksum: digest::sha256(up.sql.as_bytes()),
         up: up.sql,
-        down: down.or(up.down),
+        down,
+        down_transactional,
         contract,
         transactional: up.transactional,
         written: up.written,

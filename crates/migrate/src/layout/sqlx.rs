@@ -62,10 +62,15 @@ where
             name: file.description,
             sql: sql.to_owned(),
             down: None,
-            transactional: !sql.starts_with("-- no-transaction"),
+            transactional: is_transactional(sql),
         })?;
     }
     found.finish(Layout::Sqlx)
+}
+
+/// Whether sqlx runs this SQL in a transaction.
+pub(super) fn is_transactional(sql: &str) -> bool {
+    !sql.starts_with("-- no-transaction")
 }
 
 struct FileName {

@@ -296,7 +296,7 @@ async fn a_writer_that_does_not_end_is_named_as_the_reason() {
     );
     assert_eq!(
         error.remedy(),
-        "end what is writing to it for so long, then try again"
+        "end what is in the way for so long, then try again"
     );
     sqlx::raw_sql("ROLLBACK")
         .execute(&mut service)

@@ -22,6 +22,7 @@ mod place;
 #[expect(dead_code, reason = "what is not used yet")]
 #[path = "../../../probe/tests/stand-ins/postgres.rs"]
 mod postgres;
+mod postgres_engine;
 mod refusals;
 mod schema;
 #[path = "../../../probe/tests/stand-ins/server.rs"]

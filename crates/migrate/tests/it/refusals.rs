@@ -106,7 +106,7 @@ async fn a_set_is_refused_as_a_whole_before_any_of_it_is_applied() {
         "run migration 2 (bad): line 2, `BEGIN;`: a migration already runs in one transaction, together with its receipt"
     );
     assert!(
-        remedy.starts_with("remove it, and `PRAGMA foreign_keys` with it"),
+        remedy.starts_with("remove it; in SQLite `PRAGMA foreign_keys` with it"),
         "{remedy}"
     );
     assert!(!place.file().exists());
@@ -155,8 +155,8 @@ async fn another_database_is_out_of_reach() {
 fn a_url_that_is_none_of_ours_is_refused_without_repeating_it() {
     let cases = [
         (
-            "postgres://u:secret@h/d",
-            "use a postgres database: this version applies migrations to SQLite only",
+            "oracle://u:secret@h/d",
+            "use a database of oracle: migrations are applied to SQLite, PostgreSQL and MySQL only",
         ),
         ("data/app.db", "read the database URL: it names no engine"),
         (
@@ -168,10 +168,16 @@ fn a_url_that_is_none_of_ours_is_refused_without_repeating_it() {
             "read the database URL: a database in memory is gone when it is closed",
         ),
         ("sqlite://", "read the database URL: it names no file"),
+        (
+            "postgres://u:secret@h:port/d",
+            "read the database URL: error with configuration: invalid port number",
+        ),
     ];
     for (url, expected) in cases {
         let error = Database::open(url).unwrap_err();
         assert_eq!(error.to_string(), expected, "{url}");
         assert!(!error.remedy().is_empty());
     }
+    let known = Database::open("postgres://u:secret@h/d").unwrap();
+    assert!(!format!("{known:?}").contains("secret"));
 }

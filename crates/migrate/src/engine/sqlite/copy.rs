@@ -62,7 +62,7 @@ struct Connection {
 impl Connection {
     fn open(path: &Path, patience: Duration) -> Result<Connection, DatabaseError> {
         let unopenable = |message: String| DatabaseError::Open {
-            path: path.to_owned(),
+            database: path.display().to_string(),
             message,
         };
         let name = path.to_str().and_then(|path| CString::new(path).ok());

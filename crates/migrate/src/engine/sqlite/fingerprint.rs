@@ -3,9 +3,8 @@
 use super::{
     Sqlite,
     lexer::{Kind, Token, tokens},
-    records,
 };
-use crate::{DatabaseError, digest};
+use crate::{DatabaseError, digest, engine::records};
 
 impl Sqlite {
     pub(in crate::engine) async fn schema_fingerprint(&self) -> Result<String, DatabaseError> {

@@ -6,14 +6,14 @@ use sqlx::SqliteConnection;
 
 /// What the check found: how many rows of a table refer to nothing in another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ForeignKeys {
+pub(in crate::engine) enum ForeignKeys {
     Checked(BTreeMap<(String, String), i64>),
     /// SQLite refuses to check a schema in which a key refers to columns that are not unique.
     Uncheckable(String),
 }
 
 impl ForeignKeys {
-    pub(super) async fn read(
+    pub(in crate::engine) async fn read(
         connection: &mut SqliteConnection,
     ) -> Result<ForeignKeys, sqlx::Error> {
         const SQL: &str =
@@ -37,7 +37,7 @@ impl ForeignKeys {
 
     /// What is wrong now and was not before. What was wrong already is no fault of the migration, and refusing it would
     /// leave a database that nothing can repair.
-    pub(super) fn worse_than(&self, before: &ForeignKeys) -> Vec<String> {
+    pub(in crate::engine) fn worse_than(&self, before: &ForeignKeys) -> Vec<String> {
         match (self, before) {
             (ForeignKeys::Checked(now), ForeignKeys::Checked(before)) => now
                 .iter()

@@ -22,7 +22,7 @@ const INTERVAL: Duration = Duration::from_millis(20);
 
 /// The lock, until this is dropped.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(in crate::engine) struct Lock {
     _file: File,
 }
 
@@ -52,7 +52,7 @@ impl Lock {
                 return Err(LockError::Held {
                     holder: holder(&mut file),
                     waited: patience,
-                    path,
+                    place: path.display().to_string(),
                 });
             }
             if let Some(on_wait) = on_wait.take() {

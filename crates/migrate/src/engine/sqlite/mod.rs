@@ -16,16 +16,11 @@
 //! The database file is never opened but by SQLite: its locks belong to the process, and closing any other handle on
 //! the file would drop those of every connection (<https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks>).
 
-mod apply;
 mod copy;
 mod fingerprint;
-mod flyway;
 mod foreign_keys;
 mod lexer;
 mod lock;
-mod native;
-mod records;
-mod settle;
 mod snapshot;
 mod statements;
 
@@ -37,14 +32,16 @@ use std::{
 };
 
 use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection,
+    ConnectOptions as _, Connection as _, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode},
 };
 
-pub(super) use apply::Session;
-pub(super) use statements::check;
+pub(super) use foreign_keys::ForeignKeys;
+pub(super) use lock::Lock;
+pub(super) use statements::script;
 
-use crate::{DatabaseError, History, MigrationSet, database::PATIENCE};
+use super::{LockedOut, shortened};
+use crate::{DatabaseError, database::PATIENCE};
 
 /// The size of pages in a database that we create: SQLite's own default, which every file system serves well.
 const PAGE_SIZE: u32 = 4096;
@@ -98,30 +95,6 @@ impl Sqlite {
         self.patience = patience;
     }
 
-    pub(super) async fn history(
-        &self,
-        set: Option<&MigrationSet>,
-    ) -> Result<History, DatabaseError> {
-        let Some(mut connection) = self.reader().await? else {
-            return Ok(History::default());
-        };
-        let history = self.consistent_history(&mut connection, set).await;
-        self.close(connection).await?;
-        history
-    }
-
-    /// Every table as of one instant.
-    async fn consistent_history(
-        &self,
-        connection: &mut SqliteConnection,
-        set: Option<&MigrationSet>,
-    ) -> Result<History, DatabaseError> {
-        self.run(connection, "BEGIN").await?;
-        records::read(connection, set)
-            .await
-            .map_err(|error| self.error(&error))
-    }
-
     fn exists(&self) -> Result<bool, DatabaseError> {
         self.path
             .try_exists()
@@ -130,13 +103,13 @@ impl Sqlite {
 
     fn unopenable(&self, error: &io::Error) -> DatabaseError {
         DatabaseError::Open {
-            path: self.path.clone(),
+            database: self.path.display().to_string(),
             message: error.to_string(),
         }
     }
 
     /// A connection that cannot change anything; none when there is no file.
-    async fn reader(&self) -> Result<Option<SqliteConnection>, DatabaseError> {
+    pub(super) async fn reader(&self) -> Result<Option<SqliteConnection>, DatabaseError> {
         if !self.exists()? {
             return Ok(None);
         }
@@ -149,7 +122,7 @@ impl Sqlite {
         Ok(Some(connection))
     }
 
-    async fn writer(&self) -> Result<SqliteConnection, DatabaseError> {
+    pub(super) async fn writer(&self) -> Result<SqliteConnection, DatabaseError> {
         if !self.exists()? {
             return Err(self.absent());
         }
@@ -161,15 +134,15 @@ impl Sqlite {
 
     fn absent(&self) -> DatabaseError {
         DatabaseError::Absent {
-            path: self.path.clone(),
+            database: self.path.display().to_string(),
         }
     }
 
     /// Makes the folders above the file when it may be made, so that its lock can lie there.
-    fn prepare_folder(&self) -> Result<(), DatabaseError> {
+    pub(super) fn prepare_folder(&self) -> Result<(), DatabaseError> {
         match (self.access, self.exists()?) {
             (Access::Read, _) => Err(DatabaseError::ReadOnly {
-                path: self.path.clone(),
+                database: self.path.display().to_string(),
                 message: "its URL says mode=ro".into(),
             }),
             (_, true) => Ok(()),
@@ -212,13 +185,19 @@ impl Sqlite {
         connection.close().await.map_err(|error| self.error(&error))
     }
 
-    async fn run(&self, connection: &mut SqliteConnection, sql: &str) -> Result<(), DatabaseError> {
-        execute(connection, sql)
-            .await
-            .map_err(|error| self.error(&error))
+    /// The right to apply, with the folder and the file made where that is allowed.
+    pub(super) async fn lock(
+        &self,
+        key: &str,
+        on_wait: impl FnOnce(String) + Send,
+    ) -> Result<Lock, LockedOut> {
+        self.prepare_folder()?;
+        let lock = Lock::take(&self.path, key, self.patience, on_wait).await?;
+        self.create(PAGE_SIZE).await?;
+        Ok(lock)
     }
 
-    fn error(&self, error: &sqlx::Error) -> DatabaseError {
+    pub(super) fn error(&self, error: &sqlx::Error) -> DatabaseError {
         let sqlx::Error::Database(refusal) = error else {
             return DatabaseError::Refused {
                 message: error.to_string(),
@@ -232,41 +211,23 @@ impl Sqlite {
     }
 }
 
-/// Runs one statement as it stands.
-async fn execute(connection: &mut SqliteConnection, sql: &str) -> Result<(), sqlx::Error> {
-    // The text is the user's migration or ours, never put together from anybody's input.
-    sqlx::raw_sql(AssertSqlSafe(sql))
-        .execute(connection)
-        .await
-        .map(drop)
-}
-
 /// Sorts SQLite's result codes (<https://www.sqlite.org/rescode.html>) by what a person would do about them.
 fn classify(path: &Path, code: i32, message: &str) -> DatabaseError {
-    let (path, message) = (path.to_owned(), shortened(message));
+    let (database, message) = (path.display().to_string(), shortened(message));
     // The low byte is the primary code, the rest extends it.
     match code & 0xff {
         libsqlite3_sys::SQLITE_BUSY | libsqlite3_sys::SQLITE_LOCKED => {
-            DatabaseError::Busy { path, message }
+            DatabaseError::Busy { database, message }
         }
-        libsqlite3_sys::SQLITE_READONLY => DatabaseError::ReadOnly { path, message },
+        libsqlite3_sys::SQLITE_READONLY => DatabaseError::ReadOnly { database, message },
         // A full disk also shows as a failed write: of the WAL's shared memory, for one.
         libsqlite3_sys::SQLITE_FULL | libsqlite3_sys::SQLITE_IOERR => {
-            DatabaseError::Full { path, message }
+            DatabaseError::Full { database, message }
         }
-        libsqlite3_sys::SQLITE_CANTOPEN => DatabaseError::Open { path, message },
+        libsqlite3_sys::SQLITE_CANTOPEN => DatabaseError::Open { database, message },
         libsqlite3_sys::SQLITE_NOTADB | libsqlite3_sys::SQLITE_CORRUPT => {
-            DatabaseError::NotADatabase { path, message }
+            DatabaseError::NotADatabase { database, message }
         }
         _ => DatabaseError::Refused { message },
-    }
-}
-
-/// SQLite quotes what it does not understand, which may be megabytes of a file.
-fn shortened(message: &str) -> String {
-    const LONGEST: usize = 400;
-    match message.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &message[..end]),
-        None => message.to_owned(),
     }
 }

@@ -1,17 +1,15 @@
 //! Taking a snapshot of a database and putting one back.
 
 use std::{
-    ffi::OsString,
-    fs::{self, File, OpenOptions, TryLockError},
-    io,
-    path::{Path, PathBuf, absolute},
+    fs, io,
+    path::{Path, absolute},
     time::Duration,
 };
 
 use sqlx::SqliteConnection;
 
 use super::{Access, Sqlite, copy::copy, lock::Lock};
-use crate::{DatabaseError, Snapshot, SnapshotError};
+use crate::{DatabaseError, Snapshot, SnapshotError, engine::partial::Partial};
 
 impl Sqlite {
     pub(in crate::engine) async fn snapshot(&self, to: &Path) -> Result<Snapshot, SnapshotError> {
@@ -107,33 +105,15 @@ async fn look(
 
 /// Copies to a file beside the snapshot's place, and gives it its name only when it is whole and on disk.
 fn take(from: &Path, to: &Path, patience: Duration) -> Result<Snapshot, SnapshotError> {
-    let failed = |source| file(to, source);
-    if to.symlink_metadata().is_ok() {
-        return Err(SnapshotError::Exists {
-            path: to.to_owned(),
-        });
-    }
-    let partial = Partial::create(to).map_err(failed)?;
-    copy(from, &partial.path, patience).map_err(|error| match error {
+    let partial = Partial::create(to)?;
+    copy(from, partial.path(), patience).map_err(|error| match error {
         // Reading does not fill a disk.
         DatabaseError::Full { message, .. } => {
-            failed(io::Error::new(io::ErrorKind::StorageFull, message))
+            file(to, io::Error::new(io::ErrorKind::StorageFull, message))
         }
         error => error.into(),
     })?;
-    let whole = File::open(&partial.path).map_err(failed)?;
-    whole.sync_all().map_err(failed)?;
-    let bytes = whole.metadata().map_err(failed)?.len();
-    partial.publish(to).map_err(|source| match source.kind() {
-        io::ErrorKind::AlreadyExists => SnapshotError::Exists {
-            path: to.to_owned(),
-        },
-        _ => failed(source),
-    })?;
-    Ok(Snapshot {
-        path: to.to_owned(),
-        bytes,
-    })
+    partial.publish(to)
 }
 
 fn file(path: &Path, source: io::Error) -> SnapshotError {
@@ -152,71 +132,8 @@ async fn blocking<T: Send + 'static>(
         .await
         .unwrap_or_else(|stopped| {
             Err(SnapshotError::Database(DatabaseError::Open {
-                path: database.to_owned(),
+                database: database.display().to_string(),
                 message: stopped.to_string(),
             }))
         })
-}
-
-/// A file that is not whole yet; removed when dropped, with those SQLite may have put beside it.
-///
-/// Its name follows from the snapshot's, so that the one a killed process left is used and removed by the next try.
-struct Partial {
-    path: PathBuf,
-    /// Locked while in use: two that take the same snapshot at once would write into one file.
-    _lock: File,
-}
-
-impl Partial {
-    fn create(to: &Path) -> io::Result<Partial> {
-        let mut name = OsString::from(".");
-        name.push(to.file_name().ok_or(io::ErrorKind::InvalidInput)?);
-        name.push(".partial");
-        let path = to.with_file_name(name);
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => {
-                io::Error::new(io::ErrorKind::ResourceBusy, "somebody else is writing it")
-            }
-            TryLockError::Error(error) => error,
-        })?;
-        // A journal that was left would be played back into the new file.
-        remove_beside(&path);
-        lock.set_len(0)?;
-        Ok(Partial { path, _lock: lock })
-    }
-
-    /// A link and not a rename, because a rename replaces what has come into its place.
-    fn publish(&self, to: &Path) -> io::Result<()> {
-        match fs::hard_link(&self.path, to) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
-            // A file system without links; between the look and the rename, somebody could be faster.
-            Err(_) if to.symlink_metadata().is_err() => fs::rename(&self.path, to)?,
-            Err(_) => return Err(io::ErrorKind::AlreadyExists.into()),
-        }
-        // A new name is durable when its folder is.
-        File::open(to.parent().unwrap_or(Path::new("/")))?.sync_all()
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        remove_beside(&self.path);
-        // Nothing can be done about one that stays; after a rename there is none.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-/// Removes what SQLite keeps beside a database.
-fn remove_beside(path: &Path) {
-    for suffix in ["-journal", "-wal", "-shm"] {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(suffix);
-        let _ = fs::remove_file(PathBuf::from(beside));
-    }
 }

@@ -4,30 +4,16 @@
 //! when it compiles it, which makes one call with a script of megabytes take time by the square of its length.
 
 use super::lexer::{Kind, Token, tokens};
-use crate::{Layout, Migration, ScriptError, script::ScriptProblem};
+use crate::{
+    ScriptError, ScriptProblem,
+    engine::steps::{Mode, Script, Source, Statement, Step},
+};
 
-/// One statement of a script.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Statement<'a> {
-    /// From 1.
-    pub(super) number: usize,
-    /// The line of its first word, from 1.
-    pub(super) line: usize,
-    /// From its first word to its semicolon.
-    pub(super) text: &'a str,
-}
-
-impl Statement<'_> {
-    /// Its first word, in upper case.
-    pub(super) fn keyword(&self) -> String {
-        self.words().next().unwrap_or_default()
-    }
-
-    fn words(&self) -> impl Iterator<Item = String> {
-        tokens(self.text)
-            .filter(|token| token.kind == Kind::Word)
-            .map(|token| token.text.to_ascii_uppercase())
-    }
+/// Its words outside quotes, in upper case.
+fn words(statement: &str) -> impl Iterator<Item = String> {
+    tokens(statement)
+        .filter(|token| token.kind == Kind::Word)
+        .map(|token| token.text.to_ascii_uppercase())
 }
 
 /// Where a script stands within a statement: the machine of SQLite's `complete.c`, which knows that the semicolons in a
@@ -64,7 +50,7 @@ impl State {
 }
 
 /// Cuts a script into statements; empty ones and comments are left out.
-pub(super) fn split(sql: &str) -> Vec<Statement<'_>> {
+fn split(sql: &str) -> Vec<Statement<'_>> {
     let mut found = Vec::new();
     let mut state = State::Start;
     // Where the statement begins, and where its last token so far ends.
@@ -122,87 +108,47 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Refuses a migration that SQLite would run into something other than what its author sees.
+/// Cuts a script, and refuses one that SQLite would run into something other than what its author sees.
 ///
 /// Most mistakes are left to SQLite, whose messages are better than a guess. These are not: a `COMMIT` succeeds, and
-/// what follows it would be applied without a receipt; an `ATTACH` succeeds, and reaches another environment's file; at
-/// a NUL, SQLite stops reading and reports success.
-pub(in crate::engine) fn check(layout: Layout, migration: &Migration) -> Result<(), ScriptError> {
-    if let Some(offset) = migration.up.find('\0') {
-        let before = &migration.up[..offset];
-        return Err(error(
-            layout,
-            migration,
-            ScriptProblem::Nul,
-            before.matches('\n').count() + 1,
-            "",
-        ));
-    }
-    for statement in split(&migration.up) {
-        if let Some(problem) = problem(&statement, migration.transactional) {
-            return Err(error(
-                layout,
-                migration,
-                problem,
-                statement.line,
-                statement.text,
-            ));
+/// what follows it would be applied without a receipt; an `ATTACH` succeeds, and reaches another environment's file.
+pub(in crate::engine) fn script<'a>(source: &Source<'a>) -> Result<Script<'a>, ScriptError> {
+    let statements = split(source.sql);
+    for statement in &statements {
+        if let Some(problem) = problem(statement.text, source.transactional) {
+            return Err(source.refuse(problem, statement.line, statement.text));
         }
     }
-    Ok(())
+    let all = Step {
+        statements: 0..statements.len(),
+        alone: false,
+    };
+    Ok(Script {
+        mode: match source.transactional {
+            true => Mode::Whole,
+            // Pragmas and transactions of its own may stand in it: whether they are to be run again, nobody knows.
+            false => Mode::Announced,
+        },
+        statements,
+        steps: vec![all],
+    })
 }
 
-fn problem(statement: &Statement<'_>, transactional: bool) -> Option<ScriptProblem> {
-    match statement.keyword().as_str() {
+fn problem(statement: &str, transactional: bool) -> Option<ScriptProblem> {
+    let keyword = words(statement).next().unwrap_or_default();
+    match keyword.as_str() {
         "ATTACH" | "DETACH" => Some(ScriptProblem::OtherDatabase),
-        "VACUUM" if statement.words().any(|word| word == "INTO") => {
+        "VACUUM" if words(statement).any(|word| word == "INTO") => {
             Some(ScriptProblem::OtherDatabase)
         }
         "VACUUM" if transactional => Some(ScriptProblem::OutsideTransaction),
         "BEGIN" | "COMMIT" | "END" if transactional => Some(ScriptProblem::TransactionControl),
         // ROLLBACK TO a savepoint of its own stays within the transaction.
-        "ROLLBACK" if transactional && !statement.words().any(|word| word == "TO") => {
+        "ROLLBACK" if transactional && !words(statement).any(|word| word == "TO") => {
             Some(ScriptProblem::TransactionControl)
         }
         _ => None,
     }
-}
-
-fn error(
-    layout: Layout,
-    migration: &Migration,
-    problem: ScriptProblem,
-    line: usize,
-    statement: &str,
-) -> ScriptError {
-    ScriptError {
-        version: migration.version,
-        name: migration.name.clone(),
-        line,
-        statement: beginning(statement),
-        problem,
-        layout,
-    }
-}
-
-/// A statement's beginning on one line, for messages.
-pub(super) fn beginning(statement: &str) -> String {
-    const LONGEST: usize = 80;
-    let mut words = String::new();
-    // No more than a message needs: a statement may have megabytes.
-    let head: String = statement.chars().take(LONGEST * 4).collect();
-    for word in head.split_whitespace() {
-        if !words.is_empty() {
-            words.push(' ');
-        }
-        words.push_str(word);
-    }
-    if words.chars().count() <= LONGEST && head.len() == statement.len() {
-        return words;
-    }
-    let mut short: String = words.chars().take(LONGEST).collect();
-    short.push('…');
-    short
 }
 
 #[cfg(test)]
@@ -210,7 +156,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*, sample::select};
 
     use super::*;
-    use crate::layout::sqlx::parse;
+    use crate::{classify::Dialect, layout::sqlx::parse};
 
     fn cut(sql: &str) -> Vec<(usize, &str)> {
         split(sql).into_iter().map(|s| (s.line, s.text)).collect()
@@ -242,7 +188,7 @@ mod tests {
 
     fn refusal(sql: &str) -> Option<ScriptProblem> {
         let set = parse([("1_a.sql", sql)]).unwrap();
-        check(set.layout(), &set.migrations()[0])
+        Script::up(&set.migrations()[0], set.layout(), Dialect::Sqlite)
             .err()
             .map(|error| error.problem)
     }
@@ -270,16 +216,6 @@ mod tests {
         for (sql, expected) in cases {
             assert_eq!(refusal(sql), expected, "{sql}");
         }
-    }
-
-    #[test]
-    fn a_beginning_is_short_and_on_one_line() {
-        assert_eq!(
-            beginning("CREATE TABLE a (\n    x\n);"),
-            "CREATE TABLE a ( x );"
-        );
-        let long = beginning(&"é ".repeat(1_000_000));
-        assert_eq!(long.chars().count(), 81);
     }
 
     proptest! {

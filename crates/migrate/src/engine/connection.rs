@@ -1,0 +1,300 @@
+//! One connection to a database, whichever engine it has: SQL in, plain values out.
+//!
+//! The tables that we and the users' tools keep are read and written with it, so that what is said about them is said
+//! once. Parameters are written `?`; what a query answers are whole numbers and text.
+
+use std::fmt::Write as _;
+
+use sqlx::{
+    AssertSqlSafe, Column as _, ColumnIndex, Connection as _, Decode, MySqlConnection,
+    PgConnection, SqliteConnection, Type, ValueRef as _,
+};
+
+use crate::classify::Dialect;
+
+/// A connection to a database of some engine.
+#[derive(Debug)]
+pub(super) enum Connection {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+    #[expect(dead_code, reason = "its engine comes next")]
+    Mysql(MySqlConnection),
+}
+
+/// A parameter.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Value<'a> {
+    Integer(i64),
+    /// A number or nothing: PostgreSQL wants to know of which type nothing is.
+    Number(Option<i64>),
+    Flag(bool),
+    Text(&'a str),
+    Bytes(&'a [u8]),
+    Null,
+}
+
+impl From<i64> for Value<'_> {
+    fn from(value: i64) -> Self {
+        Value::Integer(value)
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(value: bool) -> Self {
+        Value::Flag(value)
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(value: &'a str) -> Self {
+        Value::Text(value)
+    }
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(value: &'a String) -> Self {
+        Value::Text(value)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Value::Bytes(value)
+    }
+}
+
+impl<'a> From<Option<&'a String>> for Value<'a> {
+    fn from(value: Option<&'a String>) -> Self {
+        value.map_or(Value::Null, |text| Value::Text(text))
+    }
+}
+
+impl From<Option<i64>> for Value<'_> {
+    fn from(value: Option<i64>) -> Self {
+        Value::Number(value)
+    }
+}
+
+/// A row of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Row(Vec<(String, Option<Cell>)>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Cell {
+    Integer(i64),
+    Text(String),
+}
+
+impl Row {
+    fn cell(&self, column: &str) -> Result<Option<&Cell>, sqlx::Error> {
+        let found = self.0.iter().find(|(name, _)| name == column);
+        found
+            .map(|(_, cell)| cell.as_ref())
+            .ok_or_else(|| sqlx::Error::ColumnNotFound(column.to_owned()))
+    }
+
+    /// A whole number; nothing counts as 0.
+    pub(super) fn integer(&self, column: &str) -> Result<i64, sqlx::Error> {
+        match self.cell(column)? {
+            None => Ok(0),
+            Some(Cell::Integer(value)) => Ok(*value),
+            Some(Cell::Text(text)) => text.parse().map_err(|error| sqlx::Error::ColumnDecode {
+                index: column.to_owned(),
+                source: Box::new(error),
+            }),
+        }
+    }
+
+    /// A flag, which engines keep as numbers.
+    pub(super) fn flag(&self, column: &str) -> Result<bool, sqlx::Error> {
+        Ok(self.integer(column)? != 0)
+    }
+
+    /// Text; nothing counts as empty.
+    pub(super) fn text(&self, column: &str) -> Result<String, sqlx::Error> {
+        Ok(self.maybe(column)?.unwrap_or_default())
+    }
+
+    /// Text, or nothing.
+    pub(super) fn maybe(&self, column: &str) -> Result<Option<String>, sqlx::Error> {
+        Ok(self.cell(column)?.map(|cell| match cell {
+            Cell::Integer(value) => value.to_string(),
+            Cell::Text(text) => text.clone(),
+        }))
+    }
+}
+
+impl Connection {
+    pub(super) fn dialect(&self) -> Dialect {
+        match self {
+            Connection::Sqlite(_) => Dialect::Sqlite,
+            Connection::Postgres(_) => Dialect::Postgres,
+            Connection::Mysql(_) => Dialect::Mysql,
+        }
+    }
+
+    /// Runs SQL as it stands: the user's migration or ours, never put together from anybody's input.
+    pub(super) async fn execute(&mut self, sql: &str) -> Result<(), sqlx::Error> {
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql));
+        match self {
+            Connection::Sqlite(connection) => sql.execute(connection).await.map(drop),
+            Connection::Postgres(connection) => sql.execute(connection).await.map(drop),
+            Connection::Mysql(connection) => sql.execute(connection).await.map(drop),
+        }
+    }
+
+    /// Runs one statement with parameters; answers with how many rows it changed.
+    pub(super) async fn write(
+        &mut self,
+        sql: &str,
+        values: &[Value<'_>],
+    ) -> Result<u64, sqlx::Error> {
+        macro_rules! run {
+            ($connection:expr, $sql:expr) => {{
+                let mut query = sqlx::query(AssertSqlSafe($sql));
+                for value in values {
+                    query = match *value {
+                        Value::Integer(value) => query.bind(value),
+                        Value::Number(value) => query.bind(value),
+                        Value::Flag(value) => query.bind(value),
+                        Value::Text(value) => query.bind(value.to_owned()),
+                        Value::Bytes(value) => query.bind(value.to_owned()),
+                        Value::Null => query.bind(None::<String>),
+                    };
+                }
+                query.execute($connection).await?.rows_affected()
+            }};
+        }
+        Ok(match self {
+            Connection::Sqlite(connection) => run!(connection, sql),
+            Connection::Postgres(connection) => run!(connection, numbered(sql)),
+            Connection::Mysql(connection) => run!(connection, sql),
+        })
+    }
+
+    /// Runs a query with parameters.
+    pub(super) async fn rows(
+        &mut self,
+        sql: &str,
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, sqlx::Error> {
+        macro_rules! run {
+            ($connection:expr, $sql:expr) => {{
+                let mut query = sqlx::query(AssertSqlSafe($sql));
+                for value in values {
+                    query = match *value {
+                        Value::Integer(value) => query.bind(value),
+                        Value::Number(value) => query.bind(value),
+                        Value::Flag(value) => query.bind(value),
+                        Value::Text(value) => query.bind(value.to_owned()),
+                        Value::Bytes(value) => query.bind(value.to_owned()),
+                        Value::Null => query.bind(None::<String>),
+                    };
+                }
+                let rows = query.fetch_all($connection).await?;
+                rows.iter().map(read).collect()
+            }};
+        }
+        match self {
+            Connection::Sqlite(connection) => run!(connection, sql),
+            Connection::Postgres(connection) => run!(connection, numbered(sql)),
+            Connection::Mysql(connection) => run!(connection, sql),
+        }
+    }
+
+    /// Whether a query answers with any row.
+    pub(super) async fn any(
+        &mut self,
+        sql: &str,
+        values: &[Value<'_>],
+    ) -> Result<bool, sqlx::Error> {
+        Ok(!self.rows(sql, values).await?.is_empty())
+    }
+
+    /// The names of a table's columns, in the schema that names without one mean; none when there is no such table.
+    pub(super) async fn columns(&mut self, table: &str) -> Result<Vec<String>, sqlx::Error> {
+        let sql = match self.dialect() {
+            Dialect::Sqlite => "SELECT name FROM pragma_table_info(?)",
+            Dialect::Postgres => {
+                "SELECT attname::text AS name FROM pg_attribute
+                 WHERE attrelid = to_regclass(quote_ident(?)) AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
+            }
+            Dialect::Mysql => {
+                "SELECT CAST(column_name AS CHAR) AS name FROM information_schema.columns
+                 WHERE table_schema = database() AND table_name = ? ORDER BY ordinal_position"
+            }
+        };
+        let rows = self.rows(sql, &[table.into()]).await?;
+        rows.iter().map(|row| row.text("name")).collect()
+    }
+
+    /// Ends it and waits for that, which rolls back what was not committed.
+    pub(super) async fn close(self) -> Result<(), sqlx::Error> {
+        match self {
+            Connection::Sqlite(connection) => connection.close().await,
+            Connection::Postgres(connection) => connection.close().await,
+            Connection::Mysql(connection) => connection.close().await,
+        }
+    }
+
+    /// SQLite's own connection, for what only SQLite has.
+    pub(super) fn sqlite(&mut self) -> Option<&mut SqliteConnection> {
+        match self {
+            Connection::Sqlite(connection) => Some(connection),
+            _ => None,
+        }
+    }
+}
+
+/// SQL with the parameters as PostgreSQL has them. None of ours has a question mark elsewhere.
+fn numbered(sql: &str) -> String {
+    let mut parts = sql.split('?');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for (index, part) in parts.enumerate() {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "${}{part}", index + 1);
+    }
+    text
+}
+
+/// A row's values as they are: numbers, or text.
+fn read<'r, R>(row: &'r R) -> Result<Row, sqlx::Error>
+where
+    R: sqlx::Row,
+    usize: ColumnIndex<R>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    i32: Decode<'r, R::Database> + Type<R::Database>,
+    bool: Decode<'r, R::Database> + Type<R::Database>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let columns = row.columns().iter().enumerate();
+    columns
+        .map(|(index, column)| {
+            let value = row.try_get_raw(index)?;
+            let cell = if value.is_null() {
+                None
+            } else if let Ok(number) = row.try_get::<i64, _>(index) {
+                Some(Cell::Integer(number))
+            } else if let Ok(number) = row.try_get::<i32, _>(index) {
+                Some(Cell::Integer(number.into()))
+            } else if let Ok(flag) = row.try_get::<bool, _>(index) {
+                Some(Cell::Integer(flag.into()))
+            } else {
+                Some(Cell::Text(row.try_get::<String, _>(index)?))
+            };
+            Ok((column.name().to_owned(), cell))
+        })
+        .collect::<Result<_, sqlx::Error>>()
+        .map(Row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::numbered;
+
+    #[test]
+    fn parameters_get_numbers() {
+        assert_eq!(numbered("SELECT 1"), "SELECT 1");
+        assert_eq!(numbered("a = ? AND b = ?"), "a = $1 AND b = $2");
+    }
+}

@@ -1,0 +1,242 @@
+//! What a database remembers of its migrations: our receipts, with every statement on their table, and beside them the
+//! rows of the user's own tool (in `native`). For every engine.
+
+mod flyway;
+mod native;
+
+use super::connection::{Connection, Row, Value};
+use crate::{
+    ADOPTED, Contract, ContractKind, History, Layout, Migration, MigrationSet, NativeRow, Progress,
+    Receipt, ReceiptState, classify::Dialect,
+};
+
+pub(super) use native::{is_there, put};
+
+const TABLE: &str = "_towpath_receipts";
+
+/// Whether a table is no part of a user's schema.
+pub(super) fn is_record(table: &str) -> bool {
+    table == TABLE
+        || Layout::ALL
+            .into_iter()
+            .any(|layout| layout.history_table() == table)
+}
+
+const COLUMNS: &str = "version, name, checksum, contract, because, state, applied_at_ms, took_ms, applied_by, down_sql";
+const LATER_COLUMNS: &str = "down_transactional, done, done_checksum, before_doing";
+
+fn table(dialect: Dialect) -> String {
+    // MySQL's TEXT ends at 64 KiB, and cannot be a key.
+    let (long, short) = match dialect {
+        Dialect::Mysql => ("LONGTEXT", "VARCHAR(100)"),
+        Dialect::Sqlite | Dialect::Postgres => ("TEXT", "TEXT"),
+    };
+    format!(
+        "CREATE TABLE IF NOT EXISTS {TABLE} (
+    version BIGINT NOT NULL PRIMARY KEY,
+    name {long} NOT NULL,
+    checksum {short} NOT NULL,
+    contract {short} NOT NULL,
+    because {long},
+    state {short} NOT NULL CHECK (state IN ('started', 'applied', 'undoing')),
+    applied_at_ms BIGINT NOT NULL,
+    took_ms BIGINT NOT NULL,
+    applied_by {long} NOT NULL,
+    down_sql {long},
+    down_transactional BIGINT NOT NULL DEFAULT 1,
+    done BIGINT,
+    done_checksum {short},
+    before_doing {long}
+)"
+    )
+}
+
+/// Makes our table, and that of the tool that the set is laid out for, where they are missing.
+pub(super) async fn create(connection: &mut Connection, layout: Layout) -> Result<(), sqlx::Error> {
+    let columns = connection.columns(TABLE).await?;
+    if columns.is_empty() {
+        let sql = table(connection.dialect());
+        connection.execute(&sql).await?;
+    } else if !columns.iter().any(|column| column == "done") {
+        extend(connection).await?;
+    }
+    native::create(connection, layout).await
+}
+
+/// Brings the table of an earlier version, which was for SQLite only, up to what it is now. Its check cannot be changed.
+async fn extend(connection: &mut Connection) -> Result<(), sqlx::Error> {
+    let made = table(connection.dialect());
+    connection
+        .execute(&format!("ALTER TABLE {TABLE} RENAME TO {TABLE}_before"))
+        .await?;
+    connection.execute(&made).await?;
+    let copy = format!("INSERT INTO {TABLE} ({COLUMNS}) SELECT {COLUMNS} FROM {TABLE}_before");
+    connection.execute(&copy).await?;
+    connection
+        .execute(&format!("DROP TABLE {TABLE}_before"))
+        .await
+}
+
+/// Everything that is remembered, with the rows of the tool that the set is laid out for; of sqlx's without a set.
+pub(super) async fn read(
+    connection: &mut Connection,
+    set: Option<&MigrationSet>,
+) -> Result<History, sqlx::Error> {
+    let mut history = History::default();
+    let columns = connection.columns(TABLE).await?;
+    if !columns.is_empty() {
+        let later = match columns.iter().any(|column| column == "done") {
+            true => LATER_COLUMNS,
+            false => {
+                "1 AS down_transactional, NULL AS done, NULL AS done_checksum, NULL AS before_doing"
+            }
+        };
+        let sql = format!("SELECT {COLUMNS}, {later} FROM {TABLE}");
+        for row in connection.rows(&sql, &[]).await? {
+            let receipt = receipt(&row)?;
+            history.receipts.insert(receipt.version, receipt);
+        }
+    }
+    let own = set.map_or(Layout::Sqlx, MigrationSet::layout);
+    let columns = connection.columns(own.history_table()).await?;
+    if !columns.is_empty() {
+        let mut strange = !native::is_its_own(&columns, own);
+        if !strange {
+            let recorded = native::read(connection, own, set, &history.receipts).await?;
+            strange = recorded.unread;
+            history.native = recorded.rows;
+        }
+        if strange {
+            history.unread.insert(own.history_table());
+        }
+    }
+    for layout in Layout::ALL {
+        if layout.history_table() != own.history_table() {
+            unread(connection, layout, &mut history).await?;
+        }
+    }
+    Ok(history)
+}
+
+async fn unread(
+    connection: &mut Connection,
+    layout: Layout,
+    history: &mut History,
+) -> Result<(), sqlx::Error> {
+    let table = layout.history_table();
+    let columns = connection.columns(table).await?;
+    // A user may have a table of that name for something else.
+    if !columns.is_empty()
+        && native::is_its_own(&columns, layout)
+        && native::filled(connection, table).await?
+    {
+        history.unread.insert(table);
+    }
+    Ok(())
+}
+
+fn receipt(row: &Row) -> Result<Receipt, sqlx::Error> {
+    let state = row.text("state")?;
+    Ok(Receipt {
+        version: row.integer("version")?,
+        name: row.text("name")?,
+        checksum: row.text("checksum")?,
+        contract: Contract {
+            kind: ContractKind::recorded(&row.text("contract")?),
+            because: row.maybe("because")?,
+        },
+        state: ReceiptState::recorded(&state),
+        applied_at_ms: row.integer("applied_at_ms")?,
+        took_ms: row.integer("took_ms")?,
+        applied_by: row.text("applied_by")?,
+        down: row.maybe("down_sql")?,
+        down_transactional: row.flag("down_transactional")?,
+        progress: match row.maybe("done")? {
+            None => None,
+            Some(_) => Some(Progress {
+                done: usize::try_from(row.integer("done")?).unwrap_or_default(),
+                checksum: row.text("done_checksum")?,
+                before: row.maybe("before_doing")?,
+            }),
+        },
+    })
+}
+
+/// The receipt for a migration that is being applied.
+pub(super) fn receipt_for(migration: &Migration, key: &str, applied_at_ms: i64) -> Receipt {
+    Receipt {
+        version: migration.version,
+        name: migration.name.clone(),
+        checksum: migration.checksum.clone(),
+        contract: migration.contract.clone(),
+        state: ReceiptState::Applied,
+        applied_at_ms,
+        took_ms: 0,
+        applied_by: key.to_owned(),
+        down: migration.down.clone(),
+        down_transactional: migration.down_transactional,
+        progress: None,
+    }
+}
+
+/// The receipt for a migration that the user's own tool has applied.
+pub(super) fn adopted(migration: &Migration, row: &NativeRow) -> Receipt {
+    Receipt {
+        took_ms: row.took_ms,
+        ..receipt_for(migration, ADOPTED, row.installed_at_ms)
+    }
+}
+
+/// Writes a receipt, in place of the one there may be.
+pub(super) async fn put_receipt(
+    connection: &mut Connection,
+    receipt: &Receipt,
+) -> Result<(), sqlx::Error> {
+    let sql = match connection.dialect() {
+        Dialect::Mysql => "REPLACE INTO",
+        Dialect::Sqlite | Dialect::Postgres => "INSERT INTO",
+    };
+    let mut sql = format!(
+        "{sql} {TABLE} ({COLUMNS}, {LATER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    );
+    if connection.dialect() != Dialect::Mysql {
+        let columns = COLUMNS.split(", ").skip(1).chain(LATER_COLUMNS.split(", "));
+        let new: Vec<String> = columns
+            .map(|name| format!("{name} = excluded.{name}"))
+            .collect();
+        sql += &format!(" ON CONFLICT (version) DO UPDATE SET {}", new.join(", "));
+    }
+    let progress = receipt.progress.as_ref();
+    let done = progress.map(|progress| i64::try_from(progress.done).unwrap_or(i64::MAX));
+    let values: [Value<'_>; 14] = [
+        receipt.version.into(),
+        (&receipt.name).into(),
+        (&receipt.checksum).into(),
+        receipt.contract.kind.as_str().into(),
+        receipt.contract.because.as_ref().into(),
+        receipt.state.as_str().into(),
+        receipt.applied_at_ms.into(),
+        receipt.took_ms.into(),
+        (&receipt.applied_by).into(),
+        receipt.down.as_ref().into(),
+        i64::from(receipt.down_transactional).into(),
+        done.into(),
+        progress.map(|progress| &progress.checksum).into(),
+        progress
+            .and_then(|progress| progress.before.as_ref())
+            .into(),
+    ];
+    connection.write(&sql, &values).await.map(drop)
+}
+
+/// Forgets a version in our table and in that of a layout's tool. `before` is the one that is the latest then.
+pub(super) async fn forget(
+    connection: &mut Connection,
+    layout: Layout,
+    version: i64,
+    before: Option<i64>,
+) -> Result<(), sqlx::Error> {
+    let sql = format!("DELETE FROM {TABLE} WHERE version = ?");
+    connection.write(&sql, &[version.into()]).await?;
+    native::forget(connection, layout, version, before).await
+}

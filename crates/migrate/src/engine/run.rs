@@ -1,0 +1,642 @@
+//! Running one migration, or what undoes it: in a transaction with its receipt, or step by step with receipts between.
+
+use super::{
+    Connection, Engine, LockedOut, postgres,
+    records::{self, receipt_for},
+    sqlite::{ForeignKeys, Lock},
+    steps::{Mode, Script, Statement, Step},
+};
+use crate::{
+    ApplyError, DatabaseError, FailedStatement, History, Migration, MigrationSet, Plan, PlanError,
+    Progress, Receipt, ReceiptState, UndoError,
+};
+
+/// The sole right to change a database's schema, until it is dropped.
+pub(crate) struct Session {
+    engine: Engine,
+    set: MigrationSet,
+    held: Held,
+    /// Whether the tables of records are there.
+    is_prepared: bool,
+    /// What referred to nothing after the migration before: the check is a scan, so its result is kept. SQLite's.
+    foreign_keys: Option<ForeignKeys>,
+}
+
+/// What holds the right.
+enum Held {
+    /// A lock beside the file; each migration has a connection of its own.
+    File(#[expect(dead_code, reason = "it is held, and let go when dropped")] Lock),
+    /// The one connection; `None` once it was lost or is in use.
+    Connection(Option<Connection>),
+}
+
+impl Session {
+    pub(super) async fn open(
+        engine: &Engine,
+        key: &str,
+        set: &MigrationSet,
+        on_wait: impl FnOnce(String) + Send,
+    ) -> Result<Session, LockedOut> {
+        let held = match engine {
+            Engine::Sqlite(sqlite) => Held::File(sqlite.lock(key, on_wait).await?),
+            Engine::Postgres(postgres) => {
+                let connection = postgres.lock(key, set.layout(), on_wait).await?;
+                Held::Connection(Some(Connection::Postgres(connection)))
+            }
+        };
+        Ok(Session {
+            engine: engine.clone(),
+            set: set.clone(),
+            held,
+            is_prepared: false,
+            foreign_keys: None,
+        })
+    }
+
+    /// The end: the lock is let go when this is over.
+    pub(crate) async fn close(self) -> Result<(), DatabaseError> {
+        match self.held {
+            Held::Connection(Some(connection)) => self.engine.close(connection).await,
+            Held::File(_) | Held::Connection(None) => Ok(()),
+        }
+    }
+
+    pub(crate) async fn history(&mut self) -> Result<History, DatabaseError> {
+        let mut connection = self.take().await?;
+        let history = self.engine.read(&mut connection, Some(&self.set)).await;
+        self.give_back(connection, true).await?;
+        history
+    }
+
+    /// Gives receipts to what the user's own tool has applied.
+    pub(crate) async fn adopt(&mut self, plan: &Plan) -> Result<(), DatabaseError> {
+        self.write(async |connection| adopt(connection, plan).await)
+            .await?;
+        self.is_prepared = true;
+        Ok(())
+    }
+
+    /// Writes to records, in one transaction.
+    pub(super) async fn write(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<(), sqlx::Error>,
+    ) -> Result<(), DatabaseError> {
+        let mut connection = self.take().await?;
+        let begin = self.engine.begin();
+        let written = async {
+            connection.execute(begin).await?;
+            work(&mut connection).await?;
+            connection.execute("COMMIT").await
+        };
+        let written = written.await.map_err(|error| self.engine.error(&error));
+        self.give_back(connection, written.is_err()).await?;
+        written
+    }
+
+    /// Runs a migration, unless somebody without our lock has just done so; or goes on with one that has begun.
+    pub(crate) async fn apply(
+        &mut self,
+        migration: &Migration,
+        begun: Option<&Receipt>,
+        key: &str,
+        now: &(impl Fn() -> i64 + Sync),
+    ) -> Result<Receipt, ApplyError> {
+        let (set, engine) = (self.set.clone(), self.engine.clone());
+        let script =
+            Script::up(migration, set.layout(), engine.dialect()).map_err(PlanError::from)?;
+        let mut connection = self.take().await?;
+        let mut run = Run {
+            engine: &engine,
+            set: &set,
+            connection: &mut connection,
+            is_prepared: &mut self.is_prepared,
+            foreign_keys: &mut self.foreign_keys,
+            script: &script,
+            job: Job::Apply { migration, key },
+            now,
+        };
+        let done = run.perform(begun).await;
+        // Giving it back rolls back what was not committed, and must have done so before the lock is let go.
+        let given = self.give_back(connection, done.is_err()).await;
+        let receipt = done?;
+        given?;
+        Ok(receipt)
+    }
+
+    /// Runs what undoes a migration; answers with the receipt that was there.
+    pub(crate) async fn undo(
+        &mut self,
+        receipt: &Receipt,
+        before: Option<i64>,
+        now: &(impl Fn() -> i64 + Sync),
+    ) -> Result<Receipt, UndoError> {
+        let (set, engine) = (self.set.clone(), self.engine.clone());
+        let script = Script::down(receipt, set.layout(), engine.dialect())?;
+        let mut connection = self.take().await.map_err(ApplyError::from)?;
+        let mut run = Run {
+            engine: &engine,
+            set: &set,
+            connection: &mut connection,
+            is_prepared: &mut self.is_prepared,
+            foreign_keys: &mut self.foreign_keys,
+            script: &script,
+            job: Job::Undo { receipt, before },
+            now,
+        };
+        let begun = (receipt.state == ReceiptState::Undoing).then_some(receipt);
+        let done = run.perform(begun).await;
+        let given = self.give_back(connection, done.is_err()).await;
+        done?;
+        given.map_err(ApplyError::from)?;
+        Ok(receipt.clone())
+    }
+
+    async fn take(&mut self) -> Result<Connection, DatabaseError> {
+        match &mut self.held {
+            Held::File(_) => match &self.engine {
+                Engine::Sqlite(sqlite) => sqlite.writer().await.map(Connection::Sqlite),
+                Engine::Postgres(_) => Err(self.engine.lost()),
+            },
+            Held::Connection(connection) => connection.take().ok_or_else(|| self.engine.lost()),
+        }
+    }
+
+    /// Ends what it was taken for; where a transaction may be open, it is rolled back.
+    async fn give_back(
+        &mut self,
+        mut connection: Connection,
+        may_be_open: bool,
+    ) -> Result<(), DatabaseError> {
+        match &mut self.held {
+            Held::File(_) => self.engine.close(connection).await,
+            Held::Connection(place) => {
+                if may_be_open {
+                    let ended = connection.execute("ROLLBACK").await;
+                    ended.map_err(|error| self.engine.error(&error))?;
+                }
+                *place = Some(connection);
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn adopt(connection: &mut Connection, plan: &Plan) -> Result<(), sqlx::Error> {
+    records::create(connection, plan.set.layout()).await?;
+    for version in &plan.adopted {
+        // The plan found both, and compared their checksums.
+        if let (Some(row), Some(migration)) =
+            (plan.history.native.get(version), plan.set.get(*version))
+        {
+            records::put_receipt(connection, &records::adopted(migration, row)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What is run.
+#[derive(Clone, Copy)]
+enum Job<'a> {
+    Apply {
+        migration: &'a Migration,
+        key: &'a str,
+    },
+    Undo {
+        receipt: &'a Receipt,
+        /// The version that is the latest afterwards.
+        before: Option<i64>,
+    },
+}
+
+impl Job<'_> {
+    fn title(&self) -> (i64, &str) {
+        match self {
+            Job::Apply { migration, .. } => (migration.version, &migration.name),
+            Job::Undo { receipt, .. } => (receipt.version, &receipt.name),
+        }
+    }
+}
+
+/// One script on its connection.
+struct Run<'a, N> {
+    engine: &'a Engine,
+    set: &'a MigrationSet,
+    connection: &'a mut Connection,
+    is_prepared: &'a mut bool,
+    foreign_keys: &'a mut Option<ForeignKeys>,
+    script: &'a Script<'a>,
+    job: Job<'a>,
+    now: &'a N,
+}
+
+impl<N: Fn() -> i64 + Sync> Run<'_, N> {
+    /// Runs it by its mode; `begun` is the receipt of one that goes on.
+    async fn perform(&mut self, begun: Option<&Receipt>) -> Result<Receipt, ApplyError> {
+        match self.script.mode {
+            Mode::Whole => self.patiently().await,
+            Mode::Announced => self.announced().await,
+            Mode::Stepwise => self.stepwise(begun).await,
+        }
+    }
+
+    /// A transaction that did not get its locks is begun again, as long as there is patience.
+    async fn patiently(&mut self) -> Result<Receipt, ApplyError> {
+        let mut retries = self.engine.retries();
+        let was_prepared = *self.is_prepared;
+        loop {
+            let error = match self.whole().await {
+                Ok(receipt) => return Ok(receipt),
+                Err(error) => error,
+            };
+            if !error.is_busy() || !retries.wait().await {
+                return Err(error);
+            }
+            self.sql("ROLLBACK").await?;
+            *self.is_prepared = was_prepared;
+        }
+    }
+
+    async fn whole(&mut self) -> Result<Receipt, ApplyError> {
+        let before = self.foreign_keys_before().await?;
+        if let Some(receipt) = self.begin(false).await? {
+            return Ok(receipt);
+        }
+        let mut receipt = self.receipt();
+        self.statements(0..self.script.statements.len()).await?;
+        self.refuse_lost_transaction().await?;
+        let after = self.refuse_worse(before).await?;
+        receipt.took_ms = ((self.now)() - receipt.applied_at_ms).max(0);
+        self.record(&receipt).await?;
+        self.sql("COMMIT").await?;
+        *self.foreign_keys = after;
+        Ok(receipt)
+    }
+
+    /// Outside a transaction nothing takes back what a crash leaves half done, so it is announced first: a receipt that
+    /// says `started` and the tool's row without success, where it can have one. Planning stops at them until a person
+    /// settles what was done.
+    async fn announced(&mut self) -> Result<Receipt, ApplyError> {
+        let before = self.foreign_keys_before().await?;
+        if let Some(receipt) = self.begin(false).await? {
+            return Ok(receipt);
+        }
+        let mut receipt = self.receipt();
+        let (during, after) = self.states();
+        receipt.state = during;
+        self.record(&receipt).await?;
+        self.sql("COMMIT").await?;
+
+        self.statements(0..self.script.statements.len()).await?;
+        if self.connection.execute(self.engine.begin()).await.is_err()
+            && self.in_own_transaction().await
+        {
+            return Err(self.transaction("leaves a transaction open"));
+        }
+        let keys = self.refuse_worse(before).await?;
+        receipt.took_ms = ((self.now)() - receipt.applied_at_ms).max(0);
+        receipt.state = after;
+        self.record(&receipt).await?;
+        self.sql("COMMIT").await?;
+        *self.foreign_keys = keys;
+        Ok(receipt)
+    }
+
+    /// Each step is kept together with how far that is; before one that cannot be in a transaction, it is kept what the
+    /// schema was like, so that the next try finds out whether it was done.
+    async fn stepwise(&mut self, begun: Option<&Receipt>) -> Result<Receipt, ApplyError> {
+        if let Some(receipt) = self.begin(begun.is_some()).await? {
+            return Ok(receipt);
+        }
+        let (during, after) = self.states();
+        let mut receipt = self.receipt();
+        if let Some(begun) = begun {
+            receipt.applied_at_ms = begun.applied_at_ms;
+        }
+        receipt.state = during;
+        let mut remains = Vec::new();
+        let mut progress = match begun.and_then(|begun| begun.progress.clone()) {
+            Some(progress) => self.go_on(progress, &mut remains).await?,
+            None => self.progress(0),
+        };
+        let script = self.script;
+        let left = |progress: &Progress| {
+            let done = progress.done;
+            let mut steps = script.steps.iter();
+            steps.find(move |step| step.statements.end > done).cloned()
+        };
+        let mut is_open = true;
+        while let Some(step) = left(&progress) {
+            let is_last = step.statements.end == script.statements.len();
+            if step.alone {
+                let before = self.schema_now().await?;
+                progress.before = Some(before.clone());
+                self.note(&mut receipt, &progress, &mut is_open).await?;
+                self.alone(&step, &remains, &before).await?;
+            } else {
+                if progress.done == 0 && !is_last {
+                    // That it has begun is kept before anything of it is.
+                    self.note(&mut receipt, &progress, &mut is_open).await?;
+                }
+                self.open(&mut is_open).await?;
+                self.statements(step.statements.clone()).await?;
+            }
+            progress = self.progress(step.statements.end);
+            if !is_last {
+                self.note(&mut receipt, &progress, &mut is_open).await?;
+            }
+        }
+        self.open(&mut is_open).await?;
+        receipt.progress = None;
+        receipt.took_ms = ((self.now)() - receipt.applied_at_ms).max(0);
+        receipt.state = after;
+        self.record(&receipt).await?;
+        self.sql("COMMIT").await?;
+        Ok(receipt)
+    }
+
+    /// Keeps how far it has come, with what was done in the open transaction.
+    async fn note(
+        &mut self,
+        receipt: &mut Receipt,
+        progress: &Progress,
+        is_open: &mut bool,
+    ) -> Result<(), ApplyError> {
+        self.open(is_open).await?;
+        receipt.progress = Some(progress.clone());
+        self.record(receipt).await?;
+        self.sql("COMMIT").await?;
+        *is_open = false;
+        Ok(())
+    }
+
+    async fn open(&mut self, is_open: &mut bool) -> Result<(), ApplyError> {
+        if !std::mem::replace(is_open, true) {
+            self.sql(self.engine.begin()).await?;
+        }
+        Ok(())
+    }
+
+    fn progress(&self, done: usize) -> Progress {
+        Progress {
+            done,
+            checksum: self.script.checksum(done),
+            before: None,
+        }
+    }
+
+    /// Where a run that was cut short goes on: a statement that was begun may be done by now. What it has left half done
+    /// is added to `remains`.
+    async fn go_on(
+        &mut self,
+        progress: Progress,
+        remains: &mut Vec<String>,
+    ) -> Result<Progress, ApplyError> {
+        if self.script.checksum(progress.done) != progress.checksum {
+            return Err(self.transaction(
+                "was begun, and the statements of it that are done were edited since",
+            ));
+        }
+        let Some(before) = &progress.before else {
+            return Ok(progress);
+        };
+        let now = self.schema_now().await?;
+        let statement = self.script.statements.get(progress.done);
+        let text = statement.map_or("", |statement| statement.text);
+        let is_done = match self.engine {
+            Engine::Sqlite(_) => false,
+            Engine::Postgres(_) => {
+                remains.extend(postgres::left(before, &now));
+                postgres::is_done(text, before, &now)
+            }
+        };
+        Ok(self.progress(progress.done + usize::from(is_done)))
+    }
+
+    /// Runs a statement that cannot be in a transaction. What is in its way of an earlier try goes first.
+    async fn alone(
+        &mut self,
+        step: &Step,
+        remains: &[String],
+        now: &str,
+    ) -> Result<(), ApplyError> {
+        let statement = self.script.statements.get(step.statements.start);
+        let text = statement.map_or("", |statement| statement.text);
+        let first = match self.engine {
+            Engine::Sqlite(_) => Vec::new(),
+            Engine::Postgres(_) => postgres::remains(text, remains, now),
+        };
+        for sql in first {
+            self.sql(&sql).await?;
+        }
+        self.statements(step.statements.clone()).await
+    }
+
+    /// The schema as far as it is compared to find out whether a statement was done.
+    async fn schema_now(&mut self) -> Result<String, ApplyError> {
+        let engine = self.engine;
+        self.attempt(async |connection| match engine {
+            Engine::Sqlite(_) => Ok(String::new()),
+            Engine::Postgres(_) => postgres::indexes(connection).await,
+        })
+        .await
+    }
+
+    /// Takes the right to write and looks again: an applier without our lock, such as a service that runs
+    /// `sqlx::migrate!` as it starts, may just have applied this one. Then answers with its receipt.
+    async fn begin(&mut self, goes_on: bool) -> Result<Option<Receipt>, ApplyError> {
+        let begin = self.engine.begin_anew();
+        self.sql(&begin).await?;
+        let (set, is_prepared) = (self.set, *self.is_prepared);
+        if !is_prepared {
+            self.attempt(async |connection| records::create(connection, set.layout()).await)
+                .await?;
+        }
+        let Job::Apply { migration, .. } = self.job else {
+            return Ok(None);
+        };
+        let is_there = self.attempt(async |connection| {
+            records::is_there(connection, set.layout(), migration).await
+        });
+        if goes_on || !is_there.await? {
+            return Ok(None);
+        }
+        let found = self
+            .attempt(async |connection| records::read(connection, Some(set)).await)
+            .await?;
+        if let Some(receipt) = found.receipts.get(&migration.version) {
+            self.sql("ROLLBACK").await?;
+            return Ok(Some(receipt.clone()));
+        }
+        let Some(row) = found.native.get(&migration.version) else {
+            return Ok(None);
+        };
+        let ours = set.layout().checksums(migration, &migration.up);
+        let other = row
+            .checksum
+            .as_ref()
+            .is_some_and(|theirs| !ours.contains(theirs));
+        if !row.success || other {
+            return Err(self.transaction(
+                "was applied by somebody else at the same time, and not as it is here",
+            ));
+        }
+        let receipt = records::adopted(migration, row);
+        self.attempt(async |connection| records::put_receipt(connection, &receipt).await)
+            .await?;
+        self.sql("COMMIT").await?;
+        Ok(Some(receipt))
+    }
+
+    /// The receipt while it is run, and when it was.
+    fn receipt(&self) -> Receipt {
+        match self.job {
+            Job::Apply { migration, key } => receipt_for(migration, key, (self.now)()),
+            Job::Undo { receipt, .. } => receipt.clone(),
+        }
+    }
+
+    fn states(&self) -> (ReceiptState, ReceiptState) {
+        match self.job {
+            Job::Apply { .. } => (ReceiptState::Started, ReceiptState::Applied),
+            // In the end there is none any more.
+            Job::Undo { .. } => (ReceiptState::Undoing, ReceiptState::Applied),
+        }
+    }
+
+    async fn statements(&mut self, which: std::ops::Range<usize>) -> Result<(), ApplyError> {
+        for statement in &self.script.statements[which] {
+            if let Err(error) = self.connection.execute(statement.text).await {
+                return Err(self.failed(statement, &error));
+            }
+        }
+        Ok(())
+    }
+
+    fn failed(&self, statement: &Statement<'_>, error: &sqlx::Error) -> ApplyError {
+        let (version, name) = self.job.title();
+        ApplyError::Statement(Box::new(FailedStatement {
+            version,
+            name: name.to_owned(),
+            number: statement.number,
+            line: statement.line,
+            statement: super::steps::beginning(statement.text),
+            layout: self.set.layout(),
+            transactional: self.script.mode == Mode::Whole,
+            goes_on: self.script.mode == Mode::Stepwise,
+            undoing: matches!(self.job, Job::Undo { .. }),
+            cause: self.engine.error(error),
+        }))
+    }
+
+    /// Statements that end a transaction are refused before any is run; this holds even if one was not recognised.
+    async fn refuse_lost_transaction(&mut self) -> Result<(), ApplyError> {
+        if self.in_own_transaction().await {
+            return Ok(());
+        }
+        Err(self.transaction("ended its transaction, and what followed was kept without a receipt"))
+    }
+
+    /// SQLite has no way to ask; but a transaction cannot be begun in one. To PostgreSQL a transaction has its time.
+    async fn in_own_transaction(&mut self) -> bool {
+        match self.engine {
+            Engine::Sqlite(_) => match self.connection.execute("BEGIN").await {
+                Ok(()) => false,
+                Err(error) => error.to_string().contains("within a transaction"),
+            },
+            Engine::Postgres(_) => true,
+        }
+    }
+
+    async fn foreign_keys_before(&mut self) -> Result<Option<ForeignKeys>, ApplyError> {
+        match self.foreign_keys.take() {
+            Some(known) => Ok(Some(known)),
+            None => self.foreign_keys_now().await,
+        }
+    }
+
+    /// What refers to nothing. Servers refuse that themselves.
+    async fn foreign_keys_now(&mut self) -> Result<Option<ForeignKeys>, ApplyError> {
+        self.attempt(async |connection| match connection.sqlite() {
+            Some(connection) => ForeignKeys::read(connection).await.map(Some),
+            None => Ok(None),
+        })
+        .await
+    }
+
+    async fn refuse_worse(
+        &mut self,
+        before: Option<ForeignKeys>,
+    ) -> Result<Option<ForeignKeys>, ApplyError> {
+        let Some(before) = before else {
+            return Ok(None);
+        };
+        let Some(after) = self.foreign_keys_now().await? else {
+            return Ok(None);
+        };
+        let violations = after.worse_than(&before);
+        if violations.is_empty() {
+            return Ok(Some(after));
+        }
+        let (version, name) = self.job.title();
+        Err(ApplyError::ForeignKeys {
+            version,
+            name: name.to_owned(),
+            violations,
+        })
+    }
+
+    /// Both records of this migration, in the transaction that is open.
+    async fn record(&mut self, receipt: &Receipt) -> Result<(), ApplyError> {
+        let (set, job, script) = (self.set, self.job, self.script);
+        let success = receipt.state == ReceiptState::Applied;
+        self.attempt(async |connection| {
+            if let (Connection::Postgres(_), Some(sql)) =
+                (&*connection, postgres::own_names(&script.statements))
+            {
+                connection.execute(sql).await?;
+            }
+            match job {
+                Job::Apply { migration, .. } => {
+                    records::put_receipt(connection, receipt).await?;
+                    let took_ms = receipt.took_ms;
+                    records::put(connection, set.layout(), migration, success, took_ms).await
+                }
+                Job::Undo { before, .. } if success => {
+                    records::forget(connection, set.layout(), receipt.version, before).await
+                }
+                Job::Undo { .. } => records::put_receipt(connection, receipt).await,
+            }
+        })
+        .await?;
+        *self.is_prepared = true;
+        Ok(())
+    }
+
+    async fn sql(&mut self, sql: &str) -> Result<(), ApplyError> {
+        self.attempt(async |connection| connection.execute(sql).await)
+            .await
+    }
+
+    async fn attempt<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, ApplyError> {
+        work(self.connection).await.map_err(|error| {
+            let (version, name) = self.job.title();
+            ApplyError::Record {
+                version,
+                name: name.to_owned(),
+                cause: self.engine.error(&error),
+            }
+        })
+    }
+
+    fn transaction(&self, problem: &'static str) -> ApplyError {
+        let (version, name) = self.job.title();
+        ApplyError::Transaction {
+            version,
+            name: name.to_owned(),
+            problem,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Writing down what a person found where the schema and its records disagree.
+
+use super::{Connection, Engine, records};
+use crate::{
+    History, Migration, MigrationSet, ReceiptState, SettleError, Settlement, engine::run::Session,
+};
+
+impl Engine {
+    pub(crate) async fn settle(
+        &self,
+        set: &MigrationSet,
+        version: i64,
+        settlement: Settlement,
+        key: &str,
+        now_ms: i64,
+    ) -> Result<(), SettleError> {
+        let mut session = Session::open(self, key, set, |_| {}).await?;
+        let settled = settle(&mut session, set, version, settlement, key, now_ms).await;
+        let closed = session.close().await;
+        settled?;
+        Ok(closed?)
+    }
+}
+
+async fn settle(
+    session: &mut Session,
+    set: &MigrationSet,
+    version: i64,
+    settlement: Settlement,
+    key: &str,
+    now_ms: i64,
+) -> Result<(), SettleError> {
+    let history = session.history().await?;
+    if !in_doubt(&history, version) {
+        return Err(SettleError::NotInDoubt { version });
+    }
+    let applied = match settlement {
+        Settlement::NotApplied => None,
+        Settlement::Applied => Some(set.get(version).ok_or(SettleError::NotInSet { version })?),
+    };
+    let before = history.before(version);
+    session
+        .write(async |connection| {
+            write(connection, set, version, before, applied, key, now_ms).await
+        })
+        .await?;
+    Ok(())
+}
+
+fn in_doubt(history: &History, version: i64) -> bool {
+    let receipt = history.receipts.get(&version);
+    let native = history.native.get(&version);
+    receipt.is_some_and(|receipt| receipt.state != ReceiptState::Applied || native.is_none())
+        || native.is_some_and(|row| !row.success)
+}
+
+async fn write(
+    connection: &mut Connection,
+    set: &MigrationSet,
+    version: i64,
+    before: Option<i64>,
+    applied: Option<&Migration>,
+    key: &str,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    records::create(connection, set.layout()).await?;
+    // Forgotten first, so that the checksums are those of the file that the person compared.
+    records::forget(connection, set.layout(), version, before).await?;
+    if let Some(migration) = applied {
+        let receipt = records::receipt_for(migration, key, now_ms);
+        records::put_receipt(connection, &receipt).await?;
+        records::put(connection, set.layout(), migration, true, 0).await?;
+    }
+    Ok(())
+}
