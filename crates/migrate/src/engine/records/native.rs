@@ -9,7 +9,7 @@
 //! * dbmate (2, `pkg/driver/…`) and Diesel (2, `setup_migration_table.sql`): a row for each version, as text.
 //! * goose (3, `internal/dialects/…`): rows in the order of what was done; the last of a version counts. Version 0 is
 //!   there from the beginning.
-//! * refinery (0.8, `refinery_core/src/traits`): a row for each version, with a checksum.
+//! * refinery (0.10, `refinery_core/src/traits`): a row for each version, with a checksum.
 //! * Flyway: see `flyway`.
 //!
 //! Where a tool keeps no checksum, the file is believed to be what was applied.
@@ -65,7 +65,10 @@ CREATE UNIQUE INDEX IF NOT EXISTS version_unique ON schema_migrations (version);
         (Layout::GolangMigrate, Postgres | Mysql) => {
             "CREATE TABLE IF NOT EXISTS schema_migrations (version bigint not null primary key, dirty boolean not null)"
         }
-        (Layout::Dbmate, _) => {
+        (Layout::Dbmate, Sqlite) => {
+            r#"CREATE TABLE IF NOT EXISTS "schema_migrations" (version varchar(128) primary key)"#
+        }
+        (Layout::Dbmate, Postgres | Mysql) => {
             "CREATE TABLE IF NOT EXISTS schema_migrations (version varchar(128) primary key)"
         }
         (Layout::Goose, Sqlite) => {
@@ -101,7 +104,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS version_unique ON schema_migrations (version);
         }
         (Layout::Refinery, _) => {
             "CREATE TABLE IF NOT EXISTS refinery_schema_history(
-             version INT4 PRIMARY KEY,
+             version int4 PRIMARY KEY,
              name VARCHAR(255),
              applied_on VARCHAR(255),
              checksum VARCHAR(255))"
