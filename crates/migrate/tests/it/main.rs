@@ -30,3 +30,4 @@ mod server;
 mod servers;
 mod snapshot;
 mod sqlx_interop;
+mod tools;
