@@ -210,6 +210,14 @@ impl Found {
         }
     }
 
+    /// Leaves out files that undo what no file applies.
+    pub(super) fn skip_lonely_downs(&mut self) {
+        let lonely = self
+            .downs
+            .extract_if(.., |version, _| !self.ups.contains_key(version));
+        self.skipped.extend(lonely.map(|(_, (file, _))| file));
+    }
+
     /// Refuses files that the tool, which compares text, would apply in another order than by their versions.
     pub(super) fn refuse_other_order(
         &self,

@@ -2,9 +2,9 @@
 //!
 //! Followed to the letter, since a service that runs `sqlx::migrate!` must see the same set: the version is what stands
 //! before the first underscore, the description what follows with underscores as spaces; a name without an underscore
-//! or without `.sql` is ignored; `-- no-transaction` counts only as the file's very first characters. Stricter where
-//! sqlx would go wrong later: duplicates, and a `.down.sql` that undoes nothing. Characters that a `sqlx.toml` leaves
-//! out of checksums are not known here.
+//! or without `.sql` is ignored, and so is a `.down.sql` that undoes nothing; `-- no-transaction` counts only as the
+//! file's very first characters. Stricter where sqlx would go wrong later: duplicates are refused. Characters that a
+//! `sqlx.toml` leaves out of checksums are not known here.
 
 use std::path::Path;
 
@@ -65,6 +65,7 @@ where
             transactional: is_transactional(sql),
         })?;
     }
+    found.skip_lonely_downs();
     found.finish(Layout::Sqlx)
 }
 
@@ -130,13 +131,14 @@ mod tests {
             ("0003_vacuum.sql", "-- no-transaction\nVACUUM;"),
             ("4_simple.sql", "SELECT 4"),
             ("4_simple.down.sql", "SELECT -4"),
+            ("7_misnamed.down.sql", "DROP TABLE lost;"),
             ("seed.sql", "SELECT 'ignored'"),
             (".keep", ""),
         ])
         .unwrap();
         let versions: Vec<_> = set.migrations().iter().map(|m| m.version).collect();
         assert_eq!(versions, [2, 3, 4, 10]);
-        assert_eq!(set.skipped(), ["seed.sql"]);
+        assert_eq!(set.skipped(), ["seed.sql", "7_misnamed.down.sql"]);
         let users = set.get(2).unwrap();
         assert_eq!(users.name, "add users");
         assert_eq!(users.down.as_deref(), Some("DROP TABLE users;"));
@@ -161,10 +163,6 @@ mod tests {
                     ("1_a.sql", b""),
                 ],
                 "use 1_b.down.sql as a migration: 1_a.down.sql has version 1 too",
-            ),
-            (
-                &[("7_a.down.sql", b"")],
-                "use 7_a.down.sql as a migration: no file applies version 7, which it undoes",
             ),
             (
                 &[("one_a.sql", b"")],
