@@ -94,6 +94,17 @@ pub(crate) const SERVERS: &[Need] = &[
         ],
     },
     Need {
+        program: "mariadb-dump",
+        proof: &[],
+        why: "a MariaDB database is copied with it",
+        packages: [
+            &["mariadb-client"],
+            &["mariadb"],
+            &["mariadb-client"],
+            &["mariadb-clients"],
+        ],
+    },
+    Need {
         program: "dockerd",
         proof: &[],
         why: "a Docker engine is asked",

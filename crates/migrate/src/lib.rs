@@ -36,6 +36,8 @@
 //! * PostgreSQL: the same, under an advisory lock of the session. What cannot be in a transaction, such as `CREATE INDEX
 //!   CONCURRENTLY`, is run statement by statement, each noted; what was cut short goes on where it stopped, and an index
 //!   that is not valid is made anew.
+//! * MySQL and MariaDB: statement by statement, because they end a transaction at every change of the schema; where all of
+//!   a migration changes rows only, it is one transaction.
 //!
 //! # Limits
 //!
@@ -47,6 +49,9 @@
 //! * PostgreSQL: a pool that hands out another connection for each transaction cannot hold the lock; `psql`'s own
 //!   commands and `COPY … FROM STDIN` are refused. Snapshots take `pg_dump`, `pg_restore` and `psql` of the server's
 //!   version or a later one, and restoring takes the right to drop its schemas.
+//! * MySQL: whether a statement that was cut short has been done is read from the schema, which therefore nobody else may
+//!   change meanwhile; one that changes something else, such as a user's rights, is run again. `DELIMITER`, `USE` and
+//!   `LOCK TABLES` are refused. A restore is not one transaction: cut short, it is to be run again.
 //! * Restoring loses what was written since the snapshot. A process killed while it takes a snapshot leaves a hidden
 //!   `.NAME.partial` beside its place, which the next try under that name replaces.
 //! * Beside a SQLite database lies its `.towpath-lock`, for good: it is empty of meaning when nobody applies.

@@ -17,7 +17,6 @@ use crate::classify::Dialect;
 pub(super) enum Connection {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
-    #[expect(dead_code, reason = "its engine comes next")]
     Mysql(MySqlConnection),
 }
 

@@ -4,8 +4,10 @@
 //! To add one: its folder, a variant here and in `connection`, and an arm in each method; the compiler names the places.
 
 mod connection;
+mod mysql;
 mod partial;
 mod postgres;
+mod programs;
 mod records;
 mod run;
 mod settle;
@@ -30,6 +32,7 @@ use crate::{
 pub(crate) enum Engine {
     Sqlite(sqlite::Sqlite),
     Postgres(Box<postgres::Postgres>),
+    Mysql(Box<mysql::Mysql>),
 }
 
 impl Engine {
@@ -38,6 +41,9 @@ impl Engine {
             Some(("sqlite", _)) => sqlite::Sqlite::open(folder, url).map(Engine::Sqlite),
             Some(("postgres" | "postgresql", _)) => {
                 postgres::Postgres::open(url).map(|postgres| Engine::Postgres(Box::new(postgres)))
+            }
+            Some(("mysql" | "mariadb", _)) => {
+                mysql::Mysql::open(url).map(|mysql| Engine::Mysql(Box::new(mysql)))
             }
             Some((scheme, _))
                 if scheme
@@ -58,6 +64,7 @@ impl Engine {
         match self {
             Engine::Sqlite(_) => Dialect::Sqlite,
             Engine::Postgres(_) => Dialect::Postgres,
+            Engine::Mysql(_) => Dialect::Mysql,
         }
     }
 
@@ -65,6 +72,7 @@ impl Engine {
         match self {
             Engine::Sqlite(sqlite) => sqlite.create_if_missing(),
             Engine::Postgres(postgres) => postgres.create_if_missing(),
+            Engine::Mysql(mysql) => mysql.create_if_missing(),
         }
     }
 
@@ -72,6 +80,7 @@ impl Engine {
         match self {
             Engine::Sqlite(sqlite) => sqlite.set_patience(patience),
             Engine::Postgres(postgres) => postgres.set_patience(patience),
+            Engine::Mysql(mysql) => mysql.set_patience(patience),
         }
     }
 
@@ -81,6 +90,7 @@ impl Engine {
             // There is one lock, for which patience is meant.
             Engine::Sqlite(_) => {}
             Engine::Postgres(postgres) => postgres.set_timeouts(lock, statement),
+            Engine::Mysql(mysql) => mysql.set_lock_timeout(lock),
         }
     }
 
@@ -110,6 +120,7 @@ impl Engine {
         let begin = match self {
             Engine::Sqlite(_) => "BEGIN",
             Engine::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Engine::Mysql(_) => "START TRANSACTION WITH CONSISTENT SNAPSHOT",
         };
         let found = async {
             connection.execute(begin).await?;
@@ -132,6 +143,7 @@ impl Engine {
         match self {
             Engine::Sqlite(sqlite) => sqlite.snapshot(to).await,
             Engine::Postgres(postgres) => postgres.snapshot(to).await,
+            Engine::Mysql(mysql) => mysql.snapshot(to).await,
         }
     }
 
@@ -139,6 +151,7 @@ impl Engine {
         match self {
             Engine::Sqlite(sqlite) => sqlite.restore(from, key).await,
             Engine::Postgres(postgres) => postgres.restore(from, key).await,
+            Engine::Mysql(mysql) => mysql.restore(from).await,
         }
     }
 
@@ -146,6 +159,7 @@ impl Engine {
         match self {
             Engine::Sqlite(sqlite) => sqlite.schema_fingerprint().await,
             Engine::Postgres(postgres) => postgres.schema_fingerprint().await,
+            Engine::Mysql(mysql) => mysql.schema_fingerprint().await,
         }
     }
 
@@ -154,6 +168,7 @@ impl Engine {
         Ok(match self {
             Engine::Sqlite(sqlite) => sqlite.reader().await?.map(Connection::Sqlite),
             Engine::Postgres(postgres) => postgres.reader().await?.map(Connection::Postgres),
+            Engine::Mysql(mysql) => mysql.reader().await?.map(Connection::Mysql),
         })
     }
 
@@ -167,6 +182,7 @@ impl Engine {
         match self {
             Engine::Sqlite(_) => "BEGIN IMMEDIATE",
             Engine::Postgres(_) => "BEGIN",
+            Engine::Mysql(_) => "START TRANSACTION",
         }
     }
 
@@ -175,6 +191,7 @@ impl Engine {
         match self {
             Engine::Sqlite(_) => self.begin().to_owned(),
             Engine::Postgres(postgres) => postgres.begin_anew(),
+            Engine::Mysql(mysql) => mysql.begin_anew(),
         }
     }
 
@@ -184,6 +201,7 @@ impl Engine {
             // It waits for them by itself.
             Engine::Sqlite(_) => Retries::until(Duration::ZERO),
             Engine::Postgres(postgres) => Retries::until(postgres.patience()),
+            Engine::Mysql(mysql) => Retries::until(mysql.patience()),
         }
     }
 
@@ -199,6 +217,7 @@ impl Engine {
         match self {
             Engine::Sqlite(sqlite) => sqlite.error(error),
             Engine::Postgres(postgres) => postgres.error(error),
+            Engine::Mysql(mysql) => mysql.error(error),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Running one migration, or what undoes it: in a transaction with its receipt, or step by step with receipts between.
 
 use super::{
-    Connection, Engine, LockedOut, postgres,
+    Connection, Engine, LockedOut, mysql, postgres,
     records::{self, receipt_for},
     sqlite::{ForeignKeys, Lock},
     steps::{Mode, Script, Statement, Step},
@@ -42,6 +42,10 @@ impl Session {
             Engine::Postgres(postgres) => {
                 let connection = postgres.lock(key, set.layout(), on_wait).await?;
                 Held::Connection(Some(Connection::Postgres(connection)))
+            }
+            Engine::Mysql(mysql) => {
+                let connection = mysql.lock(on_wait).await?;
+                Held::Connection(Some(Connection::Mysql(connection)))
             }
         };
         Ok(Session {
@@ -155,7 +159,7 @@ impl Session {
         match &mut self.held {
             Held::File(_) => match &self.engine {
                 Engine::Sqlite(sqlite) => sqlite.writer().await.map(Connection::Sqlite),
-                Engine::Postgres(_) => Err(self.engine.lost()),
+                Engine::Postgres(_) | Engine::Mysql(_) => Err(self.engine.lost()),
             },
             Held::Connection(connection) => connection.take().ok_or_else(|| self.engine.lost()),
         }
@@ -233,18 +237,22 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
     /// Runs it by its mode; `begun` is the receipt of one that goes on.
     async fn perform(&mut self, begun: Option<&Receipt>) -> Result<Receipt, ApplyError> {
         match self.script.mode {
-            Mode::Whole => self.patiently().await,
             Mode::Announced => self.announced().await,
-            Mode::Stepwise => self.stepwise(begun).await,
+            Mode::Whole | Mode::Stepwise => self.patiently(begun).await,
         }
     }
 
-    /// A transaction that did not get its locks is begun again, as long as there is patience.
-    async fn patiently(&mut self) -> Result<Receipt, ApplyError> {
+    /// What did not get its locks is tried again, as long as there is patience.
+    async fn patiently(&mut self, begun: Option<&Receipt>) -> Result<Receipt, ApplyError> {
         let mut retries = self.engine.retries();
         let was_prepared = *self.is_prepared;
+        let mut begun = begun.cloned();
         loop {
-            let error = match self.whole().await {
+            let done = match self.script.mode {
+                Mode::Stepwise => self.stepwise(begun.as_ref()).await,
+                Mode::Whole | Mode::Announced => self.whole().await,
+            };
+            let error = match done {
                 Ok(receipt) => return Ok(receipt),
                 Err(error) => error,
             };
@@ -253,7 +261,23 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
             }
             self.sql("ROLLBACK").await?;
             *self.is_prepared = was_prepared;
+            begun = self.begun().await?.or(begun);
         }
+    }
+
+    /// The receipt of this migration, if it has begun step by step.
+    async fn begun(&mut self) -> Result<Option<Receipt>, ApplyError> {
+        if self.script.mode != Mode::Stepwise {
+            return Ok(None);
+        }
+        let (set, (version, _)) = (self.set, self.job.title());
+        let found = self
+            .attempt(async |connection| records::read(connection, Some(set)).await)
+            .await?;
+        let receipt = found.receipts.get(&version);
+        Ok(receipt
+            .filter(|receipt| receipt.progress.is_some())
+            .cloned())
     }
 
     async fn whole(&mut self) -> Result<Receipt, ApplyError> {
@@ -318,6 +342,7 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
             Some(progress) => self.go_on(progress, &mut remains).await?,
             None => self.progress(0),
         };
+        self.settings_again(progress.done).await?;
         let script = self.script;
         let left = |progress: &Progress| {
             let done = progress.done;
@@ -408,8 +433,21 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
                 remains.extend(postgres::left(before, &now));
                 postgres::is_done(text, before, &now)
             }
+            // Only the lock's holder changes the schema: it is as before, or the statement was done.
+            Engine::Mysql(_) => *before != now,
         };
         Ok(self.progress(progress.done + usize::from(is_done)))
+    }
+
+    /// What was set for the session by statements that are done belongs to a session that is gone.
+    async fn settings_again(&mut self, done: usize) -> Result<(), ApplyError> {
+        for statement in &self.script.statements[..done] {
+            let first = statement.text.split_whitespace().next();
+            if first.is_some_and(|word| word.eq_ignore_ascii_case("set")) {
+                self.sql(statement.text).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Runs a statement that cannot be in a transaction. What is in its way of an earlier try goes first.
@@ -422,7 +460,7 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
         let statement = self.script.statements.get(step.statements.start);
         let text = statement.map_or("", |statement| statement.text);
         let first = match self.engine {
-            Engine::Sqlite(_) => Vec::new(),
+            Engine::Sqlite(_) | Engine::Mysql(_) => Vec::new(),
             Engine::Postgres(_) => postgres::remains(text, remains, now),
         };
         for sql in first {
@@ -437,6 +475,7 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
         self.attempt(async |connection| match engine {
             Engine::Sqlite(_) => Ok(String::new()),
             Engine::Postgres(_) => postgres::indexes(connection).await,
+            Engine::Mysql(_) => mysql::fingerprint(connection).await,
         })
         .await
     }
@@ -450,6 +489,11 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
         if !is_prepared {
             self.attempt(async |connection| records::create(connection, set.layout()).await)
                 .await?;
+            if matches!(self.engine, Engine::Mysql(_)) {
+                // Making a table has ended the transaction.
+                *self.is_prepared = true;
+                self.sql(self.engine.begin()).await?;
+            }
         }
         let Job::Apply { migration, .. } = self.job else {
             return Ok(None);
@@ -543,7 +587,7 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
                 Ok(()) => false,
                 Err(error) => error.to_string().contains("within a transaction"),
             },
-            Engine::Postgres(_) => true,
+            Engine::Postgres(_) | Engine::Mysql(_) => true,
         }
     }
 

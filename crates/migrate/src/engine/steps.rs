@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{postgres, sqlite};
+use super::{mysql, postgres, sqlite};
 use crate::{Layout, Migration, Receipt, ScriptError, ScriptProblem, classify::Dialect, digest};
 
 /// The SQL of a migration, or what undoes it.
@@ -115,7 +115,8 @@ impl<'a> Script<'a> {
         }
         match dialect {
             Dialect::Sqlite => sqlite::script(source),
-            Dialect::Postgres | Dialect::Mysql => postgres::script(source),
+            Dialect::Postgres => postgres::script(source),
+            Dialect::Mysql => mysql::script(source),
         }
     }
 

@@ -11,7 +11,7 @@ use sqlx::{
     sqlite::SqliteConnectOptions,
 };
 use tempfile::TempDir;
-use towpath_migrate::{ApplyError, Database, MigrationSet, Receipt, layout};
+use towpath_migrate::{ApplyError, Database, Layout, MigrationSet, Receipt, layout};
 
 /// A folder of its own with room for a database.
 pub struct Place {
@@ -129,4 +129,58 @@ pub async fn tables(file: &Path) -> Vec<String> {
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name",
     )
     .await
+}
+
+/// Two migrations in a layout: a set with the first, and one with both. All but refinery's can be undone, of Flyway's the
+/// first.
+pub fn two_of(layout: Layout) -> [MigrationSet; 2] {
+    let (up, down, more) = (
+        "CREATE TABLE a (x int);",
+        "DROP TABLE a;",
+        "CREATE TABLE b (x int);",
+    );
+    let files: Vec<(&str, String)> = match layout {
+        Layout::Sqlx | Layout::GolangMigrate => vec![
+            ("1_a.up.sql", up.into()),
+            ("1_a.down.sql", down.into()),
+            ("2_b.up.sql", more.into()),
+            ("2_b.down.sql", "DROP TABLE b;".into()),
+        ],
+        Layout::Dbmate => vec![
+            (
+                "01_a.sql",
+                format!("-- migrate:up\n{up}\n-- migrate:down\n{down}\n"),
+            ),
+            (
+                "02_b.sql",
+                format!("-- migrate:up\n{more}\n-- migrate:down\n"),
+            ),
+        ],
+        Layout::Goose => vec![
+            (
+                "1_a.sql",
+                format!("-- +goose Up\n{up}\n-- +goose Down\n{down}\n"),
+            ),
+            ("2_b.sql", format!("-- +goose Up\n{more}\n")),
+        ],
+        Layout::Flyway => vec![
+            ("V1__a.sql", up.into()),
+            ("U1__a.sql", down.into()),
+            ("V2__b.sql", more.into()),
+        ],
+        Layout::Refinery => vec![("V1__a.sql", up.into()), ("V2__b.sql", more.into())],
+        Layout::Diesel => vec![
+            ("01_a/up.sql", up.into()),
+            ("01_a/down.sql", down.into()),
+            ("02_b/up.sql", more.into()),
+            ("02_b/down.sql", "DROP TABLE b;".into()),
+        ],
+        other => panic!("no files for {other}"),
+    };
+    let first = files
+        .iter()
+        .filter(|(name, _)| name.contains("1_"))
+        .cloned();
+    let first = layout::parse(layout, first.collect::<Vec<_>>()).unwrap();
+    [first, layout::parse(layout, files).unwrap()]
 }

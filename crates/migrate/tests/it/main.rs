@@ -15,6 +15,7 @@ mod layouts;
 #[expect(dead_code, reason = "what is not used yet")]
 #[path = "../../../probe/tests/stand-ins/mariadb.rs"]
 mod mariadb;
+mod mysql_engine;
 mod no_transaction;
 #[expect(dead_code, reason = "some of it is for other tests")]
 #[path = "../../../probe/tests/stand-ins/place.rs"]

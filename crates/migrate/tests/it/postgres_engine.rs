@@ -5,7 +5,6 @@ use std::time::Duration;
 use sqlx::{Connection as _, PgConnection};
 use towpath_migrate::{
     ApplyError, Database, Event, Layout, LockError, MigrationSet, PlanError, Receipt, UndoError,
-    layout,
 };
 
 use crate::{
@@ -411,68 +410,9 @@ async fn every_layout_is_recorded_as_its_tool_does() {
     let Some(server) = Postgres::start().await else {
         return;
     };
-    let (up, down) = ("CREATE TABLE a (x int);", "DROP TABLE a;");
-    let more = "CREATE TABLE b (x int);";
-    let sets = |name: &str| -> [MigrationSet; 2] {
-        let files: Vec<(String, String)> = match name {
-            "golang-migrate" => vec![
-                ("1_a.up.sql".into(), up.into()),
-                ("1_a.down.sql".into(), down.into()),
-                ("2_b.up.sql".into(), more.into()),
-            ],
-            "dbmate" => vec![
-                (
-                    "01_a.sql".into(),
-                    format!("-- migrate:up\n{up}\n-- migrate:down\n{down}\n"),
-                ),
-                (
-                    "02_b.sql".into(),
-                    format!("-- migrate:up\n{more}\n-- migrate:down\n"),
-                ),
-            ],
-            "goose" => vec![
-                (
-                    "1_a.sql".into(),
-                    format!("-- +goose Up\n{up}\n-- +goose Down\n{down}\n"),
-                ),
-                ("2_b.sql".into(), format!("-- +goose Up\n{more}\n")),
-            ],
-            "flyway" => vec![
-                ("V1__a.sql".into(), up.into()),
-                ("U1__a.sql".into(), down.into()),
-                ("V2__b.sql".into(), more.into()),
-            ],
-            "refinery" => vec![
-                ("V1__a.sql".into(), up.into()),
-                ("V2__b.sql".into(), more.into()),
-            ],
-            "diesel" => vec![
-                ("01_a/up.sql".into(), up.into()),
-                ("01_a/down.sql".into(), down.into()),
-                ("02_b/up.sql".into(), more.into()),
-                ("02_b/down.sql".into(), "DROP TABLE b;".into()),
-            ],
-            _ => unreachable!(),
-        };
-        let layout: Layout = name.parse().unwrap();
-        let first = files
-            .iter()
-            .filter(|(name, _)| name.contains("1_"))
-            .cloned();
-        [
-            layout::parse(layout, first.collect::<Vec<_>>()).unwrap(),
-            layout::parse(layout, files).unwrap(),
-        ]
-    };
-    for name in [
-        "golang-migrate",
-        "dbmate",
-        "goose",
-        "flyway",
-        "refinery",
-        "diesel",
-    ] {
-        let [first, both] = sets(name);
+    for layout in Layout::ALL {
+        let name = layout.as_str();
+        let [first, both] = crate::kit::two_of(layout);
         let database = open(&server.create(name));
         apply(&database, &first).await.unwrap();
         // Without our own records, what the tool remembers is taken over.
@@ -501,7 +441,7 @@ async fn every_layout_is_recorded_as_its_tool_does() {
             "golang-migrate",
             "SELECT version, dirty FROM schema_migrations"
         ),
-        "2|f\n"
+        "1|f\n"
     );
     assert_eq!(
         server.sql("dbmate", "SELECT version FROM schema_migrations ORDER BY 1"),

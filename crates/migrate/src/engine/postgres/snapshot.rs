@@ -1,8 +1,7 @@
 //! Taking a snapshot with `pg_dump`, and putting one back with `pg_restore` and `psql`: what PostgreSQL itself brings.
 
 use std::{
-    env, fs,
-    os::unix::fs::PermissionsExt as _,
+    fs,
     path::{Path, PathBuf, absolute},
     process::Stdio,
 };
@@ -16,7 +15,10 @@ use tokio::{
 use super::{Postgres, quoted};
 use crate::{
     DatabaseError, Layout, Snapshot, SnapshotError,
-    engine::{partial::Partial, shortened},
+    engine::{
+        partial::Partial,
+        programs::{find, refused, unrunnable},
+    },
 };
 
 /// Where its programs are where they are on no search path: a folder for each version.
@@ -159,7 +161,7 @@ impl Postgres {
     /// One of PostgreSQL's programs, told where the database is. The password is in its environment, not in its
     /// arguments, which everybody on the machine can read.
     fn program(&self, name: &str) -> Result<Command, SnapshotError> {
-        let path = find(name).ok_or_else(|| SnapshotError::Program {
+        let path = find(name, &elsewhere()).ok_or_else(|| SnapshotError::Program {
             name: name.to_owned(),
         })?;
         let mut command = Command::new(path);
@@ -172,27 +174,22 @@ impl Postgres {
     }
 }
 
-fn find(name: &str) -> Option<PathBuf> {
-    let usual = env::var_os("PATH").unwrap_or_default();
+/// The folders of its versions, the newest first: that one can do what the others can.
+fn elsewhere() -> Vec<PathBuf> {
     let mut versions: Vec<PathBuf> = fs::read_dir(ELSEWHERE)
         .into_iter()
         .flatten()
         .flatten()
         .map(|entry| entry.path())
         .collect();
-    // The newest can do what the others can.
     versions.sort_by_key(|path| {
         let number = path.file_name().and_then(|name| name.to_str());
         std::cmp::Reverse(number.and_then(|number| number.parse::<u32>().ok()))
     });
-    let elsewhere = versions.into_iter().map(|version| version.join("bin"));
-    elsewhere
-        .chain(env::split_paths(&usual))
-        .map(|folder| folder.join(name))
-        .find(|path| {
-            path.metadata()
-                .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
-        })
+    versions
+        .into_iter()
+        .map(|version| version.join("bin"))
+        .collect()
 }
 
 fn spawn(mut command: Command, name: &str) -> Result<tokio::process::Child, SnapshotError> {
@@ -212,23 +209,6 @@ async fn run(mut command: Command, name: &str) -> Result<String, SnapshotError> 
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     Err(refused(name, &String::from_utf8_lossy(&output.stderr)))
-}
-
-fn unrunnable(name: &str, message: &str) -> SnapshotError {
-    DatabaseError::Refused {
-        message: format!("{name}: {message}"),
-    }
-    .into()
-}
-
-/// A program's complaint: its last lines say most.
-fn refused(name: &str, complaints: &str) -> SnapshotError {
-    let lines: Vec<&str> = complaints
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    let last = lines[lines.len().saturating_sub(3)..].join("; ");
-    unrunnable(name, &shortened(&last))
 }
 
 fn damaged(path: &Path, error: &SnapshotError) -> SnapshotError {

@@ -26,10 +26,14 @@ const COLUMNS: &str = "version, name, checksum, contract, because, state, applie
 const LATER_COLUMNS: &str = "down_transactional, done, done_checksum, before_doing";
 
 fn table(dialect: Dialect) -> String {
-    // MySQL's TEXT ends at 64 KiB, and cannot be a key.
-    let (long, short) = match dialect {
-        Dialect::Mysql => ("LONGTEXT", "VARCHAR(100)"),
-        Dialect::Sqlite | Dialect::Postgres => ("TEXT", "TEXT"),
+    // MySQL's TEXT ends at 64 KiB, and its catalogue does not say of which table a check is.
+    let (long, short, check) = match dialect {
+        Dialect::Mysql => ("LONGTEXT", "VARCHAR(100)", ""),
+        Dialect::Sqlite | Dialect::Postgres => (
+            "TEXT",
+            "TEXT",
+            " CHECK (state IN ('started', 'applied', 'undoing'))",
+        ),
     };
     format!(
         "CREATE TABLE IF NOT EXISTS {TABLE} (
@@ -38,7 +42,7 @@ fn table(dialect: Dialect) -> String {
     checksum {short} NOT NULL,
     contract {short} NOT NULL,
     because {long},
-    state {short} NOT NULL CHECK (state IN ('started', 'applied', 'undoing')),
+    state {short} NOT NULL{check},
     applied_at_ms BIGINT NOT NULL,
     took_ms BIGINT NOT NULL,
     applied_by {long} NOT NULL,

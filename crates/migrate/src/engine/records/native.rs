@@ -200,10 +200,14 @@ fn query(layout: Layout, dialect: Dialect) -> String {
                 Dialect::Sqlite | Dialect::Mysql => "lower(hex(checksum))",
                 Dialect::Postgres => "encode(checksum, 'hex')",
             };
+            let whole = match dialect {
+                Dialect::Sqlite | Dialect::Postgres => "/",
+                Dialect::Mysql => "DIV",
+            };
             format!(
                 "SELECT {version}, description, CASE WHEN success THEN 1 ELSE 0 END AS success,
                         {checksum} AS checksum, {} AS installed_at_ms,
-                        CAST(execution_time AS {integer}) / 1000000 AS took_ms
+                        CAST(execution_time AS {integer}) {whole} 1000000 AS took_ms
                  FROM _sqlx_migrations",
                 at("installed_on")
             )

@@ -1,0 +1,173 @@
+//! A script cut into what is run in one transaction and what ends every transaction by itself.
+
+use crate::{
+    ScriptError, ScriptProblem,
+    classify::{
+        Dialect,
+        split::{Kind, split, tokens},
+    },
+    engine::steps::{Mode, Script, Source, Statement, Step},
+};
+
+/// Statements that change rows, or nothing: they stay in a transaction
+/// (<https://dev.mysql.com/doc/refman/8.4/en/implicit-commit.html> has those that do not).
+const IN_TRANSACTION: &[&str] = &[
+    "INSERT",
+    "LOAD",
+    "UPDATE",
+    "DELETE",
+    "REPLACE",
+    "SELECT",
+    "WITH",
+    "CALL",
+    "DO",
+    "SET",
+    "VALUES",
+    "TABLE",
+    "SAVEPOINT",
+    "RELEASE",
+    "ROLLBACK",
+    "PREPARE",
+    "EXECUTE",
+    "DEALLOCATE",
+    "SHOW",
+    "EXPLAIN",
+    "DESCRIBE",
+    "HANDLER",
+];
+
+fn words(statement: &str) -> Vec<String> {
+    const ENOUGH: usize = 6;
+    tokens(statement, Dialect::Mysql)
+        .filter(|token| token.kind == Kind::Word)
+        .map(|token| token.text.to_ascii_uppercase())
+        .take(ENOUGH)
+        .collect()
+}
+
+/// Cuts a script. `START TRANSACTION` and `COMMIT` are left out: what stands between them is one step.
+pub(in crate::engine) fn script<'a>(source: &Source<'a>) -> Result<Script<'a>, ScriptError> {
+    let pieces = split(source.sql, Dialect::Mysql).zip(1..);
+    let (mut kept, mut steps) = (Vec::new(), Vec::new());
+    // Where the block began that is open, and what opened it.
+    let mut block: Option<(usize, Statement<'a>)> = None;
+    for (piece, number) in pieces {
+        let statement = Statement {
+            number,
+            line: piece.line,
+            text: piece.text,
+        };
+        let words = words(statement.text);
+        let word = |index: usize| words.get(index).map_or("", String::as_str);
+        let refuse = |problem| Err(source.refuse(problem, statement.line, statement.text));
+        match (word(0), word(1)) {
+            ("DELIMITER" | "SOURCE", _) => return refuse(ScriptProblem::Client),
+            ("LOAD", _) if words.iter().any(|word| word == "LOCAL") => {
+                return refuse(ScriptProblem::Client);
+            }
+            ("USE", _) | ("CREATE" | "DROP", "DATABASE" | "SCHEMA") => {
+                return refuse(ScriptProblem::OtherDatabase);
+            }
+            ("BEGIN", _) | ("START", "TRANSACTION") if block.is_none() => {
+                block = Some((kept.len(), statement));
+            }
+            ("COMMIT", _) if block.is_some() => {
+                if let Some((begin, _)) = block.take()
+                    && begin < kept.len()
+                {
+                    steps.push(Step {
+                        statements: begin..kept.len(),
+                        alone: false,
+                    });
+                }
+            }
+            // Between LOCK TABLES and UNLOCK TABLES, no receipt can be written.
+            ("BEGIN" | "COMMIT" | "XA" | "LOCK" | "UNLOCK", _) | ("START", "TRANSACTION") => {
+                return refuse(ScriptProblem::TransactionControl);
+            }
+            ("ROLLBACK", _) if !words.iter().any(|word| word == "TO") => {
+                return refuse(ScriptProblem::TransactionControl);
+            }
+            (first, _) => {
+                let alone = !IN_TRANSACTION.contains(&first);
+                if alone && block.is_some() {
+                    return refuse(ScriptProblem::OutsideTransaction);
+                }
+                kept.push(statement);
+                if block.is_none() {
+                    steps.push(Step {
+                        statements: kept.len() - 1..kept.len(),
+                        alone,
+                    });
+                }
+            }
+        }
+    }
+    if let Some((_, opened)) = block {
+        return Err(source.refuse(ScriptProblem::TransactionControl, opened.line, opened.text));
+    }
+    let rows_only = steps.iter().all(|step| !step.alone);
+    Ok(Script {
+        // Where nothing ends it, one transaction has room for all.
+        mode: match source.transactional && rows_only {
+            true => Mode::Whole,
+            false => Mode::Stepwise,
+        },
+        statements: kept,
+        steps,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::sqlx;
+
+    type Shape = (Mode, Vec<(std::ops::Range<usize>, bool)>);
+
+    fn shape(sql: &str) -> Result<Shape, ScriptProblem> {
+        let set = sqlx::parse([("1_a.sql", sql)]).unwrap();
+        Script::up(&set.migrations()[0], set.layout(), Dialect::Mysql)
+            .map(|script| {
+                let steps = script.steps.into_iter();
+                let steps = steps.map(|step| (step.statements, step.alone));
+                (script.mode, steps.collect())
+            })
+            .map_err(|error| error.problem)
+    }
+
+    #[test]
+    fn a_change_of_the_schema_is_a_step_of_its_own() {
+        use ScriptProblem::{Client, OtherDatabase, OutsideTransaction, TransactionControl};
+        let cases = [
+            (
+                "INSERT INTO a VALUES (1); UPDATE a SET x = 2;",
+                Ok((Mode::Whole, vec![(0..1, false), (1..2, false)])),
+            ),
+            (
+                "CREATE TABLE a (x int); INSERT INTO a VALUES (1);",
+                Ok((Mode::Stepwise, vec![(0..1, true), (1..2, false)])),
+            ),
+            (
+                "START TRANSACTION; INSERT INTO a VALUES (1); DELETE FROM b; COMMIT; TRUNCATE a",
+                Ok((Mode::Stepwise, vec![(0..2, false), (2..3, true)])),
+            ),
+            (
+                "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW BEGIN SET NEW.x = 1; SET NEW.y = 2; END;",
+                Ok((Mode::Stepwise, vec![(0..1, true)])),
+            ),
+            (
+                "BEGIN; ALTER TABLE a ADD y int; COMMIT",
+                Err(OutsideTransaction),
+            ),
+            ("BEGIN; SELECT 1", Err(TransactionControl)),
+            ("INSERT INTO a VALUES (1); COMMIT", Err(TransactionControl)),
+            ("USE other", Err(OtherDatabase)),
+            ("DELIMITER //", Err(Client)),
+            ("LOAD DATA LOCAL INFILE 'x' INTO TABLE a", Err(Client)),
+        ];
+        for (sql, expected) in cases {
+            assert_eq!(shape(sql), expected, "{sql}");
+        }
+    }
+}
