@@ -1,17 +1,23 @@
 //! What a command makes happen, or why it is refused. Authorisation is here, where a command enters, and nowhere else.
 
+mod environment;
+mod request;
+mod signature;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Actor, BuiltArtifact, Command, Commit, Deployment, End, Event, Evidence, Kind, Outcome, Plan,
-    Policy, Refusal, Right, Source, State, Status, StepRun, Trigger, advance, return_target,
-    schema_allows,
+    Actor, BuiltArtifact, Command, Commit, Deployment, End, Event, Kind, Outcome, Plan, Policy,
+    Refusal, Right, Source, State, Status, StepRun, advance, return_target,
 };
 use crate::{
-    Digest, Time,
+    Time,
     journal::Stream,
     names::{DeploymentNumber, EnvironmentName, ReleaseNumber, ServiceName},
 };
+use environment::{hold, lock, read_secrets, release_hold, unlock, write_secrets};
+use request::request;
+use signature::{reject, sign};
 
 /// Events with the streams that they belong to.
 pub type Events = Vec<(Stream, Event)>;
@@ -38,18 +44,8 @@ pub fn decide(
             lasting,
         } => lock(state, actor, policy, reason, *lasting, now),
         Command::Unlock { policy } => unlock(state, actor, policy, now),
-        Command::Hold { policy, reason } => {
-            check_place(state, actor, policy, Right::Lock)?;
-            let reason = said(reason)?;
-            Ok(on_environment(policy, Event::Held { reason }))
-        }
-        Command::ReleaseHold { policy } => {
-            check_place(state, actor, policy, Right::Lock)?;
-            match state.environment(&policy.environment).hold {
-                Some(_) => Ok(on_environment(policy, Event::HoldReleased)),
-                None => Err(nothing(policy, "held")),
-            }
-        }
+        Command::Hold { policy, reason } => hold(state, actor, policy, reason),
+        Command::ReleaseHold { policy } => release_hold(state, actor, policy),
         Command::ListSecrets { policy } => {
             check_place(state, actor, policy, Right::ListSecrets)?;
             Ok(Vec::new())
@@ -59,29 +55,13 @@ pub fn decide(
             by,
             keys,
             reason,
-        } => {
-            check_place(state, actor, policy, Right::ReadSecrets)?;
-            let event = Event::SecretsRead {
-                by: by.clone(),
-                keys: keys.clone(),
-                reason: said(reason)?,
-            };
-            Ok(on_environment(policy, event))
-        }
+        } => read_secrets(state, actor, policy, by, keys, reason),
         Command::WriteSecrets {
             policy,
             by,
             keys,
             reason,
-        } => {
-            check_place(state, actor, policy, Right::WriteSecrets)?;
-            let event = Event::SecretsWritten {
-                by: by.clone(),
-                keys: keys.clone(),
-                reason: said(reason)?,
-            };
-            Ok(on_environment(policy, event))
-        }
+        } => write_secrets(state, actor, policy, by, keys, reason),
         Command::Request { plan, trigger } => request(state, actor, plan, trigger),
         Command::Sign {
             deployment,
@@ -250,65 +230,6 @@ fn veto(
     Ok(events)
 }
 
-const LONGEST_LOCK: Duration = Duration::from_secs(30 * 24 * 3600);
-
-fn lock(
-    state: &State,
-    actor: &Actor,
-    policy: &Policy,
-    reason: &str,
-    lasting: Duration,
-    now: Time,
-) -> Result<Events, Refusal> {
-    check_place(state, actor, policy, Right::Lock)?;
-    let reason = said(reason)?;
-    if lasting < Duration::from_secs(1) || lasting > LONGEST_LOCK {
-        return Err(Refusal::BadLock);
-    }
-    if let Some(lock) = state.environment(&policy.environment).lock
-        && lock.until > now
-        && lock.owner != actor.to_string()
-    {
-        return Err(Refusal::Locked {
-            environment: policy.environment.clone(),
-            owner: lock.owner,
-            until: lock.until,
-            reason: lock.reason,
-        });
-    }
-    Ok(on_environment(
-        policy,
-        Event::Locked {
-            reason,
-            until: now + lasting,
-        },
-    ))
-}
-
-fn unlock(state: &State, actor: &Actor, policy: &Policy, now: Time) -> Result<Events, Refusal> {
-    let lock = state
-        .environment(&policy.environment)
-        .lock
-        .filter(|lock| lock.until > now);
-    let lock = lock.ok_or_else(|| nothing(policy, "locked"))?;
-    // A lock must not outlive its owner's attention: whoever may lock may also take it away, and the journal says who did.
-    if lock.owner != actor.to_string() {
-        check_place(state, actor, policy, Right::Lock)?;
-    }
-    Ok(on_environment(policy, Event::Unlocked))
-}
-
-fn on_environment(policy: &Policy, event: Event) -> Events {
-    vec![(Stream::Environment(policy.environment.clone()), event)]
-}
-
-fn nothing(policy: &Policy, what: &'static str) -> Refusal {
-    Refusal::NothingToRelease {
-        environment: policy.environment.clone(),
-        what,
-    }
-}
-
 fn said(reason: &str) -> Result<String, Refusal> {
     let reason = reason.trim();
     if reason.is_empty() {
@@ -316,113 +237,6 @@ fn said(reason: &str) -> Result<String, Refusal> {
     } else {
         Ok(reason.to_owned())
     }
-}
-
-fn request(
-    state: &State,
-    actor: &Actor,
-    plan: &Plan,
-    trigger: &Trigger,
-) -> Result<Events, Refusal> {
-    // Such a deployment takes the place of the one that it undoes; only that one's failure makes it.
-    if let Trigger::Undo { of } = trigger {
-        return Err(Refusal::NotAllowed {
-            who: actor.to_string(),
-            what: format!("undo {of} by a request"),
-            help: format!("`towpath rollback {}` takes it back", plan.environment),
-        });
-    }
-    let release = state
-        .releases
-        .get(&plan.release)
-        .ok_or(Refusal::NoSuchRelease(plan.release))?;
-    let environment = state.environment(&plan.environment);
-    let right = if plan.kind == Kind::Rollback {
-        Right::Rollback
-    } else {
-        Right::Deploy
-    };
-    check(state, actor, plan, right)?;
-    if let Some(veto) = &release.vetoed {
-        return Err(Refusal::Vetoed {
-            release: plan.release,
-            by: veto.by.clone(),
-            reason: veto.reason.clone(),
-        });
-    }
-    let already = |how: String| Refusal::AlreadyThere {
-        release: plan.release,
-        environment: plan.environment.clone(),
-        how,
-    };
-    let waiting = environment.queue.iter().chain(&environment.active);
-    for open in waiting.filter_map(|number| state.deployments.get(number)) {
-        if open.plan.release == plan.release && open.cancel.is_none() {
-            return Err(already(format!("on its way ({})", open.number)));
-        }
-    }
-    let live = environment
-        .live
-        .as_ref()
-        .is_some_and(|live| live.release == plan.release);
-    if live
-        && !matches!(trigger, Trigger::Person)
-        && release.verified.contains_key(&plan.environment)
-    {
-        return Err(already("live".into()));
-    }
-    if plan.kind == Kind::Rollback {
-        if live {
-            return Err(already("live".into()));
-        }
-        // Locks, freezes and what has to come before do not stop a rollback: it must not be a way around them.
-        if !release.verified.contains_key(&plan.environment) {
-            return Err(Refusal::CannotReturn {
-                reason: format!("{} is not verified in {}", plan.release, plan.environment),
-                way_out: format!("`towpath deploy {} {}`", plan.environment, plan.release),
-            });
-        }
-        schema_allows(state, release, &plan.launch).map_err(|obstacle| Refusal::CannotReturn {
-            reason: obstacle.to_string(),
-            way_out: obstacle.way_out(),
-        })?;
-    }
-
-    let number = DeploymentNumber(state.last_deployment + 1);
-    let mut events = Vec::new();
-    match plan.kind {
-        Kind::Rollback => {
-            // What is under way gives the environment up, and leaves the traffic to the rollback.
-            let active = environment
-                .active
-                .and_then(|active| state.deployments.get(&active));
-            if let Some(active) = active
-                && active.status == Status::Running
-                && active.cancel.is_none()
-            {
-                let event = Event::CancelRequested {
-                    reason: format!("{number} rolls {} back", plan.environment),
-                    in_favour_of: Some(number),
-                };
-                events.push((Stream::Deployment(active.number), event));
-            }
-        }
-        Kind::Deploy | Kind::Redeploy => {}
-    }
-    let queued = environment.queue.iter();
-    for queued in queued.filter_map(|queued| state.deployments.get(queued)) {
-        if let Some(why) = supersedes(plan, number, queued) {
-            let end = End::Superseded;
-            let event = Event::Ended { end, why };
-            events.push((Stream::Deployment(queued.number), event));
-        }
-    }
-    let event = Event::Requested {
-        plan: Box::new(plan.clone()),
-        trigger: trigger.clone(),
-    };
-    events.push((Stream::Deployment(number), event));
-    Ok(events)
 }
 
 /// Checks a right by the rules that a release brings and by those in force: it cannot let anybody in for itself.
@@ -446,199 +260,11 @@ fn in_force<'a>(state: &'a State, environment: &EnvironmentName) -> Option<&'a P
     state.environments.get(environment)?.in_force.as_ref()
 }
 
-/// Checks that the actor may sign, likewise; a role that is new, or not there any more, has the rules of one side only.
-fn check_signer(
-    state: &State,
-    actor: &Actor,
-    deployment: &Deployment,
-    rule: &crate::manifest::SignOffRule,
-) -> Result<(), Refusal> {
-    let own = &deployment.plan.policy;
-    let in_force = in_force(state, &deployment.plan.environment)
-        .filter(|policy| policy.roles.contains_key(&rule.role));
-    if in_force.is_none() || own.roles.is_empty() || own.roles.contains_key(&rule.role) {
-        own.check_signer(actor, rule)?;
-    }
-    in_force.map_or(Ok(()), |policy| policy.check_signer(actor, rule))
-}
-
-/// Why a deployment that waits is not wanted any more when `number` is requested.
-fn supersedes(plan: &Plan, number: DeploymentNumber, queued: &Deployment) -> Option<String> {
-    match (plan.kind, queued.plan.kind) {
-        // Whoever asks again wants to return somewhere else; what undoes a failure belongs to that failure.
-        (Kind::Rollback, Kind::Rollback) if !matches!(queued.trigger, Trigger::Undo { .. }) => {
-            Some(format!("{number} returns to {} instead", plan.release))
-        }
-        (Kind::Rollback, _) | (_, Kind::Rollback) => None,
-        _ if queued.plan.release < plan.release => {
-            Some(format!("{} ({number}) is newer", plan.release))
-        }
-        _ => None,
-    }
-}
-
 fn find(state: &State, number: DeploymentNumber) -> Result<&Deployment, Refusal> {
     state
         .deployments
         .get(&number)
         .ok_or(Refusal::NoSuchDeployment(number))
-}
-
-/// The signature that a deployment waits for, and the key of that attempt.
-fn asked<'a>(
-    deployment: &'a Deployment,
-    name: Option<&str>,
-) -> Result<
-    (
-        &'a super::SignOffRequest,
-        &'a crate::manifest::SignOffRule,
-        String,
-    ),
-    Refusal,
-> {
-    let not_now = |what: String, help: String| Refusal::NotNow {
-        deployment: deployment.number,
-        what,
-        help,
-    };
-    let rule = deployment
-        .current()
-        .and_then(|(step, _)| match &step.action {
-            super::Action::SignOff(rule) => Some(rule),
-            _ => None,
-        });
-    let attempt = deployment.attempt();
-    let (Some(asked), Some(rule), Some(attempt)) = (&deployment.asked, rule, attempt) else {
-        let at = deployment
-            .current()
-            .map_or("its end".into(), |(step, _)| format!("{:?}", step.id));
-        let what = match deployment.status {
-            Status::Ended => "has ended".into(),
-            _ => format!("waits for no signature; it is at {at}"),
-        };
-        let help = format!(
-            "`towpath status {}` shows what it waits for",
-            deployment.plan.environment
-        );
-        return Err(not_now(what, help));
-    };
-    match name {
-        Some(name) if name != asked.name => Err(not_now(
-            format!("waits for {:?}, not for {name:?}", asked.name),
-            format!(
-                "signatures are given in order; {:?} comes first",
-                asked.name
-            ),
-        )),
-        _ => Ok((asked, rule, attempt.key.clone())),
-    }
-}
-
-fn sign(
-    state: &State,
-    actor: &Actor,
-    number: DeploymentNumber,
-    name: Option<&str>,
-    seen: Option<Digest>,
-    comment: Option<String>,
-    now: Time,
-) -> Result<Events, Refusal> {
-    let deployment = find(state, number)?;
-    let (asked, rule, key) = asked(deployment, name)?;
-    check_signer(state, actor, deployment, rule)?;
-    if now >= asked.until {
-        return Err(Refusal::NotNow {
-            deployment: number,
-            what: format!("waited for {:?} until {}", asked.name, asked.until),
-            help: format!("`towpath retry {number}` asks for it again"),
-        });
-    }
-    let who = actor.to_string();
-    if let Some(earlier) = deployment
-        .signatures
-        .iter()
-        .find(|s| s.by.eq_ignore_ascii_case(&who) && s.name != asked.name)
-    {
-        return Err(Refusal::SamePerson {
-            who,
-            earlier: earlier.name.clone(),
-            deployment: number,
-        });
-    }
-    let release = state
-        .releases
-        .get(&deployment.plan.release)
-        .ok_or(Refusal::NoSuchRelease(deployment.plan.release))?;
-    let evidence = Evidence::of(deployment, release);
-    let digest = evidence.digest();
-    if digest != asked.evidence.digest() || seen.is_some_and(|seen| seen != digest) {
-        return Err(Refusal::EvidenceChanged {
-            now: digest.short(),
-            seen: seen.unwrap_or(asked.evidence.digest()).short(),
-        });
-    }
-    let stream = Stream::Deployment(number);
-    let comment = comment
-        .map(|c| c.trim().to_owned())
-        .filter(|c| !c.is_empty());
-    let detail = match &comment {
-        Some(comment) => format!("signed by {who}: {comment}"),
-        None => format!("signed by {who}"),
-    };
-    let outcome = Outcome::Passed {
-        detail,
-        receipt: super::Receipt::Nothing,
-    };
-    Ok(vec![
-        (
-            stream.clone(),
-            Event::Signed {
-                name: asked.name.clone(),
-                evidence: digest,
-                comment,
-            },
-        ),
-        (
-            stream,
-            Event::AttemptEnded {
-                key,
-                outcome,
-                retry_at: None,
-            },
-        ),
-    ])
-}
-
-fn reject(
-    state: &State,
-    actor: &Actor,
-    number: DeploymentNumber,
-    name: Option<&str>,
-    reason: &str,
-) -> Result<Events, Refusal> {
-    let deployment = find(state, number)?;
-    let (asked, rule, key) = asked(deployment, name)?;
-    check_signer(state, actor, deployment, rule)?;
-    let reason = said(reason)?;
-    let finding = format!("{:?} rejected by {actor}: {reason}", asked.name);
-    let stream = Stream::Deployment(number);
-    Ok(vec![
-        (
-            stream.clone(),
-            Event::Rejected {
-                name: asked.name.clone(),
-                reason,
-            },
-        ),
-        (
-            stream,
-            Event::AttemptEnded {
-                key,
-                outcome: Outcome::Failed { finding },
-                retry_at: None,
-            },
-        ),
-    ])
 }
 
 fn cancel(
