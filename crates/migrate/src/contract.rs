@@ -1,4 +1,4 @@
-//! What a migration declares about the code before and after it. Only the declaration: nothing here reads SQL.
+//! What a migration declares about the code before and after it. Only the declaration: nothing here reads statements.
 
 use std::fmt;
 
@@ -66,6 +66,9 @@ pub struct Contract {
     pub kind: ContractKind,
     /// The reason given after `because`.
     pub because: Option<String>,
+    /// The version given after `after`: code that knows this earlier migration no longer needs what this one takes away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<i64>,
 }
 
 impl Contract {
@@ -73,9 +76,11 @@ impl Contract {
     pub const UNKNOWN: Contract = Contract {
         kind: ContractKind::Unknown,
         because: None,
+        after: None,
     };
 
-    /// Reads `-- towpath: KIND because REASON` from the comments that open a file.
+    /// Reads `-- towpath: KIND because REASON` from the comments that open a file, or `KIND after VERSION because REASON`
+    /// where code that knows migration VERSION keeps running.
     ///
     /// The reason may be left out. A file without such a line is [`ContractKind::Unknown`]; a line that cannot be
     /// understood is an error and never ignored, because a typo would otherwise weaken the contract in silence.
@@ -115,29 +120,43 @@ fn after_marker(comment: &str) -> Option<&str> {
 }
 
 fn parse(declaration: &str) -> Result<Contract, Problem> {
-    let (word, rest) = match declaration.split_once(char::is_whitespace) {
-        Some((word, rest)) => (word, rest.trim()),
-        None => (declaration, ""),
-    };
+    let (word, rest) = words(declaration);
     let kind = ContractKind::declared(word).ok_or_else(|| Problem::Word(word.to_owned()))?;
-    if rest.is_empty() {
-        return Ok(Contract {
-            kind,
-            because: None,
-        });
-    }
-    let reason = rest
-        .strip_prefix("because")
-        .filter(|reason| reason.is_empty() || reason.starts_with(char::is_whitespace))
-        .ok_or_else(|| Problem::NoBecause(rest.to_owned()))?
-        .trim();
-    if reason.is_empty() {
-        return Err(Problem::NoReason);
-    }
+    let (after, rest) = match words(rest) {
+        ("after", rest) => {
+            let (version, rest) = words(rest);
+            (Some(version_of(kind, version)?), rest)
+        }
+        _ => (None, rest),
+    };
+    let because = match words(rest) {
+        ("", _) => None,
+        ("because", "") => return Err(Problem::NoReason),
+        ("because", reason) => Some(reason.to_owned()),
+        _ => return Err(Problem::NoBecause(rest.to_owned())),
+    };
     Ok(Contract {
         kind,
-        because: Some(reason.to_owned()),
+        because,
+        after,
     })
+}
+
+/// The first word, and what follows it.
+fn words(text: &str) -> (&str, &str) {
+    match text.split_once(char::is_whitespace) {
+        Some((word, rest)) => (word, rest.trim()),
+        None => (text, ""),
+    }
+}
+
+fn version_of(kind: ContractKind, version: &str) -> Result<i64, Problem> {
+    if !matches!(kind, ContractKind::Contract | ContractKind::Irreversible) {
+        return Err(Problem::NeedlessAfter(kind));
+    }
+    version
+        .parse()
+        .map_err(|_| Problem::Version(version.to_owned()))
 }
 
 /// Why a contract's line was not understood.
@@ -159,6 +178,10 @@ enum Problem {
     NoReason,
     #[error("a second contract")]
     Twice,
+    #[error("{0:?} after `after` is not the version of a migration")]
+    Version(String),
+    #[error("`after` follows {0}")]
+    NeedlessAfter(ContractKind),
 }
 
 impl BadContract {
@@ -184,6 +207,12 @@ impl BadContract {
             }
             Problem::NoBecause(rest) => format!("write `because {rest}`"),
             Problem::NoReason => "write the reason after `because`, or leave `because` out".into(),
+            Problem::Version(_) => {
+                "write the version of the migration that code knows which no longer needs what this one takes away, such as `contract after 7`".into()
+            }
+            Problem::NeedlessAfter(kind) => format!(
+                "leave `after` out: {kind} keeps every older release running; `contract` and `irreversible` can have it"
+            ),
             Problem::Twice => "keep one of the two, or split the file into two migrations".into(),
         }
     }
@@ -207,6 +236,20 @@ mod tests {
             read("\u{feff}--towpath:data").unwrap().kind,
             ContractKind::Data
         );
+    }
+
+    #[test]
+    fn a_contract_can_say_which_code_no_longer_needs_what_it_takes_away() {
+        let contract = read("-- towpath: contract after 7 because 7 renamed it").unwrap();
+        assert_eq!(contract.kind, ContractKind::Contract);
+        assert_eq!(contract.after, Some(7));
+        assert_eq!(contract.because.as_deref(), Some("7 renamed it"));
+        let contract = read("--towpath:irreversible  after 0020260101120000").unwrap();
+        assert_eq!(contract.kind, ContractKind::Irreversible);
+        assert_eq!(contract.after, Some(20_260_101_120_000));
+        assert_eq!(contract.because, None);
+        let afterwards = read("-- towpath: contract because after 7 nobody reads it").unwrap();
+        assert_eq!(afterwards.after, None);
     }
 
     #[test]
@@ -251,6 +294,22 @@ mod tests {
             (
                 "-- towpath: data because ",
                 "line 1: no reason follows `because`; write the reason after `because`, or leave `because` out",
+            ),
+            (
+                "-- towpath: contract after",
+                "line 1: \"\" after `after` is not the version of a migration; write the version of the migration that code knows which no longer needs what this one takes away, such as `contract after 7`",
+            ),
+            (
+                "-- towpath: contract after rename because it is",
+                "line 1: \"rename\" after `after` is not the version of a migration; write the version of the migration that code knows which no longer needs what this one takes away, such as `contract after 7`",
+            ),
+            (
+                "-- towpath: contract after 7 it is",
+                "line 1: \"it is\" follows the contract without `because`; write `because it is`",
+            ),
+            (
+                "-- towpath: expand after 7",
+                "line 1: `after` follows expand; leave `after` out: expand keeps every older release running; `contract` and `irreversible` can have it",
             ),
             (
                 "-- towpath: data\n-- towpath: expand",

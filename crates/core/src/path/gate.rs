@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Action, Deployment, EnvironmentState, Kind, Plan, Release, Right, State, Trigger, frozen_until,
-    parity, schema_allows,
+    parity, schema_allows, stands_on,
 };
 use crate::{Time, names::EnvironmentName};
 
@@ -175,7 +175,13 @@ fn veto(candidate: &Candidate<'_>) -> Answer {
 }
 
 fn schema(state: &State, candidate: &Candidate<'_>) -> Answer {
-    match schema_allows(state, candidate.release, &candidate.plan.launch) {
+    let (release, launch) = (candidate.release, &candidate.plan.launch);
+    // A return applies nothing.
+    let allowed = match candidate.plan.kind {
+        Kind::Rollback => stands_on(state, release, launch),
+        Kind::Deploy | Kind::Redeploy => schema_allows(state, release, launch),
+    };
+    match allowed {
         Ok(()) => pass("it runs on the schema that is there"),
         Err(obstacle) => Answer::Refuse {
             reason: obstacle.to_string(),

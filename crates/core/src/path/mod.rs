@@ -20,6 +20,7 @@ mod policy;
 mod refusal;
 mod release;
 mod rollback;
+mod schema;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -40,4 +41,5 @@ pub use policy::*;
 pub use refusal::*;
 pub use release::*;
 pub use rollback::*;
+pub use schema::*;
 pub use state::*;

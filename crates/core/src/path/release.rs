@@ -63,6 +63,51 @@ pub struct Migration {
     pub checksum: String,
     /// What it does to older releases.
     pub contract: Contract,
+    /// Where it breaks older releases: those that know this earlier migration no longer need what it takes away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<i64>,
+    /// Whose word the contract is.
+    #[serde(default, skip_serializing_if = "ContractSource::is_declared")]
+    pub source: ContractSource,
+    /// Why it is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    /// Whether its down-migration is there: beside it in a release, stored with its receipt where it is applied.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reversible: bool,
+}
+
+impl Migration {
+    /// Version and name, for people.
+    pub fn title(&self) -> String {
+        match self.name.as_str() {
+            "" => self.version.to_string(),
+            name => format!("{} ({name})", self.version),
+        }
+    }
+
+    /// Whether code that knows these migrations, and not this one, keeps running after it.
+    pub fn spares(&self, known: &[Migration]) -> bool {
+        let no_longer_needs = |after: i64| known.iter().any(|known| known.version == after);
+        self.contract.keeps_older_releases() || self.after.is_some_and(no_longer_needs)
+    }
+}
+
+/// Whose word a contract is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContractSource {
+    /// The migration's author's.
+    #[default]
+    Declared,
+    /// Its statements', as they were read when the release was cut.
+    Derived,
+}
+
+impl ContractSource {
+    fn is_declared(&self) -> bool {
+        *self == ContractSource::Declared
+    }
 }
 
 /// What a migration does to the releases before it.
@@ -77,14 +122,26 @@ pub enum Contract {
     Data,
     /// Information is lost.
     Irreversible,
-    /// Nobody said; treated as breaking.
+    /// Nobody said, and its statements do not tell; treated as breaking.
     Unknown,
 }
 
 impl Contract {
-    /// Whether a release that does not know the migration still runs after it.
+    /// Whether every release that does not know the migration still runs after it.
     pub fn keeps_older_releases(self) -> bool {
         matches!(self, Contract::Expand | Contract::Data)
+    }
+}
+
+impl fmt::Display for Contract {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Contract::Expand => "expand",
+            Contract::Contract => "contract",
+            Contract::Data => "data",
+            Contract::Irreversible => "irreversible",
+            Contract::Unknown => "unknown",
+        })
     }
 }
 

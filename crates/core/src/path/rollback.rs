@@ -1,67 +1,7 @@
 //! Where an environment can return to: the last verified release that its schema still allows.
 
-use super::{Launch, Migration, Release, Standing, State};
-use crate::names::{DatabaseName, EnvironmentName, ReleaseNumber};
-
-/// Why a release cannot run on the schema that is there.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{release} does not know migration {version} ({name}), applied to database {database} of {home}, and nothing says that it can run with it"
-)]
-pub struct Obstacle {
-    /// The release.
-    pub release: ReleaseNumber,
-    /// The database.
-    pub database: DatabaseName,
-    /// The environment that keeps it.
-    pub home: EnvironmentName,
-    /// The migration's version.
-    pub version: i64,
-    /// Its name.
-    pub name: String,
-}
-
-impl Obstacle {
-    /// What to do instead.
-    pub fn way_out(&self) -> String {
-        format!(
-            "go forward with a fix. A migration that older releases can live with says so before it is applied, in its first lines: `-- towpath: expand because …`; {} did not",
-            self.name
-        )
-    }
-}
-
-/// Whether a release can run on the databases as they are: every migration that it does not know keeps older releases.
-pub fn schema_allows(state: &State, release: &Release, launch: &Launch) -> Result<(), Obstacle> {
-    for (database, home) in &launch.databases {
-        let applied = state
-            .environments
-            .get(home)
-            .and_then(|e| e.schema.get(database));
-        let known = release
-            .source
-            .migrations
-            .get(database)
-            .map_or(&[][..], Vec::as_slice);
-        let unknown = applied.into_iter().flatten().find(|migration| {
-            !migration.contract.keeps_older_releases() && !knows(known, migration)
-        });
-        if let Some(migration) = unknown {
-            return Err(Obstacle {
-                release: release.number,
-                database: database.clone(),
-                home: home.clone(),
-                version: migration.version,
-                name: migration.name.clone(),
-            });
-        }
-    }
-    Ok(())
-}
-
-fn knows(set: &[Migration], migration: &Migration) -> bool {
-    set.iter().any(|known| known.version == migration.version)
-}
+use super::{Obstacle, Standing, State, stands_on};
+use crate::names::{EnvironmentName, ReleaseNumber};
 
 /// Why there is nothing to return to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -113,7 +53,7 @@ pub fn return_target<'a>(
         .filter(|(_, release)| release.vetoed.is_none());
     let mut obstacle = None;
     for (standing, release) in candidates {
-        match schema_allows(state, release, &standing.launch) {
+        match stands_on(state, release, &standing.launch) {
             Ok(()) => return Ok(standing),
             Err(found) => obstacle = obstacle.or(Some(found)),
         }

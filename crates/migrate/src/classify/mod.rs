@@ -82,9 +82,9 @@ impl Classification {
             .any(|statement| statement.has(Effect::Blocking))
     }
 
-    /// The contract to propose: the kind, because of the first statement that makes it so.
+    /// The contract that the statements amount to: the kind, because of the first statement that makes it so.
     ///
-    /// A proposal only. It is for a person to declare it; nothing believes it on its own.
+    /// What a person declares counts more: statements do not tell which code is still about.
     pub fn proposal(&self) -> Contract {
         let kind = self.kind();
         let because = self
@@ -93,7 +93,11 @@ impl Classification {
             .flat_map(|statement| &statement.findings)
             .find(|finding| finding.effect.kind() == kind)
             .map(|finding| finding.reason.clone());
-        Contract { kind, because }
+        Contract {
+            kind,
+            because,
+            after: None,
+        }
     }
 }
 

@@ -4,11 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use towpath_core::{
     catalogue::SecretKeys,
-    manifest::{self, Manifest, MigrationLayout},
+    manifest::{self, DatabaseEngine, Manifest, MigrationLayout},
     names::{DatabaseName, ReleaseNumber},
-    path::{Actor, Command, Commit, Contract, Migration, Release, Source},
+    path::{Actor, Command, Commit, Contract, ContractSource, Migration, Release, Source},
 };
-use towpath_migrate::{ContractKind, Layout, MigrationSet, layout};
+use towpath_migrate::{
+    ContractKind, Layout, MigrationSet,
+    classify::{Dialect, classify},
+    layout,
+};
 use towpath_secrets::file::Shut;
 
 use super::{Engine, EngineError};
@@ -113,10 +117,9 @@ impl Engine {
             };
             let layout = layout_of(database.layout);
             let set = self.migration_set(commit, directory, layout).await?;
-            all.insert(
-                name.clone(),
-                set.migrations().iter().map(reference).collect(),
-            );
+            let dialect = dialect_of(database.engine);
+            let references = set.migrations().iter().map(|one| reference(one, dialect));
+            all.insert(name.clone(), references.collect());
         }
         Ok(all)
     }
@@ -158,13 +161,46 @@ pub fn layout_of(layout: MigrationLayout) -> Layout {
     }
 }
 
-/// A migration as a release keeps it.
-pub fn reference(migration: &towpath_migrate::Migration) -> Migration {
+/// Whose SQL an engine's migrations are written in.
+pub fn dialect_of(engine: DatabaseEngine) -> Dialect {
+    match engine {
+        DatabaseEngine::Sqlite => Dialect::Sqlite,
+    }
+}
+
+/// A migration as a release keeps it: with the contract that it declares, or else with the one that its statements amount to.
+pub fn reference(migration: &towpath_migrate::Migration, dialect: Dialect) -> Migration {
+    let declared = migration.contract.kind != ContractKind::Unknown;
+    let (word, source) = match declared {
+        true => (migration.contract.clone(), ContractSource::Declared),
+        false => (
+            classify(&migration.up, dialect).proposal(),
+            ContractSource::Derived,
+        ),
+    };
     Migration {
         version: migration.version,
         name: migration.name.clone(),
         checksum: migration.checksum.clone(),
-        contract: contract(migration.contract.kind),
+        contract: contract(word.kind),
+        after: word.after,
+        source,
+        because: word.because,
+        reversible: migration.down.is_some(),
+    }
+}
+
+/// A migration as a database keeps it, with the contract that was recorded when it was applied.
+pub fn recorded(receipt: &towpath_migrate::Receipt) -> Migration {
+    Migration {
+        version: receipt.version,
+        name: receipt.name.clone(),
+        checksum: receipt.checksum.clone(),
+        contract: contract(receipt.contract.kind),
+        after: receipt.contract.after,
+        source: ContractSource::Declared,
+        because: receipt.contract.because.clone(),
+        reversible: receipt.down.is_some(),
     }
 }
 
@@ -176,5 +212,63 @@ pub fn contract(kind: ContractKind) -> Contract {
         ContractKind::Data => Contract::Data,
         ContractKind::Irreversible => Contract::Irreversible,
         _ => Contract::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use towpath_migrate::layout::parse;
+
+    use super::*;
+
+    fn references(files: &[(&str, &str)]) -> Vec<Migration> {
+        let files = files
+            .iter()
+            .map(|(name, sql)| (*name, sql.as_bytes().to_vec()));
+        let set = parse(Layout::Sqlx, files).unwrap();
+        let dialect = dialect_of(DatabaseEngine::Sqlite);
+        let references = set.migrations().iter().map(|one| reference(one, dialect));
+        references.collect()
+    }
+
+    #[test]
+    fn what_is_declared_is_kept_and_what_is_not_is_read() {
+        let all = references(&[
+            ("1_a.sql", "CREATE TABLE trips (said TEXT, mood TEXT);"),
+            (
+                "2_b.up.sql",
+                "ALTER TABLE trips RENAME COLUMN said TO told;",
+            ),
+            (
+                "2_b.down.sql",
+                "ALTER TABLE trips RENAME COLUMN told TO said;",
+            ),
+            (
+                "3_c.sql",
+                "-- towpath: contract after 2 because 2 stopped using it\nALTER TABLE trips DROP COLUMN mood;",
+            ),
+            ("4_d.sql", "FROBNICATE trips;"),
+            ("5_e.sql", "-- towpath: expand\nDROP TABLE trips;"),
+        ]);
+        let told = |migration: &Migration| {
+            let source = match migration.source {
+                ContractSource::Declared => "declared",
+                ContractSource::Derived => "derived",
+            };
+            let (contract, after) = (migration.contract, migration.after);
+            (contract, after, source, migration.reversible)
+        };
+        let expected = [
+            (Contract::Expand, None, "derived", false),
+            (Contract::Contract, None, "derived", true),
+            (Contract::Contract, Some(2), "declared", false),
+            (Contract::Unknown, None, "derived", false),
+            (Contract::Expand, None, "declared", false),
+        ];
+        assert_eq!(all.iter().map(told).collect::<Vec<_>>(), expected);
+        let because = |at: usize| all[at].because.as_deref();
+        assert!(because(1).unwrap().contains("said"), "{:?}", because(1));
+        assert_eq!(because(2), Some("2 stopped using it"));
+        assert_eq!(because(4), None);
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     names::DeploymentNumber,
     path::{
         Actor, Deployment, End, Event, Kind, Plan, Refusal, Right, State, Status, Trigger,
-        schema_allows,
+        stands_on,
     },
 };
 
@@ -74,7 +74,7 @@ pub(super) fn request(
                 way_out: format!("`towpath deploy {} {}`", plan.environment, plan.release),
             });
         }
-        schema_allows(state, release, &plan.launch).map_err(|obstacle| Refusal::CannotReturn {
+        stands_on(state, release, &plan.launch).map_err(|obstacle| Refusal::CannotReturn {
             reason: obstacle.to_string(),
             way_out: obstacle.way_out(),
         })?;

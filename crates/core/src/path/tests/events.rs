@@ -72,12 +72,26 @@ fn contract() -> BoxedStrategy<Contract> {
 }
 
 fn migrations() -> BoxedStrategy<Vec<Migration>> {
-    let one = (any::<i64>(), text(), contract()).prop_map(|(version, name, contract)| Migration {
-        version,
-        name,
-        checksum: format!("{version:x}"),
-        contract,
-    });
+    let more = (
+        prop::option::of(any::<i64>()),
+        prop::option::of(text()),
+        any::<[bool; 2]>(),
+    );
+    let one = (any::<i64>(), text(), contract(), more).prop_map(
+        |(version, name, contract, (after, because, [is_derived, reversible]))| Migration {
+            version,
+            name,
+            checksum: format!("{version:x}"),
+            contract,
+            after,
+            source: match is_derived {
+                true => ContractSource::Derived,
+                false => ContractSource::Declared,
+            },
+            because,
+            reversible,
+        },
+    );
     prop::collection::vec(one, 0..4).boxed()
 }
 

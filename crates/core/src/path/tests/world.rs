@@ -10,7 +10,7 @@ use crate::{
         Service, SignOffRule, Watch,
     },
     names::{EnvironmentName, RoleName},
-    path::{Actor, Commit, Contract, Migration, Source},
+    path::{Actor, Commit, Contract, ContractSource, Migration, Source},
 };
 
 /// Friday 2026-11-20, noon in UTC.
@@ -241,6 +241,10 @@ pub fn migration(version: i64, contract: Contract) -> Migration {
         name: format!("change {version}"),
         checksum: format!("{version:064x}"),
         contract,
+        after: None,
+        source: ContractSource::Declared,
+        because: None,
+        reversible: false,
     }
 }
 

@@ -148,6 +148,7 @@ fn receipt(row: &Row) -> Result<Receipt, sqlx::Error> {
         contract: Contract {
             kind: ContractKind::recorded(&row.text("contract")?),
             because: row.maybe("because")?,
+            after: None,
         },
         state: ReceiptState::recorded(&state),
         applied_at_ms: row.integer("applied_at_ms")?,

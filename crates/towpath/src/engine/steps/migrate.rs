@@ -2,7 +2,7 @@
 
 use towpath_core::{
     names::{DatabaseName, EnvironmentName},
-    path::{Migration, Outcome, Receipt},
+    path::{Migration, Outcome, Receipt, runs_on},
 };
 use towpath_migrate::{Database, PlanError};
 
@@ -59,10 +59,8 @@ async fn migrate(
         .create_if_missing();
     let plan = match database.plan(&set).await {
         Ok(plan) => plan,
-        Err(PlanError::Missing { version, .. })
-            if is_ahead(attempt, name, home, version).await? =>
-        {
-            let applied = applied(&database, &[]).await?;
+        Err(PlanError::Missing { .. }) if is_ahead(attempt, name, home).await? => {
+            let applied = applied(attempt, name, home, &database).await?;
             let detail = "the database is ahead, by migrations that this release can live with";
             return receipt(name, home, &database, applied, 0, detail.into()).await;
         }
@@ -91,7 +89,7 @@ async fn migrate(
         .apply(&plan, attempt.key, || now().0, |_| {})
         .await
         .map_err(|error| failed(format!("could not {error}; {}", error.remedy())))?;
-    let applied = applied(&database, set.migrations()).await?;
+    let applied = applied(attempt, name, home, &database).await?;
     let detail = match receipts.len() {
         0 => format!("nothing to apply; {} applied before", applied.len()),
         1 => format!("applied {}{snapshot}", receipts[0].name),
@@ -100,46 +98,47 @@ async fn migrate(
     receipt(name, home, &database, applied, receipts.len(), detail).await
 }
 
-/// Whether the journal knows the migration that the release lacks as one that older releases can live with.
+/// Whether the release runs on what the journal knows to be applied, although it lacks some of it.
 async fn is_ahead(
     attempt: &Attempt<'_>,
     name: &DatabaseName,
     home: &EnvironmentName,
-    version: i64,
 ) -> Result<bool, Outcome> {
     let state = attempt.engine.store.state().await.map_err(errored)?;
-    let environment = state.environment(home);
-    let applied = environment.schema.get(name);
-    let known = applied
-        .into_iter()
-        .flatten()
-        .find(|migration| migration.version == version);
-    Ok(known.is_some_and(|migration| migration.contract.keeps_older_releases()))
+    let known = attempt.release.migrations(name);
+    Ok(runs_on(known, state.applied(home, name)).is_ok())
 }
 
-/// Everything that is applied, in order.
+/// Everything that is applied, in order, by the contract under which it was admitted: the journal's, then that of the release which
+/// brings it, then the receipt's.
 async fn applied(
+    attempt: &Attempt<'_>,
+    name: &DatabaseName,
+    home: &EnvironmentName,
     database: &Database,
-    set: &[towpath_migrate::Migration],
 ) -> Result<Vec<Migration>, Outcome> {
+    let state = attempt.engine.store.state().await.map_err(errored)?;
+    let admitted = state.applied(home, name).iter();
+    let admitted = admitted.chain(attempt.release.migrations(name));
     let history = database
         .history()
         .await
         .map_err(|e| with_help(&e, e.remedy()))?;
-    Ok(history
-        .receipts
-        .values()
-        .map(|receipt| Migration {
-            version: receipt.version,
-            name: receipt.name.clone(),
-            checksum: receipt.checksum.clone(),
-            // The set's word is newer than the receipt's: a note may have been added since.
-            contract: set
-                .iter()
-                .find(|migration| migration.version == receipt.version)
-                .map_or(releases::contract(receipt.contract.kind), |migration| {
-                    releases::contract(migration.contract.kind)
-                }),
+    let receipts = history.receipts.values();
+    Ok(receipts
+        .map(|receipt| {
+            let known = admitted.clone().find(|known| {
+                known.version == receipt.version && known.checksum == receipt.checksum
+            });
+            let recorded = releases::recorded(receipt);
+            match known.cloned() {
+                Some(known) => Migration {
+                    name: recorded.name,
+                    reversible: recorded.reversible,
+                    ..known
+                },
+                None => recorded,
+            }
         })
         .collect())
 }

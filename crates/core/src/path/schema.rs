@@ -1,0 +1,164 @@
+//! Whether a release runs on a schema: the one rule, asked of what is there, of what will be there, and of what would be left.
+
+use std::fmt;
+
+use super::{Contract, ContractSource, Launch, Migration, Release, State};
+use crate::names::{DatabaseName, EnvironmentName, ReleaseNumber};
+
+/// Why code does not run on a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misfit<'a> {
+    /// A migration is applied that it does not know, and that breaks it.
+    Breaks(&'a Migration),
+    /// It knows a migration that is not applied.
+    Lacks(&'a Migration),
+}
+
+/// Whether code that knows these migrations runs on the schema that those made.
+///
+/// Each that is applied is one that it knows, or keeps it running; and each that it knows is applied.
+pub fn runs_on<'a>(known: &'a [Migration], applied: &'a [Migration]) -> Result<(), Misfit<'a>> {
+    let breaks = |migration: &&Migration| !has(known, migration) && !migration.spares(known);
+    if let Some(migration) = applied.iter().find(breaks) {
+        return Err(Misfit::Breaks(migration));
+    }
+    match known.iter().find(|migration| !has(applied, migration)) {
+        Some(migration) => Err(Misfit::Lacks(migration)),
+        None => Ok(()),
+    }
+}
+
+/// Whether a set has a migration, by its version.
+pub(super) fn has(set: &[Migration], migration: &Migration) -> bool {
+    set.iter().any(|known| known.version == migration.version)
+}
+
+/// What a database has once a release's own migrations are applied too, in order.
+pub(super) fn migrated(applied: &[Migration], own: &[Migration]) -> Vec<Migration> {
+    let mut all = applied.to_vec();
+    all.extend(own.iter().filter(|own| !has(applied, own)).cloned());
+    all
+}
+
+impl Release {
+    /// Its migrations of a database, in order.
+    pub fn migrations(&self, database: &DatabaseName) -> &[Migration] {
+        self.source
+            .migrations
+            .get(database)
+            .map_or(&[], Vec::as_slice)
+    }
+}
+
+impl State {
+    /// The migrations that a database has in the environment that keeps it, in order.
+    pub fn applied(&self, home: &EnvironmentName, database: &DatabaseName) -> &[Migration] {
+        self.environments
+            .get(home)
+            .and_then(|environment| environment.schema.get(database))
+            .map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Why a release cannot run on a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obstacle {
+    /// The release.
+    pub release: ReleaseNumber,
+    /// The database.
+    pub database: DatabaseName,
+    /// The environment that keeps it.
+    pub home: EnvironmentName,
+    /// The migration that is in the way.
+    pub migration: Migration,
+    /// Whether the release knows it: then it is not applied.
+    pub is_known: bool,
+}
+
+impl std::error::Error for Obstacle {}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Obstacle {
+            release,
+            database,
+            home,
+            ..
+        } = self;
+        let title = self.migration.title();
+        match self.is_known {
+            false => write!(
+                f,
+                "{release} does not know migration {title}, applied to database {database} of {home}, and breaks on it: {}",
+                contract(&self.migration)
+            ),
+            true => write!(
+                f,
+                "{release} needs migration {title}, which is not applied to database {database} of {home}"
+            ),
+        }
+    }
+}
+
+impl Obstacle {
+    /// What to do instead.
+    pub fn way_out(&self) -> String {
+        match self.is_known {
+            false => format!(
+                "go forward with a fix: a release that takes the code back and keeps the migration. What a migration does to older releases is read from its SQL, and can be declared in its first lines before it is applied: `-- towpath: expand because …`; {} is as it is",
+                self.migration.title()
+            ),
+            true => format!("`towpath deploy` of {} applies it", self.release),
+        }
+    }
+}
+
+/// Whether a release can be deployed onto its databases: it runs there once its own migrations are applied too.
+pub fn schema_allows(state: &State, release: &Release, launch: &Launch) -> Result<(), Obstacle> {
+    each_database(state, release, launch, |applied, known| {
+        migrated(applied, known)
+    })
+}
+
+/// Whether a release runs on its databases as they are.
+pub fn stands_on(state: &State, release: &Release, launch: &Launch) -> Result<(), Obstacle> {
+    each_database(state, release, launch, |applied, _| applied.to_vec())
+}
+
+fn each_database(
+    state: &State,
+    release: &Release,
+    launch: &Launch,
+    there: impl Fn(&[Migration], &[Migration]) -> Vec<Migration>,
+) -> Result<(), Obstacle> {
+    for (database, home) in &launch.databases {
+        let known = release.migrations(database);
+        let there = there(state.applied(home, database), known);
+        let obstacle = |migration: &Migration, is_known| Obstacle {
+            release: release.number,
+            database: database.clone(),
+            home: home.clone(),
+            migration: migration.clone(),
+            is_known,
+        };
+        runs_on(known, &there).map_err(|misfit| match misfit {
+            Misfit::Breaks(migration) => obstacle(migration, false),
+            Misfit::Lacks(migration) => obstacle(migration, true),
+        })?;
+    }
+    Ok(())
+}
+
+/// What a migration does to older releases, on whose word, and why.
+pub fn contract(migration: &Migration) -> String {
+    let kind = migration.contract;
+    let after = migration.after.map(|version| format!(" after {version}"));
+    let because = migration.because.as_ref();
+    let because = because.map(|because| format!(", because {because}"));
+    let (after, because) = (after.unwrap_or_default(), because.unwrap_or_default());
+    match (kind, migration.source) {
+        (Contract::Unknown, ContractSource::Declared) => "nothing says what it does".into(),
+        (_, ContractSource::Declared) => format!("declared {kind}{after}{because}"),
+        (_, ContractSource::Derived) => format!("{kind} by its SQL{because}"),
+    }
+}
