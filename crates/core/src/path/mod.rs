@@ -24,6 +24,7 @@ mod schema;
 mod state;
 #[cfg(test)]
 mod tests;
+mod way_back;
 
 pub use actor::*;
 pub use advance::*;
@@ -43,3 +44,4 @@ pub use release::*;
 pub use rollback::*;
 pub use schema::*;
 pub use state::*;
+pub use way_back::*;

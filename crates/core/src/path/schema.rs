@@ -8,22 +8,23 @@ use crate::names::{DatabaseName, EnvironmentName, ReleaseNumber};
 /// Why code does not run on a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Misfit<'a> {
-    /// A migration is applied that it does not know, and that breaks it.
-    Breaks(&'a Migration),
     /// It knows a migration that is not applied.
     Lacks(&'a Migration),
+    /// A migration is applied that it does not know, and that breaks it.
+    Breaks(&'a Migration),
 }
 
 /// Whether code that knows these migrations runs on the schema that those made.
 ///
-/// Each that is applied is one that it knows, or keeps it running; and each that it knows is applied.
+/// Each that it knows is applied; and each that is applied is one that it knows, or keeps it running. Of several that are in the
+/// way, the first is named.
 pub fn runs_on<'a>(known: &'a [Migration], applied: &'a [Migration]) -> Result<(), Misfit<'a>> {
-    let breaks = |migration: &&Migration| !has(known, migration) && !migration.spares(known);
-    if let Some(migration) = applied.iter().find(breaks) {
-        return Err(Misfit::Breaks(migration));
+    if let Some(migration) = known.iter().find(|migration| !has(applied, migration)) {
+        return Err(Misfit::Lacks(migration));
     }
-    match known.iter().find(|migration| !has(applied, migration)) {
-        Some(migration) => Err(Misfit::Lacks(migration)),
+    let breaks = |migration: &&Migration| !has(known, migration) && !migration.spares(known);
+    match applied.iter().find(breaks) {
+        Some(migration) => Err(Misfit::Breaks(migration)),
         None => Ok(()),
     }
 }

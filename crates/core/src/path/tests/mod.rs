@@ -18,3 +18,4 @@ mod rollbacks;
 mod schema;
 mod signatures;
 mod stops;
+mod way_back;
