@@ -205,14 +205,17 @@ impl<'a> Work<'a> {
             let missing = || Why::Unknown(piece.shown());
             value.map(SecretString::from).ok_or_else(missing)
         };
-        match piece {
-            Piece::Text(text) => Ok(text.clone().into()),
-            Piece::Key(key) => match self.value(key) {
+        if let Some(key) = scope.key_of(piece) {
+            return match self.value(key) {
                 Err(Why::Missing) => Err(Why::Unknown(piece.shown())),
                 Err(circle @ Why::Circle(_)) => Err(circle),
-                Err(_) => Err(Why::Needs(key.clone())),
+                Err(_) => Err(Why::Needs(key.to_owned())),
                 good => good,
-            },
+            };
+        }
+        match piece {
+            Piece::Text(text) => Ok(text.clone().into()),
+            Piece::Key(_) => Err(Why::Unknown(piece.shown())),
             Piece::Resource { name, field } => {
                 let resource = scope.environment.resources.get(name);
                 said(resource.and_then(|resource| match field.as_str() {

@@ -24,6 +24,24 @@ pub struct Scope<'a> {
     pub service: Option<&'a ServiceName>,
 }
 
+impl<'a> Scope<'a> {
+    /// The key whose value stands for a placeholder: also that of a server's URL, which is a value like any other.
+    pub(super) fn key_of<'p>(&self, piece: &'p Piece) -> Option<&'p str>
+    where
+        'a: 'p,
+    {
+        match piece {
+            Piece::Key(key) => Some(key),
+            Piece::Database(name) => {
+                let mut databases = self.manifest.databases.iter();
+                let (_, database) = databases.find(|(known, _)| known.as_str() == name)?;
+                database.engine.is_server().then_some(database.url.as_str())
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What is known beside the manifest.
 #[derive(Debug, Default)]
 pub struct Given {
@@ -167,11 +185,15 @@ impl<'a> Resolution<'a> {
             }
         }
         for (name, database) in &manifest.databases {
-            keys.add(
-                &database.url,
-                Layer::Database(name.clone()),
-                Source::Database(name.clone()),
-            );
+            if database.engine.is_server() {
+                keys.server(&database.url);
+            } else {
+                keys.add(
+                    &database.url,
+                    Layer::Database(name.clone()),
+                    Source::Database(name.clone()),
+                );
+            }
         }
         keys.previous(given);
         let mut resolution = Resolution {
@@ -223,8 +245,8 @@ impl<'a> Resolution<'a> {
             }
             if let Some(Source::Written(pieces)) = entry.chosen().map(|chosen| &chosen.source) {
                 for piece in pieces {
-                    if let Piece::Key(used) = piece {
-                        users.entry(used.clone()).or_default().push(key.clone());
+                    if let Some(used) = self.scope.key_of(piece) {
+                        users.entry(used.to_owned()).or_default().push(key.clone());
                     }
                 }
             }
@@ -269,8 +291,13 @@ impl<'a> Keys<'a> {
         let declared = &self.scope.manifest.config;
         match declared.get(key) {
             Some(key) => self.is_for(key),
-            None => declared.is_empty(),
+            None => declared.is_empty() || self.is_server_url(key),
         }
+    }
+
+    fn is_server_url(&self, key: &str) -> bool {
+        let mut databases = self.scope.manifest.databases.values();
+        databases.any(|database| database.engine.is_server() && database.url == key)
     }
 
     /// Whether it must have a value. Commands can do without what each of its services is given for itself.
@@ -307,6 +334,13 @@ impl<'a> Keys<'a> {
         let entry = self.entry(key);
         entry.secret |= is_secret;
         entry.candidates.push(Candidate { layer, source });
+    }
+
+    /// Where a server is, has to be said, and a URL may hold a password: whoever wrote it where, it is kept secret.
+    fn server(&mut self, key: &str) {
+        let entry = self.entry(key);
+        entry.secret = true;
+        entry.needed = true;
     }
 
     fn put(&mut self, key: &str, layer: Layer, source: Source) {

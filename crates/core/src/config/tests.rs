@@ -194,3 +194,38 @@ fn placeholders_do_not_grow_without_bound() {
         "the first is told, what needs it is not: {told:?}"
     );
 }
+
+#[test]
+fn where_a_server_is_is_a_value_like_any_other_and_a_secret() {
+    let manifest = read(
+        r#"
+project = { name = "guestbook" }
+[databases.main]
+engine = "postgres"
+[config]
+POOL = { default = "${database.main.url}?pool=5" }
+[environments.staging]
+branch = "develop"
+config = { DATABASE_URL = "postgres://app@db.acme.test/app" }
+[environments.production]
+branch = "main"
+"#,
+    );
+    let nothing = given(&[], &[]);
+    let staging = Resolution::of(scope(&manifest, "staging", None), &nothing);
+    assert_eq!(
+        shown(&staging, &values(&[])),
+        "DATABASE_URL*=postgres://app@db.acme.test/app\nPOOL*=postgres://app@db.acme.test/app?pool=5\n"
+    );
+    let missing = Resolution::of(scope(&manifest, "production", None), &nothing);
+    assert_eq!(missing.missing().collect::<Vec<_>>(), ["DATABASE_URL"]);
+    let in_file = given(&["DATABASE_URL"], &[]);
+    let production = Resolution::of(scope(&manifest, "production", None), &in_file);
+    assert_eq!(
+        shown(
+            &production,
+            &values(&[("DATABASE_URL", "postgres://u:p@h/d")])
+        ),
+        "DATABASE_URL*=postgres://u:p@h/d\nPOOL*=postgres://u:p@h/d?pool=5\n"
+    );
+}

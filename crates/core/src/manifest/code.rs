@@ -74,8 +74,6 @@ codes! {
     SECRET_FILE_TWICE = "manifest::secret-file-twice";
     /// A developer's own file would win in production.
     OVERRIDES_IN_PRODUCTION = "manifest::overrides-in-production";
-    /// A database engine is known, but cannot be used yet.
-    UNSUPPORTED_ENGINE = "manifest::unsupported-engine";
     /// A probe asks nothing, or more than one thing.
     PROBE_KIND = "manifest::probe-kind";
     /// A key has no meaning beside another one.

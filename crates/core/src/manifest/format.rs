@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::{
-    code, link,
+    DatabaseEngine, code, link,
     moment::{date, moment, weekly, zone},
     suggest::{list, nearest, quoted},
 };
@@ -351,16 +351,13 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, Fault> {
 }
 
 fn engine(text: &str) -> Result<(), Fault> {
-    let known = ["sqlite", "postgres", "mysql"];
-    match text {
-        "sqlite" => Ok(()),
-        "postgres" | "postgresql" | "mysql" | "mariadb" => Err(Fault::new(
-            code::UNSUPPORTED_ENGINE,
-            format!("the engine {} is not yet supported", quoted(text)),
-            "use \"sqlite\" for now, or leave the database out: then nobody migrates it, and its URL can be set under `config`",
-        )),
-        _ => choice(text, &known),
-    }
+    let help = match text {
+        "postgresql" => "write \"postgres\"",
+        "mariadb" => "write \"mysql\": MariaDB is meant as well",
+        _ => return choice(text, &DatabaseEngine::ALL.map(DatabaseEngine::as_str)),
+    };
+    let message = format!("{} is no engine's name here", quoted(text));
+    Err(Fault::new(code::BAD_CHOICE, message, help))
 }
 
 fn choice(text: &str, words: &[&str]) -> Result<(), Fault> {

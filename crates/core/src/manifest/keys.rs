@@ -202,10 +202,13 @@ pub(super) static DATABASE: TableSpec = TableSpec {
     name: "database",
     doc: "A database that services keep.",
     keys: &[
-        key("engine", Text(Format::Engine), Absent::Text("sqlite"), r#""sqlite""#, "Which engine it is; \"postgres\" and \"mysql\" are not yet supported."),
+        key("engine", Text(Format::Engine), Absent::Text("sqlite"), r#""sqlite""#, "Which engine it is; \"mysql\" means MariaDB as well. Where a server is, the environment's configuration says under the name `url`."),
         key("layout", Text(Format::Choice(&["sqlx", "golang-migrate", "dbmate", "goose", "flyway", "refinery", "diesel"])), Absent::Text("sqlx"), r#""goose""#, "The tool by whose rules the migrations lie in their directory."),
         key("migrations", Text(Format::Path), Nothing, r#""migrations""#, "The directory of its migrations."),
         key("url", Text(Format::Variable), Absent::Text("DATABASE_URL"), r#""DATABASE_URL""#, "The variable in which services find its URL."),
+        key("snapshot", Boolean, Nothing, "false", "Whether it is copied before migrations change it; unless said, yes."),
+        key("lock_timeout", Duration, Absent::Text("3s"), r#""3s""#, "How long a statement of a migration may wait for a lock on a server, while everybody else waits behind it; then it is tried again."),
+        key("statement_timeout", Duration, Absent::Text("15m"), r#""15m""#, "How long a statement of a migration may take on a PostgreSQL server."),
     ],
     one_of: &[],
 };

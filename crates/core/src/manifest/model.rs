@@ -175,6 +175,29 @@ pub struct Database {
     pub migrations: Option<String>,
     /// The variable in which services find its URL.
     pub url: String,
+    /// Whether it is copied before migrations change it.
+    #[serde(default = "yes")]
+    pub snapshot: bool,
+    /// How long a statement of a migration may wait for a lock on a server, while everybody else waits behind it.
+    #[serde(default = "lock_timeout", with = "as_millis")]
+    pub lock_timeout: Duration,
+    /// How long a statement of a migration may take on a server that can be told.
+    #[serde(default = "statement_timeout", with = "as_millis")]
+    pub statement_timeout: Duration,
+}
+
+// What was recorded before there were these keys.
+
+fn yes() -> bool {
+    true
+}
+
+fn lock_timeout() -> Duration {
+    Duration::from_secs(3)
+}
+
+fn statement_timeout() -> Duration {
+    Duration::from_mins(15)
 }
 
 /// A tool that migrates databases, and how it has its files.
@@ -225,11 +248,39 @@ impl MigrationLayout {
 }
 
 /// A database engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DatabaseEngine {
     /// A file, kept by Towpath in its data directory.
+    #[default]
     Sqlite,
+    /// A PostgreSQL server; where it is, the environment's configuration says.
+    Postgres,
+    /// A server of MySQL or MariaDB; where it is, the environment's configuration says.
+    Mysql,
+}
+
+impl DatabaseEngine {
+    /// Every one.
+    pub const ALL: [DatabaseEngine; 3] = [
+        DatabaseEngine::Sqlite,
+        DatabaseEngine::Postgres,
+        DatabaseEngine::Mysql,
+    ];
+
+    /// Its name, as the manifest has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DatabaseEngine::Sqlite => "sqlite",
+            DatabaseEngine::Postgres => "postgres",
+            DatabaseEngine::Mysql => "mysql",
+        }
+    }
+
+    /// Whether it is a server, of which configuration says where it is, and not a file of ours.
+    pub fn is_server(self) -> bool {
+        self != DatabaseEngine::Sqlite
+    }
 }
 
 /// An environment.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{
+    DatabaseEngine,
     format::Format,
     keys::{Absent, Key, Kind, ROOT, TableSpec},
 };
@@ -131,7 +132,9 @@ fn kind(kind: Kind, definitions: &mut Definitions) -> Value {
 fn text(format: Format) -> Value {
     match (format, format.pattern()) {
         (Format::Choice(words), _) => json!({ "type": "string", "enum": words }),
-        (Format::Engine, _) => json!({ "type": "string", "enum": ["sqlite"] }),
+        (Format::Engine, _) => {
+            json!({ "type": "string", "enum": DatabaseEngine::ALL.map(DatabaseEngine::as_str) })
+        }
         (_, Some(pattern)) => json!({ "type": "string", "pattern": pattern }),
         (_, None) => json!({ "type": "string" }),
     }

@@ -217,8 +217,8 @@ fn service(name: &str, service: &Service) -> Section {
 
 fn database(name: &str, database: &Database) -> Section {
     let mut section = Section::at(&["databases", name]);
-    match database.engine {
-        DatabaseEngine::Sqlite => {}
+    if database.engine != DatabaseEngine::default() {
+        section.text("engine", Some(database.engine.as_str()));
     }
     if database.layout != MigrationLayout::default() {
         section.text("layout", Some(database.layout.as_str()));
@@ -226,6 +226,15 @@ fn database(name: &str, database: &Database) -> Section {
     section.text("migrations", database.migrations.as_deref());
     if default_text(&DATABASE, "url") != Some(&database.url) {
         section.text("url", Some(&database.url));
+    }
+    if !database.snapshot {
+        section.put("snapshot", "false".into());
+    }
+    for (key, value) in [
+        ("lock_timeout", database.lock_timeout),
+        ("statement_timeout", database.statement_timeout),
+    ] {
+        section.keys.extend(duration(&DATABASE, key, value));
     }
     section
 }

@@ -165,6 +165,8 @@ pub fn layout_of(layout: MigrationLayout) -> Layout {
 pub fn dialect_of(engine: DatabaseEngine) -> Dialect {
     match engine {
         DatabaseEngine::Sqlite => Dialect::Sqlite,
+        DatabaseEngine::Postgres => Dialect::Postgres,
+        DatabaseEngine::Mysql => Dialect::Mysql,
     }
 }
 

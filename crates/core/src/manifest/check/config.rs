@@ -21,6 +21,9 @@ use crate::{
 
 type Declared<'a> = BTreeMap<&'a str, &'a ConfigKey>;
 
+/// The variables that say where servers are.
+type Servers<'a> = HashSet<&'a str>;
+
 pub(super) fn check(written: &Written, directory: &Directory, report: &Report) {
     let declared: Declared<'_> = written
         .config
@@ -39,14 +42,21 @@ pub(super) fn check(written: &Written, directory: &Directory, report: &Report) {
     for key in &written.config {
         check_key(key, written, report);
     }
+    let servers: Servers<'_> = written
+        .databases
+        .iter()
+        .filter(|written| written.database.engine.is_server())
+        .map(|written| written.database.url.as_str())
+        .collect();
+    let check_layer = |config: &Variables| check_layer(config, &declared, &servers, report);
     for group in &written.groups {
-        check_layer(&group.config, &declared, report);
+        check_layer(&group.config);
     }
     let mut files: HashMap<String, &Name> = HashMap::new();
     for environment in &written.environments {
-        check_layer(&environment.config, &declared, report);
+        check_layer(&environment.config);
         for service in &environment.services {
-            check_layer(&service.config, &declared, report);
+            check_layer(&service.config);
         }
         check_recipients(environment, written, report);
         check_overrides(environment, written, directory, report);
@@ -115,9 +125,22 @@ fn check_key(key: &ConfigKey, written: &Written, report: &Report) {
     }
 }
 
-fn check_layer(config: &Variables, declared: &Declared<'_>, report: &Report) {
+fn check_layer(
+    config: &Variables,
+    declared: &Declared<'_>,
+    servers: &Servers<'_>,
+    report: &Report,
+) {
     for (name, value) in config {
+        let is_server = servers.contains(name.value.as_str());
+        if is_server && has_password(&value.value) {
+            report.add(secret_in_manifest(&name.value, value));
+            continue;
+        }
         match declared.get(name.value.as_str()) {
+            None if is_server => {
+                check_template(value, report);
+            }
             Some(key) => check_value(key, value, report),
             None if declared.is_empty() => {
                 check_template(value, report);
@@ -158,16 +181,27 @@ fn check_value(key: &ConfigKey, value: &At<String>, report: &Report) {
     if is_reference(&value.value) {
         return;
     }
-    let message = format!(
-        "{} is a secret, and its value is in the manifest",
-        key.name.value
-    );
+    report.add(secret_in_manifest(&key.name.value, value));
+}
+
+fn secret_in_manifest(name: &str, value: &At<String>) -> Draft {
+    let message = format!("{name} is a secret, and its value is in the manifest");
     let help = format!(
         "remove it (and change the secret: it is known now), then `towpath secret set`; or say where it is kept, with one of {}",
         list(REFERENCES)
     );
-    let draft = Draft::error(code::SECRET_IN_MANIFEST, &value.span, message, help);
-    report.add(draft.secret());
+    Draft::error(code::SECRET_IN_MANIFEST, &value.span, message, help).secret()
+}
+
+/// Whether a URL has a password written out in it.
+fn has_password(url: &str) -> bool {
+    let after = url.split_once("://").map_or("", |(_, after)| after);
+    let user = after
+        .split('/')
+        .next()
+        .and_then(|host| host.rsplit_once('@'));
+    let password = user.and_then(|(user, _)| user.split_once(':'));
+    password.is_some_and(|(_, password)| !password.is_empty() && !password.starts_with("${"))
 }
 
 /// Whether its placeholders are some.
@@ -290,8 +324,14 @@ fn check_file<'a>(
 /// for being there.
 pub(in crate::manifest) fn values(manifest: &Manifest, places: &Places, report: &Report) {
     let secret = manifest.config.iter().filter(|(_, key)| key.secret);
+    let servers = manifest.databases.values();
+    let servers = servers.filter(|database| database.engine.is_server());
     let given = Given {
-        in_file: secret.map(|(key, _)| key.clone()).collect(),
+        in_file: secret
+            .map(|(key, _)| key)
+            .chain(servers.map(|database| &database.url))
+            .cloned()
+            .collect(),
         ..Given::default()
     };
     let some = || "sqlite:///somewhere".to_owned();

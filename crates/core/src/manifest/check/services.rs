@@ -108,11 +108,15 @@ fn unknown(kind: &str, code: &'static str, name: &Name, known: &[&str]) -> Draft
     Draft::error(code, &name.span, message, help)
 }
 
-/// The variables in which services find databases, and the database of each.
+/// The variables that Towpath sets to where a database is, and the database of each.
 fn check_urls<'a>(written: &'a Written, report: &Report) -> HashMap<&'a str, &'a str> {
     let mut places: HashMap<&str, (&str, &Range<usize>)> = HashMap::new();
+    let mut servers = HashSet::new();
     for written in &written.databases {
         let variable = written.database.url.as_str();
+        if written.database.engine.is_server() {
+            servers.insert(variable);
+        }
         if variable == "PORT" {
             let message =
                 "PORT tells a service where to listen; it cannot also be a database's URL";
@@ -143,8 +147,10 @@ fn check_urls<'a>(written: &'a Written, report: &Report) -> HashMap<&'a str, &'a
             Entry::Occupied(_) => {}
         }
     }
+    // Where a server is, is for the configuration to say.
     places
         .into_iter()
+        .filter(|(url, _)| !servers.contains(url))
         .map(|(url, (name, _))| (url, name))
         .collect()
 }

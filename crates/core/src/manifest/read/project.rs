@@ -110,8 +110,10 @@ fn health(service: &Table<'_>) -> HealthCheck {
 
 pub(super) fn databases(root: &Table<'_>) -> Vec<WrittenDatabase> {
     let read = |(name, table): (Name, Table<'_>)| {
-        // Another engine than this one has been refused by its format.
-        table.text("engine");
+        let engine = table.text("engine").and_then(|word| {
+            let mut all = DatabaseEngine::ALL.into_iter();
+            all.find(|engine| engine.as_str() == word.value)
+        });
         let layout = table.text("layout").and_then(|word| {
             let mut all = MigrationLayout::ALL.into_iter();
             all.find(|layout| layout.as_str() == word.value)
@@ -123,10 +125,13 @@ pub(super) fn databases(root: &Table<'_>) -> Vec<WrittenDatabase> {
             name,
             url: url.span,
             database: Database {
-                engine: DatabaseEngine::Sqlite,
+                engine: engine.unwrap_or_default(),
                 layout: layout.unwrap_or_default(),
                 migrations: table.plain("migrations"),
                 url: url.value,
+                snapshot: table.boolean("snapshot").is_none_or(|said| said.value),
+                lock_timeout: table.duration("lock_timeout"),
+                statement_timeout: table.duration("statement_timeout"),
             },
         }
     };

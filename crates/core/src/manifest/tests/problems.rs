@@ -117,7 +117,8 @@ fn formats() -> Vec<(&'static str, String)> {
             "bad-url-path\n[services.web]\nstart = \"./web\"\nhealth = { path = \"healthz\" }",
             "bad-variable\n[databases.main]\nurl = \"DATABASE-URL\"",
             "bad-choice\n[databases.main]\nengine = \"sqllite\"",
-            "unsupported-engine\n[databases.main]\nengine = \"postgres\"",
+            "bad-choice\n[databases.main]\nengine = \"postgresql\"",
+            "secret-in-manifest\n[databases.main]\nengine = \"mysql\"\n[environments.a]\nbranch = \"a\"\nconfig = { DATABASE_URL = \"mysql://u:p@h/d\" }",
             "bad-email\n[roles]\nqa = { members = [\"quinn\"] }",
         ],
     );

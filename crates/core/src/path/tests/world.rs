@@ -179,6 +179,9 @@ pub fn manifest() -> Manifest {
         layout: crate::manifest::MigrationLayout::Sqlx,
         migrations: Some("migrations".into()),
         url: "DATABASE_URL".into(),
+        snapshot: true,
+        lock_timeout: seconds(3),
+        statement_timeout: seconds(900),
     };
     let group = Group {
         config: BTreeMap::new(),

@@ -161,11 +161,18 @@ fn secrets(
     let gathered = Gathered::of(scope, shut, BTreeMap::new(), path);
     let name = &environment.name;
     let missing = gathered.resolution.missing();
-    let is_secret = |key: &&str| manifest.config.get(*key).is_some_and(|known| known.secret);
+    let is_secret = |key: &&str| {
+        let entry = gathered.resolution.entries.get(*key);
+        entry.is_some_and(|entry| entry.secret)
+    };
     let finding = |key: &str| {
         let message = format!("`{name}` has no value for the secret {key}");
+        let otherwise = match manifest.config.contains_key(key) {
+            true => format!("or write `required = false` into [config.{key}]"),
+            false => "it says where a database's server is".into(),
+        };
         let help = format!(
-            "`towpath secret set {name} {key}` puts it into {file}; or say where it is kept, or write `required = false` into [config.{key}]"
+            "`towpath secret set {name} {key}` puts it into {file}; or say where it is kept, {otherwise}"
         );
         let finding = Finding::error("config::missing", MANIFEST.into(), message, help);
         in_manifest(text, &format!("[environments.{name}"), finding)
