@@ -69,6 +69,7 @@ pub mod layout;
 mod migration;
 mod plan;
 mod receipt;
+pub mod schema;
 mod script;
 mod settle;
 mod snapshot;

@@ -40,7 +40,7 @@ mod types;
 
 use std::thread;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use effect::{Effect, Finding};
 pub use lint::Lint;
@@ -50,7 +50,8 @@ use split::Piece;
 use statement::Reader;
 
 /// The database whose SQL it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Dialect {
     /// PostgreSQL, from version 11.
     Postgres,

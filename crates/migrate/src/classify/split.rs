@@ -29,7 +29,7 @@ pub(crate) enum Kind {
 pub(crate) struct Token<'a> {
     pub(crate) kind: Kind,
     pub(crate) text: &'a str,
-    start: usize,
+    pub(crate) start: usize,
 }
 
 impl Token<'_> {

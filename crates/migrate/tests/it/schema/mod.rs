@@ -1,4 +1,7 @@
-//! The schema's fingerprint: equal for what means the same.
+//! What a database holds: its fingerprint, equal for what means the same; how two differ; the way from one to the other.
+
+mod random;
+mod sqlite;
 
 use crate::kit::{Place, apply, execute, set};
 

@@ -1,0 +1,259 @@
+//! How one schema differs from another: which objects, and which parts of them. Pure.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Schema, Table,
+    model::{Kind, Part, PartOf},
+};
+
+/// What is there on one side only, or otherwise on the two.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The objects that differ, by kind and name.
+    pub objects: Vec<ObjectDifference>,
+    /// Tables with the same columns in another order. No difference by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reordered: Vec<Reordered>,
+}
+
+impl Difference {
+    /// Whether the two hold the same. The order of columns does not count.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// The difference as seen from the other side.
+    #[must_use]
+    pub fn swapped(self) -> Difference {
+        let mut objects = self.objects;
+        for object in &mut objects {
+            object.change = match object.change {
+                Change::Missing => Change::Unexpected,
+                Change::Unexpected => Change::Missing,
+                Change::Different => Change::Different,
+            };
+            for detail in &mut object.details {
+                std::mem::swap(&mut detail.expected, &mut detail.found);
+            }
+        }
+        let mut reordered = self.reordered;
+        for table in &mut reordered {
+            std::mem::swap(&mut table.expected, &mut table.found);
+        }
+        Difference { objects, reordered }
+    }
+}
+
+/// How an object differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// It is expected, and not there.
+    Missing,
+    /// It is there, and not expected.
+    Unexpected,
+    /// It is there otherwise than expected.
+    Different,
+}
+
+/// An object that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectDifference {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name, with its namespace and what tells it from others.
+    pub name: String,
+    /// How it differs.
+    pub change: Change,
+    /// The parts that differ; all of them when it is there on one side only.
+    pub details: Vec<Detail>,
+}
+
+/// A part of an object, on both sides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detail {
+    /// Which part.
+    pub part: Part,
+    /// Its name; empty where it has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// What it should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
+}
+
+/// The columns that a table has on both sides, in different orders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reordered {
+    /// The table.
+    pub table: String,
+    /// The order that it should have.
+    pub expected: Vec<String>,
+    /// The order that it has.
+    pub found: Vec<String>,
+}
+
+/// How `found` differs from `expected`.
+pub fn diff(expected: &Schema, found: &Schema) -> Difference {
+    let (mut left, mut right) = (expected.parts(), found.parts());
+    let keys: BTreeSet<_> = left.keys().chain(right.keys()).cloned().collect();
+    let mut objects = Vec::new();
+    for key in keys {
+        let (before, after) = (left.remove(&key), right.remove(&key));
+        let change = match (&before, &after) {
+            (Some(_), None) => Change::Missing,
+            (None, _) => Change::Unexpected,
+            (Some(_), Some(_)) => Change::Different,
+        };
+        let details = details(before.unwrap_or_default(), after.unwrap_or_default());
+        if !details.is_empty() {
+            objects.push(ObjectDifference {
+                kind: key.kind,
+                name: key.title(),
+                change,
+                details,
+            });
+        }
+    }
+    let reordered = reordered(expected, found);
+    Difference { objects, reordered }
+}
+
+/// The parts that are not on both sides alike.
+fn details(before: Vec<PartOf>, after: Vec<PartOf>) -> Vec<Detail> {
+    let mut sides: BTreeMap<_, (Option<PartOf>, Option<PartOf>)> = BTreeMap::new();
+    for part in before {
+        let key = (part.part, part.name.clone());
+        sides.entry(key).or_default().0 = Some(part);
+    }
+    for part in after {
+        let key = (part.part, part.name.clone());
+        sides.entry(key).or_default().1 = Some(part);
+    }
+    let mut details = Vec::new();
+    for (before, after) in sides.into_values() {
+        let normal = |side: &Option<PartOf>| side.as_ref().map(|part| part.normal.clone());
+        let either = before.as_ref().or(after.as_ref());
+        let Some(either) = either.filter(|_| normal(&before) != normal(&after)) else {
+            continue;
+        };
+        details.push(Detail {
+            part: either.part,
+            name: either.shown.clone(),
+            expected: before.map(|part| part.written),
+            found: after.map(|part| part.written),
+        });
+    }
+    details
+}
+
+fn reordered(expected: &Schema, found: &Schema) -> Vec<Reordered> {
+    let both = expected
+        .tables
+        .iter()
+        .filter_map(|(name, table)| Some((table, found.tables.get(name)?)));
+    both.filter_map(|(before, after)| {
+        let (expected, found) = (common(before, after), common(after, before));
+        let same = |list: &[String]| -> Vec<String> {
+            list.iter().map(|name| name.to_lowercase()).collect()
+        };
+        (same(&expected) != same(&found)).then(|| Reordered {
+            table: before.name.to_string(),
+            expected,
+            found,
+        })
+    })
+    .collect()
+}
+
+/// The columns that another table has too.
+fn common(table: &Table, other: &Table) -> Vec<String> {
+    table
+        .columns
+        .iter()
+        .filter(|column| other.column(&column.name).is_some())
+        .map(|column| column.name.to_string())
+        .collect()
+}
+
+/// A block for each object: its name, then `- ` what was expected and `+ ` what was found.
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut first = true;
+        for object in &self.objects {
+            if !std::mem::take(&mut first) {
+                writeln!(f)?;
+            }
+            write!(f, "{object}")?;
+        }
+        for table in &self.reordered {
+            if !std::mem::take(&mut first) {
+                writeln!(f)?;
+            }
+            writeln!(
+                f,
+                "table {}: its columns stand in another order, which is no difference",
+                table.table
+            )?;
+            writeln!(f, "- {}", table.expected.join(", "))?;
+            writeln!(f, "+ {}", table.found.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for ObjectDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let change = match self.change {
+            Change::Missing => "missing",
+            Change::Unexpected => "unexpected",
+            Change::Different => "different",
+        };
+        writeln!(f, "{} {}: {change}", self.kind, self.name)?;
+        for detail in self
+            .details
+            .iter()
+            .filter(|detail| detail.part != Part::Existence)
+        {
+            for (sign, side) in [("-", &detail.expected), ("+", &detail.found)] {
+                if let Some(text) = side {
+                    lines(f, sign, &detail.title(), text)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Detail {
+    /// What precedes its text.
+    fn title(&self) -> String {
+        match (self.part, self.name.as_str()) {
+            // What has no name says itself what it is.
+            (Part::Definition, _) | (_, "") => String::new(),
+            (part, name) => format!("{part} {name}: "),
+        }
+    }
+}
+
+/// A text under its sign, on as many lines as it has.
+fn lines(f: &mut fmt::Formatter<'_>, sign: &str, title: &str, text: &str) -> fmt::Result {
+    let mut title = title;
+    for line in text.trim_end().lines() {
+        writeln!(f, "{}", format!("{sign} {title}{line}").trim_end())?;
+        title = "";
+    }
+    if text.trim().is_empty() {
+        writeln!(f, "{sign} {}", title.trim_end_matches(": "))?;
+    }
+    Ok(())
+}
