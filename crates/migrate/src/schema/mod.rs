@@ -16,6 +16,7 @@ pub mod capture;
 mod diff;
 mod model;
 mod name;
+pub mod postgres;
 mod sql;
 pub mod sqlite;
 

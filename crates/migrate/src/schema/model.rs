@@ -372,7 +372,21 @@ impl Object {
             .indexes
             .values()
             .map(|index| PartOf::of(Part::Index, &index.name, &index.definition));
-        unique([definition].into_iter().chain(indexes).collect())
+        // How a trigger fires is no part of the statement that makes it.
+        let state = (self.key.kind == Kind::Trigger && !self.shape.is_empty()).then(|| PartOf {
+            part: Part::Option,
+            name: "state".into(),
+            shown: "state".into(),
+            written: self.shape.clone(),
+            normal: self.shape.clone(),
+        });
+        unique(
+            [definition]
+                .into_iter()
+                .chain(state)
+                .chain(indexes)
+                .collect(),
+        )
     }
 
     /// Whether it is the same as another of its name.

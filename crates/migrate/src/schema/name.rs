@@ -29,6 +29,32 @@ impl Name {
         }
     }
 
+    /// A name that is another one in other letters.
+    pub(crate) fn exact(name: &str) -> Name {
+        Name {
+            namespace: None,
+            name: name.to_owned(),
+            key: name.to_owned(),
+        }
+    }
+
+    /// A name in a namespace.
+    pub(crate) fn within(namespace: &str, name: &str) -> Name {
+        Name {
+            namespace: Some(namespace.to_owned()),
+            name: name.to_owned(),
+            key: format!("{namespace}.{name}"),
+        }
+    }
+
+    /// The same namespace, another name.
+    pub(crate) fn beside(&self, name: &str) -> Name {
+        match &self.namespace {
+            Some(namespace) => Name::within(namespace, name),
+            None => Name::exact(name),
+        }
+    }
+
     /// The namespace; none where the engine has none within a database.
     pub fn namespace(&self) -> Option<&str> {
         self.namespace.as_deref()
@@ -333,6 +359,10 @@ mod tests {
             assert_eq!(quote(name, Dialect::Postgres), standard);
             assert_eq!(quote(name, Dialect::Mysql), mysql);
         }
+        assert_eq!(
+            Name::within("a b", "t").quoted(Dialect::Postgres),
+            "\"a b\".t"
+        );
     }
 
     #[test]
@@ -343,5 +373,7 @@ mod tests {
     #[test]
     fn case_counts_where_the_engine_counts_it() {
         assert_eq!(Name::caseless("Users"), Name::caseless("users"));
+        assert_ne!(Name::exact("Users"), Name::exact("users"));
+        assert_ne!(Name::within("a", "t"), Name::within("b", "t"));
     }
 }

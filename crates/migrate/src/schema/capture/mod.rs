@@ -4,6 +4,7 @@
 //! fail on the rows that are there, or is not written at all, stands in the notes.
 
 mod order;
+mod postgres;
 mod sqlite;
 
 use std::fmt;
@@ -107,7 +108,8 @@ impl Steps {
 fn steps(from: &Schema, to: &Schema) -> Steps {
     match to.dialect {
         Dialect::Sqlite => sqlite::steps(from, to),
-        Dialect::Postgres | Dialect::Mysql => {
+        Dialect::Postgres => postgres::steps(from, to),
+        Dialect::Mysql => {
             let mut steps = Steps::default();
             if from != to {
                 steps.note("the schema", "nothing is written for this engine");

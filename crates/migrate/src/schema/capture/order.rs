@@ -14,7 +14,12 @@ pub(super) fn mentioned<'a>(
     words(sql, dialect)
         .iter()
         .filter(|word| word.is_name())
-        .filter_map(|word| names.get(&word.name().to_lowercase()))
+        .filter_map(|word| {
+            let name = word.name().to_lowercase();
+            // A text may name something with its namespace, as in `nextval('public.numbers')`.
+            let alone = name.rsplit('.').next().unwrap_or(&name).trim_matches('"');
+            names.get(&name).or_else(|| names.get(alone))
+        })
         .collect()
 }
 
