@@ -9,6 +9,7 @@ mod files;
 pub mod flyway;
 pub mod golang_migrate;
 pub mod goose;
+mod next;
 mod problem;
 pub mod refinery;
 pub mod sqlx;
@@ -16,6 +17,7 @@ pub mod sqlx;
 use std::{fmt, path::Path, str::FromStr};
 
 pub use error::LayoutError;
+pub use next::{Draft, NextMigration, next};
 pub use problem::LayoutProblem;
 
 use serde::{Deserialize, Serialize};
