@@ -15,6 +15,7 @@
 pub mod capture;
 mod diff;
 mod model;
+pub mod mysql;
 mod name;
 pub mod postgres;
 mod sql;

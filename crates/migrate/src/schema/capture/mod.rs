@@ -3,6 +3,7 @@
 //! What it writes is a proposal for a person to read: a schema does not say how it came about. Whatever loses rows, may
 //! fail on the rows that are there, or is not written at all, stands in the notes.
 
+mod mysql;
 mod order;
 mod postgres;
 mod sqlite;
@@ -109,12 +110,6 @@ fn steps(from: &Schema, to: &Schema) -> Steps {
     match to.dialect {
         Dialect::Sqlite => sqlite::steps(from, to),
         Dialect::Postgres => postgres::steps(from, to),
-        Dialect::Mysql => {
-            let mut steps = Steps::default();
-            if from != to {
-                steps.note("the schema", "nothing is written for this engine");
-            }
-            steps
-        }
+        Dialect::Mysql => mysql::steps(from, to),
     }
 }
