@@ -5,6 +5,7 @@ use std::{path::Path, time::Duration};
 use crate::{
     ApplyError, DatabaseError, Event, History, Layout, MigrationSet, Plan, PlanError, Receipt,
     SettleError, Settlement, Snapshot, SnapshotError, UndoError, apply, engine::Engine, plan,
+    schema::Schema,
 };
 
 /// How long to wait for another applier, or for a writer, unless told otherwise.
@@ -145,9 +146,14 @@ impl Database {
         self.engine.restore(from.as_ref(), key).await
     }
 
-    /// SHA-256 of the schema, whatever its layout and comments, without our tables and those of the user's tool: equal
-    /// for databases that hold the same tables, indexes, views and triggers.
+    /// Everything that the database holds but rows, without our tables and those of the users' tools; nothing when there
+    /// is no database yet.
+    pub async fn schema(&self) -> Result<Schema, DatabaseError> {
+        self.engine.schema().await
+    }
+
+    /// SHA-256 of the [schema](Database::schema): equal for databases that hold the same.
     pub async fn schema_fingerprint(&self) -> Result<String, DatabaseError> {
-        self.engine.schema_fingerprint().await
+        Ok(self.schema().await?.fingerprint())
     }
 }

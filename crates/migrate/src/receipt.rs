@@ -6,6 +6,9 @@ use serde::Serialize;
 
 use crate::Contract;
 
+/// The table in which receipts are kept.
+pub(crate) const TABLE: &str = "_towpath_receipts";
+
 /// The `applied_by` of a receipt for a migration that the user's own tool had applied.
 pub const ADOPTED: &str = "adopted";
 

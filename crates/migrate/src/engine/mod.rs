@@ -24,7 +24,9 @@ pub(crate) use run::Session;
 
 use crate::{
     ApplyError, DatabaseError, History, Layout, LockError, Migration, MigrationSet, ScriptError,
-    SettleError, Snapshot, SnapshotError, classify::Dialect,
+    SettleError, Snapshot, SnapshotError,
+    classify::Dialect,
+    schema::{self, Schema},
 };
 
 /// A database of some engine.
@@ -155,12 +157,18 @@ impl Engine {
         }
     }
 
-    pub(crate) async fn schema_fingerprint(&self) -> Result<String, DatabaseError> {
-        match self {
-            Engine::Sqlite(sqlite) => sqlite.schema_fingerprint().await,
-            Engine::Postgres(postgres) => postgres.schema_fingerprint().await,
-            Engine::Mysql(mysql) => mysql.schema_fingerprint().await,
-        }
+    /// Everything that the database holds; nothing when there is none.
+    pub(crate) async fn schema(&self) -> Result<Schema, DatabaseError> {
+        let Some(mut connection) = self.reader().await? else {
+            return Ok(Schema::empty(self.dialect()));
+        };
+        let found = match &mut connection {
+            Connection::Sqlite(connection) => schema::sqlite::read(connection).await,
+            Connection::Postgres(connection) => schema::postgres::read(connection).await,
+            Connection::Mysql(connection) => schema::mysql::read(connection).await,
+        };
+        self.close(connection).await?;
+        found.map_err(|error| self.error(&error))
     }
 
     /// A connection to read from; none when there is no database.

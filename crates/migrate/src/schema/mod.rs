@@ -30,14 +30,11 @@ pub use model::{
 pub use name::Name;
 pub use sql::Sql;
 
-use crate::Layout;
-
-/// The table in which Towpath keeps its receipts.
-const RECEIPTS: &str = "_towpath_receipts";
+use crate::{Layout, receipt};
 
 /// Whether a table holds what was applied, Towpath's or another tool's, and so is no part of a user's schema.
-fn is_record(table: &str) -> bool {
-    table == RECEIPTS
+pub(crate) fn is_record(table: &str) -> bool {
+    table == receipt::TABLE
         || Layout::ALL
             .into_iter()
             .any(|layout| layout.history_table() == table)

@@ -1,10 +1,7 @@
-//! The schema as a digest: equal for schemas that mean the same, and another as soon as a statement has changed it.
+//! The schema's state as a digest: another as soon as a statement has changed it, be it only the order of columns. What
+//! counts as the same schema is in [`crate::schema`].
 
-use super::Mysql;
-use crate::{
-    DatabaseError, digest,
-    engine::{connection::Connection, records},
-};
+use crate::{digest, engine::connection::Connection, schema::is_record};
 
 /// What is asked, each query with the table that a line belongs to as `home`. Without counters, sizes and times, which
 /// change by themselves.
@@ -57,25 +54,11 @@ pub(in crate::engine) async fn fingerprint(
             "SELECT CAST(home AS CHAR) AS home, CAST(line AS CHAR) AS line FROM ({query}) AS found"
         );
         for row in connection.rows(&sql, &[]).await? {
-            if !records::is_record(&row.text("home")?) {
+            if !is_record(&row.text("home")?) {
                 lines.push(row.text("line")?);
             }
         }
     }
     lines.sort();
     Ok(digest::sha256(lines.join("\n").as_bytes()))
-}
-
-impl Mysql {
-    pub(in crate::engine) async fn schema_fingerprint(&self) -> Result<String, DatabaseError> {
-        let Some(connection) = self.reader().await? else {
-            return Ok(digest::sha256(b""));
-        };
-        let mut connection = Connection::Mysql(connection);
-        let found = fingerprint(&mut connection).await;
-        let closed = connection.close().await;
-        let found = found.map_err(|error| self.error(&error))?;
-        closed.map_err(|error| self.error(&error))?;
-        Ok(found)
-    }
 }

@@ -7,20 +7,10 @@ mod native;
 use super::connection::{Connection, Row, Value};
 use crate::{
     ADOPTED, Contract, ContractKind, History, Layout, Migration, MigrationSet, NativeRow, Progress,
-    Receipt, ReceiptState, classify::Dialect,
+    Receipt, ReceiptState, classify::Dialect, receipt::TABLE,
 };
 
 pub(super) use native::{is_there, put};
-
-const TABLE: &str = "_towpath_receipts";
-
-/// Whether a table is no part of a user's schema.
-pub(super) fn is_record(table: &str) -> bool {
-    table == TABLE
-        || Layout::ALL
-            .into_iter()
-            .any(|layout| layout.history_table() == table)
-}
 
 const COLUMNS: &str = "version, name, checksum, contract, because, state, applied_at_ms, took_ms, applied_by, down_sql";
 const LATER_COLUMNS: &str = "down_transactional, done, done_checksum, before_doing";

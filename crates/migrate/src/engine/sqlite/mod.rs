@@ -17,7 +17,6 @@
 //! the file would drop those of every connection (<https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks>).
 
 mod copy;
-mod fingerprint;
 mod foreign_keys;
 mod lexer;
 mod lock;
