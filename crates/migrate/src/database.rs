@@ -41,6 +41,14 @@ impl Database {
         })
     }
 
+    pub(crate) fn of(engine: Engine) -> Database {
+        Database { engine }
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Makes the file, and the folders above it, when migrations are first applied or a snapshot is restored.
     #[must_use]
     pub fn create_if_missing(mut self) -> Database {

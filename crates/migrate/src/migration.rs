@@ -69,6 +69,20 @@ impl MigrationSet {
         self.layout
     }
 
+    /// Those of its migrations that are wanted, such as the ones that are applied somewhere.
+    #[must_use]
+    pub fn only(&self, wanted: impl Fn(&Migration) -> bool) -> MigrationSet {
+        MigrationSet {
+            migrations: self
+                .migrations
+                .iter()
+                .filter(|migration| wanted(migration))
+                .cloned()
+                .collect(),
+            ..self.clone()
+        }
+    }
+
     /// The migrations, oldest first.
     pub fn migrations(&self) -> &[Migration] {
         &self.migrations

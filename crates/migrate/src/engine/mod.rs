@@ -10,6 +10,7 @@ mod postgres;
 mod programs;
 mod records;
 mod run;
+mod scratch;
 mod settle;
 mod sqlite;
 mod steps;
@@ -21,6 +22,7 @@ use std::{
 
 use connection::Connection;
 pub(crate) use run::Session;
+pub(crate) use scratch::Scratch;
 
 use crate::{
     ApplyError, DatabaseError, History, Layout, LockError, Migration, MigrationSet, ScriptError,

@@ -85,6 +85,13 @@ impl Mysql {
         self.lock_timeout = lock;
     }
 
+    /// Another database of the same server.
+    pub(super) fn beside(&self, name: &str) -> Mysql {
+        let mut other = self.clone();
+        other.options = other.options.database(name);
+        other
+    }
+
     fn name(&self) -> &str {
         self.options.get_database().unwrap_or_default()
     }
@@ -118,7 +125,7 @@ impl Mysql {
         }
     }
 
-    async fn connect(&self) -> Result<MySqlConnection, DatabaseError> {
+    pub(super) async fn connect(&self) -> Result<MySqlConnection, DatabaseError> {
         self.options
             .connect()
             .await

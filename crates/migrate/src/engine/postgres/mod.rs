@@ -80,6 +80,14 @@ impl Postgres {
         self.statement_timeout = statement;
     }
 
+    /// Another database of the same server.
+    pub(super) fn beside(&self, name: &str) -> Postgres {
+        let mut other = self.clone();
+        other.options = other.options.database(name);
+        other.variables.insert("PGDATABASE", name.to_owned());
+        other
+    }
+
     /// Its name: that of the user where the URL has none, as every client has it.
     fn name(&self) -> &str {
         let user = self.options.get_username();
@@ -115,7 +123,7 @@ impl Postgres {
         }
     }
 
-    async fn connect(&self) -> Result<PgConnection, DatabaseError> {
+    pub(super) async fn connect(&self) -> Result<PgConnection, DatabaseError> {
         self.options
             .connect()
             .await

@@ -3,6 +3,7 @@
 mod mysql;
 mod postgres;
 mod random;
+mod scratch;
 mod sqlite;
 
 use crate::kit::{Place, apply, execute, set};
