@@ -197,14 +197,7 @@ impl Target<'_> {
         }
         let new = self.created.has_column(self.table, name);
         match operation {
-            AlterColumnOperation::SetNotNull => {
-                found
-                    .contract(format!("old code that leaves `{name}` out is refused"))
-                    .remedy("release code that always writes it first");
-                found
-                    .blocking("every row is checked while nobody reads or writes the table")
-                    .remedy("add CHECK (… IS NOT NULL) NOT VALID and validate it in a migration of its own; then nothing is checked again");
-            }
+            AlterColumnOperation::SetNotNull => not_null(&name.value, false, found),
             _ if new => {
                 found.expand(format!(
                     "this file added `{name}`, and no running code uses it"
@@ -327,6 +320,20 @@ impl Target<'_> {
             }
         }
     }
+}
+
+/// `SET NOT NULL`, and a constraint that demands it.
+pub(super) fn not_null(column: &str, not_valid: bool, found: &mut Findings) {
+    found
+        .contract(format!("old code that leaves `{column}` out is refused"))
+        .remedy("release code that always writes it first");
+    if not_valid {
+        found.expand("NOT VALID: the rows that are there are not checked");
+        return;
+    }
+    found
+        .blocking("every row is checked while nobody reads or writes the table")
+        .remedy("add CHECK (… IS NOT NULL) NOT VALID and validate it in a migration of its own; then nothing is checked again");
 }
 
 /// A type that PostgreSQL converts to. The type of before is not in the file, so the worse case counts.

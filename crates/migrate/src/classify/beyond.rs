@@ -8,7 +8,7 @@ use sqlparser::{
 };
 
 use super::{
-    Dialect, create,
+    Dialect, actions, create,
     created::{Created, Kind},
     drop,
     effect::Findings,
@@ -28,7 +28,11 @@ pub(super) fn read(
         return true;
     }
     match dialect {
-        Dialect::Postgres => postgres(&words, found),
+        Dialect::Postgres => {
+            postgres(&words, found)
+                || objects(&words, created, found)
+                || actions::read(created, piece, found)
+        }
         Dialect::Sqlite => sqlite(&words, created, found),
         Dialect::Mysql => mysql(&words, created, found),
     }
@@ -55,6 +59,16 @@ impl<'a> Words<'a> {
 
     fn have(&self, word: &str) -> bool {
         self.0.iter().any(|token| token.is(word))
+    }
+
+    /// The name that begins here, with its schema.
+    fn name(&self, mut index: usize) -> ObjectName {
+        let mut parts = object(self.at(index)).0;
+        while self.at(index + 1) == "." {
+            index += 2;
+            parts.extend(object(self.at(index)).0);
+        }
+        ObjectName(parts)
     }
 
     fn at(&self, index: usize) -> &'a str {
@@ -94,8 +108,8 @@ fn new_table(
     let count = |text: &str| tokens.iter().filter(|token| token.text == text).count();
     // What is not closed may hold more than the table.
     let has = |word: &str| tokens.iter().any(|token| token.is(word));
-    let queries =
-        has("select") || (has("with") && (has("insert") || has("update") || has("delete")));
+    let writes = has("insert") || has("update") || has("delete");
+    let queries = has("select") || (writes && has_with(&tokens));
     if open.text != "(" || count("(") != count(")") || queries {
         return false;
     }
@@ -104,6 +118,19 @@ fn new_table(
     }
     found.expand("it is new, and no running code uses it");
     true
+}
+
+/// Whether a WITH stands outside of all parentheses, where a query may begin with it.
+fn has_with(tokens: &[Token<'_>]) -> bool {
+    let mut depth = 0_usize;
+    tokens.iter().any(|token| {
+        match token.text {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && token.is("with")
+    })
 }
 
 fn postgres(words: &Words<'_>, found: &mut Findings) -> bool {
@@ -137,8 +164,20 @@ fn postgres(words: &Words<'_>, found: &mut Findings) -> bool {
             0
         };
         drop::index(Dialect::Postgres, words.at(name), true, found);
-    } else if words.begin("create statistics") || words.begin("create publication") {
+    } else if words.begin("create statistics")
+        || words.begin("create publication")
+        || words.begin("create function")
+        || words.begin("create procedure")
+    {
         found.expand("it is new, and no running code uses it");
+    } else if words.begin("create or replace function")
+        || words.begin("create or replace procedure")
+    {
+        create::replaced_body(&words.name(4), found);
+    } else if words.begin("drop statistics") {
+        found.expand("how rows are looked for, and not what they are");
+    } else if words.begin("alter trigger") {
+        found.expand("no statement names a trigger");
     } else if words.begin("do") {
         found
             .unknown("a block of code that is not looked into")
@@ -150,6 +189,80 @@ fn postgres(words: &Words<'_>, found: &mut Findings) -> bool {
                 .blocking("the table is locked for everybody, behind whoever reads it now")
                 .remedy("DETACH PARTITION … CONCURRENTLY");
         }
+    } else {
+        return false;
+    }
+    true
+}
+
+/// Sequences and routines, which the parser does not alter.
+fn objects(words: &Words<'_>, created: &mut Created, found: &mut Findings) -> bool {
+    let temporary = words.begin("create temp sequence") || words.begin("create temporary sequence");
+    if words.begin("create sequence") || temporary {
+        let name = if temporary { 3 } else { 2 };
+        if !words.begin("create sequence if not exists") {
+            created.add(Kind::Sequence, &words.name(name));
+        }
+        found.expand("it is new, and no running code uses it");
+        return true;
+    }
+    if words.begin("alter sequence") {
+        let name = if words.begin("alter sequence if exists") {
+            4
+        } else {
+            2
+        };
+        let name = words.name(name);
+        return alter_sequence(words, &name, created, found);
+    }
+    let routine = ["function", "procedure", "routine", "aggregate"]
+        .iter()
+        .any(|kind| words.begin("alter") && words.0.get(1).is_some_and(|word| word.is(kind)));
+    if !routine {
+        return false;
+    }
+    // After the arguments, whose types may have any name.
+    let closed = words.0.iter().rposition(|token| token.text == ")");
+    let after = &words.0[closed.map_or(2, |closed| closed + 1)..];
+    let has = |word: &str| after.iter().any(|token| token.is(word));
+    if has("rename") || has("schema") {
+        found
+            .contract(format!("old code that calls {} is refused", words.name(2)))
+            .remedy("create it under the new name beside the old one, and drop the old one in a later release");
+    } else if has("owner") {
+        found.contract("a role that had its rights by owning it loses them");
+    } else {
+        return false;
+    }
+    true
+}
+
+fn alter_sequence(
+    words: &Words<'_>,
+    name: &ObjectName,
+    created: &mut Created,
+    found: &mut Findings,
+) -> bool {
+    let any = |list: &[&str]| list.iter().any(|word| words.have(word));
+    if created.has(Kind::Sequence, name) {
+        if any(&["rename", "schema"]) {
+            created.remove(Kind::Sequence, name);
+        }
+        found.expand(format!(
+            "this file created {name}, and no running code uses it"
+        ));
+    } else if any(&["rename", "schema"]) {
+        found
+            .contract(format!("old code that counts with {name} by its name is refused"))
+            .remedy("columns that count with it follow the new name: if no code names it, declare `expand`");
+    } else if any(&["owner"]) {
+        found.contract("a role that had its rights by owning the sequence loses them");
+    } else if any(&["increment", "minvalue", "maxvalue", "cycle", "as"]) {
+        found.contract(format!("old code gets other numbers from {name}, or none"));
+    } else if any(&["restart"]) {
+        found.data("a sequence counts from another number on");
+    } else if any(&["owned", "cache", "start"]) {
+        found.expand("how the sequence is kept, and not what it counts");
     } else {
         return false;
     }

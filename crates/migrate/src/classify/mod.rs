@@ -21,6 +21,7 @@
 //! * Bodies of routines and triggers, and functions that rows are computed with, are not looked into.
 //! * Lints are for PostgreSQL only.
 
+mod actions;
 mod alter;
 mod beyond;
 mod column;

@@ -2,8 +2,8 @@
 
 use sqlparser::ast::{
     AssignmentTarget, BinaryOperator, Delete, Expr, FromTable, GroupByExpr, Ident, Insert,
-    ObjectName, OnConflictAction, OnInsert, Query, SelectItem, SetExpr, SqliteOnConflict,
-    TableFactor, TableObject, TableWithJoins, Truncate, Update,
+    ObjectName, ObjectNamePart, OnConflictAction, OnInsert, Query, SelectItem, SetExpr,
+    SqliteOnConflict, TableFactor, TableObject, TableWithJoins, Truncate, Update,
 };
 
 use super::{
@@ -15,6 +15,8 @@ use super::{
 };
 
 const OWN: &str = "only rows of a table that this file created";
+const CATALOG: &str =
+    "it writes what PostgreSQL keeps of itself, and may change what any statement does";
 
 pub(super) fn insert(
     dialect: Dialect,
@@ -30,6 +32,10 @@ pub(super) fn insert(
     if hides_writes(dialect, piece) {
         found.data("rows change");
         found.irreversible("rows are changed or deleted on the way");
+        return;
+    }
+    if is_catalog(dialect, table) {
+        found.unknown(CATALOG);
         return;
     }
     if created.has(Kind::Table, table) {
@@ -83,6 +89,10 @@ pub(super) fn update(
     found: &mut Findings,
 ) {
     let table = single(&update.table).filter(|_| !hides_writes(dialect, piece));
+    if single(&update.table).is_some_and(|table| is_catalog(dialect, table)) {
+        found.unknown(CATALOG);
+        return;
+    }
     if table.is_some_and(|table| created.has(Kind::Table, table)) {
         found.expand(OWN);
         return;
@@ -142,6 +152,15 @@ fn single(table: &TableWithJoins) -> Option<&ObjectName> {
     }
 }
 
+/// Whether a table is one of PostgreSQL's own.
+fn is_catalog(dialect: Dialect, table: &ObjectName) -> bool {
+    let begins = |part: Option<&Ident>| {
+        part.is_some_and(|part| part.value.to_ascii_lowercase().starts_with("pg_"))
+    };
+    let part = |part: Option<&ObjectNamePart>| begins(part.and_then(ObjectNamePart::as_ident));
+    dialect == Dialect::Postgres && (part(table.0.first()) || part(table.0.last()))
+}
+
 pub(super) fn delete(
     dialect: Dialect,
     created: &Created,
@@ -150,6 +169,14 @@ pub(super) fn delete(
     found: &mut Findings,
 ) {
     let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
+    if from
+        .iter()
+        .filter_map(single)
+        .any(|table| is_catalog(dialect, table))
+    {
+        found.unknown(CATALOG);
+        return;
+    }
     let own = match from.as_slice() {
         [table] if delete.tables.is_empty() && !hides_writes(dialect, piece) => {
             single(table).is_some_and(|table| created.has(Kind::Table, table))

@@ -33,6 +33,16 @@ pub(crate) struct Token<'a> {
 }
 
 impl Token<'_> {
+    /// Where it begins in the text that was cut.
+    pub(super) fn start(&self) -> usize {
+        self.start
+    }
+
+    /// Where it ends in the text that was cut.
+    pub(super) fn end(&self) -> usize {
+        self.start + self.text.len()
+    }
+
     pub(crate) fn is(&self, word: &str) -> bool {
         self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word)
     }

@@ -279,6 +279,66 @@ const CONSTRAINTS: &[Case] = &[
         "contract blocking",
         "an index is built under ACCESS EXCLUSIVE",
     ),
+    (
+        "ALTER TABLE t ALTER CONSTRAINT k DEFERRABLE INITIALLY DEFERRED",
+        "contract",
+        "refused at the commit and not before",
+    ),
+    (
+        "ALTER TABLE ONLY p.t ALTER CONSTRAINT k NOT DEFERRABLE",
+        "contract",
+        "SET CONSTRAINTS is refused",
+    ),
+    (
+        "ALTER TABLE t ALTER CONSTRAINT k NOT ENFORCED",
+        "contract",
+        "PostgreSQL 18: holds nothing any more",
+    ),
+    (
+        "ALTER TABLE t ALTER CONSTRAINT k ENFORCED",
+        "contract blocking",
+        "PostgreSQL 18: all rows are checked",
+    ),
+    (
+        "ALTER TABLE t ALTER CONSTRAINT k INHERIT",
+        "unknown",
+        "not read",
+    ),
+    (
+        "ALTER TABLE t ADD CONSTRAINT k NOT NULL a",
+        "contract blocking",
+        "PostgreSQL 18: SET NOT NULL by a name",
+    ),
+    (
+        "ALTER TABLE t ADD NOT NULL a NOT VALID",
+        "contract",
+        "PostgreSQL 18: rows are not checked",
+    ),
+    (
+        "ALTER TABLE t ADD COLUMN b numeric(4, 2) DEFAULT 0, ALTER CONSTRAINT k DEFERRABLE",
+        "contract",
+        "both",
+    ),
+    (
+        "ALTER TABLE t DROP COLUMN b, ADD CONSTRAINT k NOT NULL a",
+        "contract irreversible blocking",
+        "both",
+    ),
+    (
+        "ALTER TABLE t ADD COLUMN b int, FROB a",
+        "unknown",
+        "one is not read",
+    ),
+    (
+        "CREATE TABLE t (a int); ALTER TABLE t ADD CONSTRAINT k NOT NULL a",
+        "expand",
+        "the file's own table",
+    ),
+    (
+        "ALTER TABLE t ADD COLUMN b int, FROB a; ALTER TABLE t DROP COLUMN b",
+        "contract irreversible",
+        "nothing is known of b",
+    ),
 ];
 
 #[test]

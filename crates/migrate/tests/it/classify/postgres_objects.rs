@@ -174,6 +174,93 @@ const OBJECTS: &[Case] = &[
     ("GRANT SELECT ON t TO r", "expand", "more rights"),
     ("REVOKE SELECT ON t FROM r", "contract", "fewer rights"),
     ("COMMENT ON TABLE t IS 'x'", "expand", "a comment"),
+    (
+        "CREATE SEQUENCE s AS integer START WITH 1 INCREMENT BY 1 NO MAXVALUE CACHE 1",
+        "expand",
+        "options in any order",
+    ),
+    (
+        "CREATE SEQUENCE s INCREMENT BY 2 MINVALUE 1; ALTER SEQUENCE s RENAME TO r",
+        "expand",
+        "the file's own sequence",
+    ),
+    (
+        "ALTER SEQUENCE s RENAME TO r",
+        "contract",
+        "nextval('s') is refused",
+    ),
+    (
+        "ALTER SEQUENCE IF EXISTS p.s SET SCHEMA q",
+        "contract",
+        "nextval('p.s') is refused",
+    ),
+    (
+        "ALTER SEQUENCE s OWNED BY t.id",
+        "expand",
+        "goes when the column goes",
+    ),
+    (
+        "ALTER SEQUENCE s OWNER TO r",
+        "contract",
+        "an owner's rights",
+    ),
+    ("ALTER SEQUENCE s RESTART WITH 1000", "data", "as setval"),
+    (
+        "ALTER SEQUENCE s MAXVALUE 10 RESTART",
+        "contract",
+        "nextval fails at the end",
+    ),
+    (
+        "ALTER SEQUENCE s CACHE 20",
+        "expand",
+        "how many are kept at hand",
+    ),
+    (
+        "ALTER TRIGGER g ON t RENAME TO h",
+        "expand",
+        "nobody calls a trigger",
+    ),
+    (
+        "ALTER FUNCTION f(a int, rename text) RENAME TO g",
+        "contract",
+        "calls of f are refused",
+    ),
+    (
+        "ALTER PROCEDURE p.f() SET SCHEMA q",
+        "contract",
+        "calls of p.f are refused",
+    ),
+    (
+        "ALTER FUNCTION f() OWNER TO r",
+        "contract",
+        "an owner's rights",
+    ),
+    (
+        "ALTER FUNCTION f(rename int) STRICT",
+        "unknown",
+        "it may answer otherwise",
+    ),
+    (
+        "CREATE FUNCTION f() RETURNS void AS $$ SELECT 1 $$ LANGUAGE sql VOLATILE COST 100",
+        "expand",
+        "new",
+    ),
+    (
+        "CREATE OR REPLACE FUNCTION u.f() RETURNS void AS $$ SELECT 1 $$ LANGUAGE sql COST 100",
+        "unknown",
+        "another body",
+    ),
+    ("DROP STATISTICS s", "expand", "for the planner"),
+    (
+        "CREATE TABLE t (a timestamp with time zone REFERENCES u ON DELETE CASCADE, CONSTRAINT n NOT NULL a)",
+        "expand",
+        "PostgreSQL 18 names NOT NULL",
+    ),
+    (
+        "CREATE TABLE t (a int) FROB AS WITH x AS (DELETE FROM u RETURNING a) TABLE x",
+        "unknown",
+        "a query that writes",
+    ),
 ];
 
 const ROWS: &[Case] = &[
@@ -289,6 +376,17 @@ const ROWS: &[Case] = &[
     ("BEGIN", "expand", "a transaction"),
     ("COMMIT", "expand", "a transaction"),
     ("NOTIFY c", "expand", "a message"),
+    (
+        "UPDATE pg_index SET indisready = false",
+        "unknown",
+        "the catalog",
+    ),
+    (
+        "DELETE FROM pg_catalog.pg_enum WHERE enumlabel = 'a'",
+        "unknown",
+        "the catalog",
+    ),
+    ("INSERT INTO pg_enum SELECT 1", "unknown", "the catalog"),
 ];
 
 #[test]
