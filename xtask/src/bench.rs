@@ -17,6 +17,10 @@ const BENCHES: &[Bench] = &[
         run: crate::bench_catalogue::run,
     },
     Bench {
+        name: "histories",
+        run: crate::bench_histories::run,
+    },
+    Bench {
         name: "path",
         run: crate::bench_path::run,
     },

@@ -2,6 +2,7 @@
 
 mod bench;
 mod bench_catalogue;
+mod bench_histories;
 mod bench_path;
 mod bench_proxy;
 mod bench_secrets;

@@ -42,6 +42,27 @@ pub(crate) const BENCHES: &[Need] = &[
     },
 ];
 
+/// What it takes to build the tools that migrate PostgreSQL databases, beside the servers.
+pub(crate) const MIGRATORS: &[Need] = &[
+    Need {
+        program: "pg_config",
+        proof: &[],
+        why: "Diesel's program links with PostgreSQL's library",
+        packages: [&["libpq-dev"], &["libpq-devel"], &["libpq-dev"], &["libpq"]],
+    },
+    Need {
+        program: "pkg-config",
+        proof: &["--exists", "openssl"],
+        why: "refinery's program links with OpenSSL",
+        packages: [
+            &["pkg-config", "libssl-dev"],
+            &["pkgconf-pkg-config", "openssl-devel"],
+            &["pkgconf", "openssl-dev"],
+            &["pkg-config", "openssl@3"],
+        ],
+    },
+];
+
 /// What tests need; a test that needs one more program adds its line here.
 pub(crate) const TESTS: &[Need] = &[
     Need {

@@ -2,7 +2,9 @@
 //! directory of the user, each version beside the others.
 
 use std::{
-    env, fs, io,
+    env,
+    ffi::OsString,
+    fs, io,
     path::Path,
     process::{self, Command, Stdio},
     time::{Duration, Instant},
@@ -31,25 +33,33 @@ pub(crate) fn ensure() -> Result<(), String> {
             "-m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt";
         call("bin/python", args, directory)
     })?;
-    install(&CRATES, build)
+    install(&CRATES, |directory| build(&CRATES, directory))
 }
 
-/// Builds a program from crates.io, whose name and version are known. What is built on the way is not kept.
-fn build(directory: &Path) -> Result<(), String> {
-    let (name, version) = CRATES
-        .versions
-        .split_once(' ')
-        .ok_or("a crate has a name and a version")?;
-    println!("xtask: building {name} {version}, which takes some minutes");
+/// Builds programs from crates.io, a line each: a name, a version, and arguments. What is built on the way is not kept.
+pub(crate) fn build(packages: &Packages, directory: &Path) -> Result<(), String> {
     let target = directory.join("target");
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    for line in packages.versions.lines() {
+        build_one(line, directory, &target)?;
+    }
+    fs::remove_dir_all(&target)
+        .map_err(|error| format!("could not remove {}: {error}", target.display()))
+}
+
+fn build_one(line: &str, directory: &Path, target: &Path) -> Result<(), String> {
+    let mut words = line.split(' ');
+    let (Some(name), Some(version)) = (words.next(), words.next()) else {
+        return Err("a crate has a name and a version".into());
+    };
+    println!("xtask: building {name} {version}, which takes some minutes");
+    let mut command = Command::new(cargo());
     command
         .args(["install", name, "--version", version, "--locked", "--quiet"])
+        .args(words)
         .arg("--root")
         .arg(directory)
         .arg("--target-dir")
-        .arg(&target)
+        .arg(target)
         .current_dir(directory);
     // What the caller builds with is not for others' code.
     for given in [
@@ -61,13 +71,16 @@ fn build(directory: &Path) -> Result<(), String> {
     ] {
         command.env_remove(given);
     }
-    run(command, &format!("cargo install {name}"))?;
-    fs::remove_dir_all(&target)
-        .map_err(|error| format!("could not remove {}: {error}", target.display()))
+    run(command, &format!("cargo install {name}"))
+}
+
+/// The cargo that runs us.
+pub(crate) fn cargo() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// Installs packages if they are not there.
-fn install(
+pub(crate) fn install(
     packages: &Packages,
     work: impl FnOnce(&Path) -> Result<(), String>,
 ) -> Result<(), String> {
@@ -142,13 +155,13 @@ fn sweep(above: &Path) {
     }
 }
 
-fn write(directory: &Path, name: &str, text: &str) -> Result<(), String> {
+pub(crate) fn write(directory: &Path, name: &str, text: &str) -> Result<(), String> {
     fs::write(directory.join(name), text)
         .map_err(|error| format!("could not write {name}: {error}"))
 }
 
 /// Runs a program in a directory, with these arguments.
-fn call(program: &str, args: &str, directory: &Path) -> Result<(), String> {
+pub(crate) fn call(program: &str, args: &str, directory: &Path) -> Result<(), String> {
     let here = directory.join(program);
     let found = match here.exists() {
         true => here,
@@ -159,7 +172,14 @@ fn call(program: &str, args: &str, directory: &Path) -> Result<(), String> {
     run(command, &format!("{program} {args}"))
 }
 
-fn run(mut command: Command, shown: &str) -> Result<(), String> {
+/// Runs a command to its end without what it prints.
+pub(crate) fn quietly(mut command: Command, shown: &str) -> Result<(), String> {
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    run(command, shown)
+}
+
+/// Runs a command to its end, which must be a good one.
+pub(crate) fn run(mut command: Command, shown: &str) -> Result<(), String> {
     let status = command
         .stdin(Stdio::null())
         .status()

@@ -45,6 +45,8 @@ pub struct Postgres {
 /// What not every test wants of its server.
 #[derive(Default)]
 pub struct Setup {
+    /// Where the programs of an installation are that is not the system's, for everybody to read.
+    pub programs: Option<PathBuf>,
     /// The files of a certificate and its key, to speak TLS with.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Whether what is committed has reached the disk, as it does where people use it, and not only the system, where it
@@ -59,9 +61,14 @@ impl Postgres {
     }
 
     pub async fn start_with(setup: Setup) -> Option<Postgres> {
-        // What is on the search path may be a link to where all of them are.
-        let postgres = program("postgres")?.canonicalize().unwrap();
-        let programs = postgres.parent().unwrap().to_owned();
+        let programs = match &setup.programs {
+            Some(programs) => programs.clone(),
+            // What is on the search path may be a link to where all of them are.
+            None => {
+                let postgres = program("postgres")?.canonicalize().unwrap();
+                postgres.parent().unwrap().to_owned()
+            }
+        };
         let account = Account::look()?;
         let directory = tempfile::tempdir().unwrap();
         account.own(directory.path());

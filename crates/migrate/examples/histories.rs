@@ -1,0 +1,306 @@
+//! Published migration histories, applied by their own tools and by us: `histories [--rounds N]`. What it needs,
+//! `cargo xtask bench histories` installs. Every application is a process of its own, ours `histories apply LAYOUT FOLDER URL`.
+
+#![expect(clippy::unwrap_used, reason = "a comparison that cannot go on stops")]
+
+#[expect(dead_code, reason = "some of it is for tests")]
+#[path = "../../probe/tests/stand-ins/place.rs"]
+mod place;
+#[expect(dead_code, reason = "some of it is for tests")]
+#[path = "../../probe/tests/stand-ins/postgres.rs"]
+mod postgres;
+#[expect(dead_code, reason = "some of it is for tests")]
+#[path = "../../probe/tests/stand-ins/server.rs"]
+mod server;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use place::{HISTORIES, MIGRATORS};
+use postgres::{Postgres, Setup};
+use server::{output, packages};
+use towpath_migrate::{
+    Database, Layout,
+    classify::{Dialect, Effect, classify},
+    layout,
+};
+
+/// A project's history.
+struct History {
+    project: &'static str,
+    layout: Layout,
+    /// Its package, as it lies among the fetched ones.
+    package: &'static str,
+    /// Whether it needs the extension `vector`.
+    vector: bool,
+}
+
+const PROJECTS: &[History] = &[
+    History {
+        project: "Lemmy 0.19.21",
+        layout: Layout::Diesel,
+        package: "lemmy_db_schema-0.19.21",
+        vector: false,
+    },
+    History {
+        project: "ZKsync 29.13.0",
+        layout: Layout::Sqlx,
+        package: "zksync_dal-29.13.0-non-semver-compat",
+        vector: false,
+    },
+    History {
+        project: "IronClaw 0.24.0",
+        layout: Layout::Refinery,
+        package: "ironclaw-0.24.0",
+        vector: true,
+    },
+    History {
+        project: "Atuin 18.20.1",
+        layout: Layout::Sqlx,
+        package: "atuin-server-postgres-18.20.1",
+        vector: false,
+    },
+];
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args.as_slice() {
+        ["apply", layout, folder, url] => apply(layout.parse().unwrap(), folder, url).await,
+        [] => compare(5).await,
+        ["--rounds", rounds] => compare(rounds.parse().unwrap()).await,
+        _ => panic!("usage: histories [--rounds N], or: histories apply LAYOUT FOLDER URL"),
+    }
+}
+
+/// Applies what is pending, and says how many migrations that were.
+async fn apply(layout: Layout, folder: &str, url: &str) {
+    let set = layout::load(layout, folder).unwrap();
+    let database = Database::open(url).unwrap();
+    let plan = database
+        .plan(&set)
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
+    let receipts = database.apply(&plan, "histories", now, |_| {}).await;
+    println!(
+        "{}",
+        receipts.unwrap_or_else(|error| panic!("{error}")).len()
+    );
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_millis()).unwrap()
+}
+
+/// Compares every project, and prints a row for each.
+async fn compare(rounds: usize) {
+    let (Some(histories), Some(tools)) = (packages(&HISTORIES), packages(&MIGRATORS)) else {
+        panic!("`cargo xtask bench histories` installs what is needed");
+    };
+    // The server may run as somebody who may not look into the cache.
+    let scratch = tempfile::tempdir().unwrap();
+    output(Command::new("chmod").arg("a+rx").arg(scratch.path()));
+    output(
+        Command::new("cp")
+            .arg("-a")
+            .arg(histories.join("pgserver"))
+            .arg(histories.join("pgserver.libs"))
+            .arg(scratch.path()),
+    );
+    let own = start(None).await;
+    let vector = start(Some(scratch.path().join("pgserver/pginstall/bin"))).await;
+    println!("medians of {rounds} rounds in turns, each into a new database");
+    println!(
+        "| project | layout | migrations | statements | not read | lines of schema | its own tool | Towpath | schemas | once more |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|");
+    for history in PROJECTS {
+        let comparison = Comparison {
+            history,
+            folder: histories.join(history.package).join("migrations"),
+            tools: tools.join("bin"),
+            server: if history.vector { &vector } else { &own },
+            scratch: scratch.path(),
+        };
+        println!("{}", comparison.row(rounds));
+    }
+}
+
+async fn start(programs: Option<PathBuf>) -> Postgres {
+    let setup = Setup {
+        programs,
+        durable: true,
+        ..Setup::default()
+    };
+    let server = Postgres::start_with(setup).await;
+    server.expect("a PostgreSQL that was installed")
+}
+
+/// One project's history on a server.
+struct Comparison<'a> {
+    history: &'a History,
+    folder: PathBuf,
+    tools: PathBuf,
+    server: &'a Postgres,
+    scratch: &'a Path,
+}
+
+impl Comparison<'_> {
+    fn row(&self, rounds: usize) -> String {
+        let (mut theirs, mut ours) = (Vec::new(), Vec::new());
+        for round in 0..rounds {
+            let [their, our] =
+                ["their", "our"].map(|whose| format!("{whose}_{}_{round}", self.name()));
+            self.server.create(&their);
+            self.server.create(&our);
+            theirs.push(timed(|| self.tool(&their)).1);
+            let (applied, took) = timed(|| self.towpath(&our));
+            ours.push(took);
+            assert_eq!(applied, self.set().migrations().len());
+        }
+        let (their, our) = (
+            format!("their_{}_0", self.name()),
+            format!("our_{}_0", self.name()),
+        );
+        let schemas = [&their, &our].map(|database| self.server.schema(database, &["_towpath_*"]));
+        let once_more = self.once_more(&their, &our);
+        let (statements, unread) = self.statements();
+        format!(
+            "| {} | {} | {} | {statements} | {unread} | {} | {} | {} | {} | {once_more} |",
+            self.history.project,
+            self.history.layout,
+            self.set().migrations().len(),
+            schemas[0].lines().count(),
+            median(&mut theirs),
+            median(&mut ours),
+            self.equal(&schemas),
+        )
+    }
+
+    fn name(&self) -> String {
+        self.history.package.split('-').next().unwrap().to_owned()
+    }
+
+    fn set(&self) -> towpath_migrate::MigrationSet {
+        layout::load(self.history.layout, &self.folder).unwrap()
+    }
+
+    /// The tool's table is compared as well, and only ours is left out.
+    fn equal(&self, schemas: &[String; 2]) -> &'static str {
+        if schemas[0] == schemas[1] {
+            return "equal";
+        }
+        for (name, schema) in ["their", "our"].iter().zip(schemas) {
+            fs::write(format!("{name}-{}.sql", self.name()), schema).unwrap();
+        }
+        "DIFFERENT"
+    }
+
+    /// Each applies where the other has: nothing must be left to do.
+    fn once_more(&self, their: &str, our: &str) -> &'static str {
+        let rows = |database| {
+            self.server
+                .sql(database, &format!("TABLE {}", self.table()))
+        };
+        let before = rows(our);
+        self.tool(our);
+        let idle = rows(our) == before && self.towpath(their) == 0;
+        if idle { "nothing" } else { "SOMETHING" }
+    }
+
+    fn table(&self) -> &'static str {
+        match self.history.layout {
+            Layout::Diesel => "__diesel_schema_migrations ORDER BY version",
+            Layout::Refinery => "refinery_schema_history ORDER BY version",
+            _ => "_sqlx_migrations ORDER BY version",
+        }
+    }
+
+    /// How many statements apply it, and how many of them cannot be read at all.
+    fn statements(&self) -> (usize, usize) {
+        let (mut all, mut unread) = (0, 0);
+        for migration in self.set().migrations() {
+            for statement in classify(&migration.up, Dialect::Postgres).statements {
+                all += 1;
+                let mut findings = statement.findings.iter();
+                let cannot = |reason: &str| reason.starts_with("it cannot be read");
+                unread += usize::from(
+                    findings.any(|one| one.effect == Effect::Unknown && cannot(&one.reason)),
+                );
+            }
+        }
+        (all, unread)
+    }
+
+    fn tool(&self, database: &str) {
+        let url = self.server.url(database);
+        let command = |name: &str, args: &[&str]| {
+            let mut command = Command::new(self.tools.join(name));
+            command.args(args).current_dir(self.scratch);
+            command
+        };
+        output(&mut match self.history.layout {
+            Layout::Diesel => {
+                let mut command = command(
+                    "diesel",
+                    &[
+                        "migration",
+                        "run",
+                        "--locked-schema",
+                        "--database-url",
+                        &url,
+                    ],
+                );
+                command.arg("--migration-dir").arg(&self.folder);
+                command
+            }
+            Layout::Refinery => {
+                let mut command = command("refinery", &["migrate", "-e", "HISTORY_URL", "-p"]);
+                command.arg(&self.folder).env("HISTORY_URL", url);
+                command
+            }
+            _ => {
+                let mut command = command(
+                    "sqlx",
+                    &[
+                        "migrate",
+                        "run",
+                        "--no-dotenv",
+                        "--database-url",
+                        &url,
+                        "--source",
+                    ],
+                );
+                command.arg(&self.folder);
+                command
+            }
+        });
+    }
+
+    fn towpath(&self, database: &str) -> usize {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command
+            .args(["apply", self.history.layout.as_str()])
+            .arg(&self.folder)
+            .arg(self.server.url(database));
+        output(&mut command).trim().parse().unwrap()
+    }
+}
+
+fn timed<A>(work: impl FnOnce() -> A) -> (A, Duration) {
+    let begun = Instant::now();
+    let done = work();
+    (done, begun.elapsed())
+}
+
+fn median(spans: &mut [Duration]) -> String {
+    spans.sort();
+    format!("{:.0} ms", spans[spans.len() / 2].as_secs_f64() * 1000.0)
+}
