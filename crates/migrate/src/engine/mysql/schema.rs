@@ -4,7 +4,7 @@
 use crate::{digest, engine::connection::Connection, schema::is_record};
 
 /// What is asked, each query with the table that a line belongs to as `home`. Without counters, sizes and times, which
-/// change by themselves.
+/// change by themselves, and without the database's own name.
 const QUERIES: &[&str] = &[
     "SELECT table_name AS home, concat_ws('|', 'table', table_name, table_type, engine, table_collation, create_options,
             table_comment) AS line
@@ -17,7 +17,7 @@ const QUERIES: &[&str] = &[
             coalesce(column_name, '-'), coalesce(sub_part, '-'), index_type, index_comment) AS line
      FROM information_schema.statistics WHERE table_schema = database()",
     "SELECT table_name AS home, concat_ws('|', 'key', table_name, constraint_name, ordinal_position, column_name,
-            coalesce(referenced_table_schema, '-'), coalesce(referenced_table_name, '-'),
+            coalesce(nullif(referenced_table_schema, database()), '-'), coalesce(referenced_table_name, '-'),
             coalesce(referenced_column_name, '-')) AS line
      FROM information_schema.key_column_usage WHERE table_schema = database()",
     "SELECT table_name AS home, concat_ws('|', 'foreign key', constraint_name, table_name, update_rule, delete_rule,
@@ -25,7 +25,8 @@ const QUERIES: &[&str] = &[
      FROM information_schema.referential_constraints WHERE constraint_schema = database()",
     "SELECT '' AS home, concat_ws('|', 'check', constraint_name, check_clause) AS line
      FROM information_schema.check_constraints WHERE constraint_schema = database()",
-    "SELECT table_name AS home, concat_ws('|', 'view', table_name, view_definition, security_type, check_option) AS line
+    "SELECT table_name AS home, concat_ws('|', 'view', table_name,
+            replace(view_definition, concat('`', database(), '`.'), ''), security_type, check_option) AS line
      FROM information_schema.views WHERE table_schema = database()",
     "SELECT event_object_table AS home, concat_ws('|', 'trigger', trigger_name, event_object_table, event_manipulation,
             action_timing, action_order, action_statement) AS line

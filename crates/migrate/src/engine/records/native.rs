@@ -68,7 +68,10 @@ CREATE UNIQUE INDEX IF NOT EXISTS version_unique ON schema_migrations (version);
         (Layout::Dbmate, Sqlite) => {
             r#"CREATE TABLE IF NOT EXISTS "schema_migrations" (version varchar(128) primary key)"#
         }
-        (Layout::Dbmate, Postgres | Mysql) => {
+        (Layout::Dbmate, Postgres) => {
+            "CREATE TABLE IF NOT EXISTS schema_migrations (version varchar primary key)"
+        }
+        (Layout::Dbmate, Mysql) => {
             "CREATE TABLE IF NOT EXISTS schema_migrations (version varchar(128) primary key)"
         }
         (Layout::Goose, Sqlite) => {
