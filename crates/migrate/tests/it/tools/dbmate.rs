@@ -1,19 +1,16 @@
 //! dbmate, the program.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{path::PathBuf, process::Command};
 
 use towpath_migrate::Layout;
 
-use super::{Tool, Written, the_tool_comes_second, the_tool_reverts, we_come_second};
+use super::{
+    Engine, Site, Tool, Written, the_tool_comes_second, the_tool_reverts, we_come_second, we_undo,
+};
 use crate::{
     place::NODE,
     server::{missing, output, packages},
 };
-
-const ROWS: &str = "SELECT version || typeof(version) FROM schema_migrations ORDER BY 1";
 
 struct Dbmate {
     program: PathBuf,
@@ -28,16 +25,18 @@ impl Dbmate {
         }
     }
 
-    fn run(&self, folder: &Path, file: &Path, verb: &str) -> String {
+    fn run(&self, site: &Site<'_>, verb: &str) -> String {
+        let mut url = site.url.clone();
+        if url.starts_with("postgres:") {
+            url.push_str("?sslmode=disable");
+        }
         let mut command = Command::new(&self.program);
         command
-            .arg("--url")
-            .arg(format!("sqlite:{}", file.display()))
-            .arg("--migrations-dir")
-            .arg(folder)
+            .args(["--url", &url, "--migrations-dir"])
+            .arg(site.folder())
             .args(["--no-dump-schema", verb])
             .env_remove("DATABASE_URL")
-            .current_dir(folder);
+            .current_dir(site.folder());
         output(&mut command)
     }
 }
@@ -58,12 +57,12 @@ impl Tool for Dbmate {
         )]
     }
 
-    fn up(&self, folder: &Path, file: &Path) {
-        self.run(folder, file, "up");
+    async fn up(&self, site: &Site<'_>) {
+        self.run(site, "up");
     }
 
-    fn pending(&self, folder: &Path, file: &Path) -> usize {
-        let status = self.run(folder, file, "status");
+    async fn pending(&self, site: &Site<'_>) -> usize {
+        let status = self.run(site, "status");
         let pending = status
             .lines()
             .find_map(|line| line.strip_prefix("Pending: "));
@@ -73,21 +72,37 @@ impl Tool for Dbmate {
             .unwrap()
     }
 
-    fn down(&self, folder: &Path, file: &Path) -> Option<()> {
-        self.run(folder, file, "rollback");
+    async fn down(&self, site: &Site<'_>) -> Option<()> {
+        self.run(site, "rollback");
         Some(())
     }
 }
 
-#[tokio::test]
-async fn whoever_comes_first_nothing_is_applied_twice() {
-    let Some(dbmate) = Dbmate::look() else { return };
-    we_come_second(&dbmate, ROWS).await;
-    the_tool_comes_second(&dbmate, ROWS).await;
+async fn share(dbmate: &Dbmate, engine: &Engine) {
+    we_come_second(dbmate, engine).await;
+    the_tool_comes_second(dbmate, engine).await;
+    the_tool_reverts(dbmate, engine).await;
+    we_undo(dbmate, engine).await;
 }
 
 #[tokio::test]
-async fn what_dbmate_reverts_is_noticed() {
+async fn dbmate_and_we_share_a_sqlite_database() {
     let Some(dbmate) = Dbmate::look() else { return };
-    the_tool_reverts(&dbmate, ROWS).await;
+    share(&dbmate, &Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn dbmate_and_we_share_a_postgresql_database() {
+    let (Some(dbmate), Some(engine)) = (Dbmate::look(), Engine::postgres().await) else {
+        return;
+    };
+    share(&dbmate, &engine).await;
+}
+
+#[tokio::test]
+async fn dbmate_and_we_share_a_mariadb_database() {
+    let (Some(dbmate), Some(engine)) = (Dbmate::look(), Engine::mysql().await) else {
+        return;
+    };
+    share(&dbmate, &engine).await;
 }

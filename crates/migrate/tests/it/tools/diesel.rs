@@ -1,28 +1,23 @@
 //! Diesel's migrations, by the library that its program and its users' programs run.
 
-use std::path::Path;
-
 use diesel::{Connection as _, SqliteConnection};
 use diesel_migrations::{FileBasedMigrations, MigrationHarness as _};
 use towpath_migrate::Layout;
 
-use super::{Tool, Written, the_tool_comes_second, the_tool_reverts, we_come_second};
-
-const ROWS: &str = "SELECT version || typeof(version) || length(run_on) FROM __diesel_schema_migrations ORDER BY 1";
+use super::{
+    Engine, Site, Tool, Written, the_tool_comes_second, the_tool_reverts, we_come_second, we_undo,
+};
 
 struct Diesel;
 
 impl Diesel {
     fn with<A>(
-        folder: &Path,
-        file: &Path,
+        site: &Site<'_>,
         work: impl FnOnce(&mut SqliteConnection, FileBasedMigrations) -> A,
     ) -> A {
-        let mut connection = SqliteConnection::establish(file.to_str().unwrap()).unwrap();
-        work(
-            &mut connection,
-            FileBasedMigrations::from_path(folder).unwrap(),
-        )
+        let mut connection = SqliteConnection::establish(site.file().to_str().unwrap()).unwrap();
+        let migrations = FileBasedMigrations::from_path(site.folder()).unwrap();
+        work(&mut connection, migrations)
     }
 }
 
@@ -32,25 +27,25 @@ impl Tool for Diesel {
     fn files(&self, migration: &Written) -> Vec<(String, String)> {
         let folder = format!("2026-01-{:02}-120000_{}", migration.day, migration.name);
         vec![
-            (format!("{folder}/up.sql"), migration.up.into()),
-            (format!("{folder}/down.sql"), migration.down.into()),
+            (format!("{folder}/up.sql"), migration.up.clone()),
+            (format!("{folder}/down.sql"), migration.down.clone()),
         ]
     }
 
-    fn up(&self, folder: &Path, file: &Path) {
-        Diesel::with(folder, file, |connection, migrations| {
+    async fn up(&self, site: &Site<'_>) {
+        Diesel::with(site, |connection, migrations| {
             connection.run_pending_migrations(migrations).unwrap();
         });
     }
 
-    fn pending(&self, folder: &Path, file: &Path) -> usize {
-        Diesel::with(folder, file, |connection, migrations| {
+    async fn pending(&self, site: &Site<'_>) -> usize {
+        Diesel::with(site, |connection, migrations| {
             connection.pending_migrations(migrations).unwrap().len()
         })
     }
 
-    fn down(&self, folder: &Path, file: &Path) -> Option<()> {
-        Diesel::with(folder, file, |connection, migrations| {
+    async fn down(&self, site: &Site<'_>) -> Option<()> {
+        Diesel::with(site, |connection, migrations| {
             connection.revert_last_migration(migrations).unwrap();
         });
         Some(())
@@ -58,12 +53,9 @@ impl Tool for Diesel {
 }
 
 #[tokio::test]
-async fn whoever_comes_first_nothing_is_applied_twice() {
-    we_come_second(&Diesel, ROWS).await;
-    the_tool_comes_second(&Diesel, ROWS).await;
-}
-
-#[tokio::test]
-async fn what_diesel_reverts_is_noticed() {
-    the_tool_reverts(&Diesel, ROWS).await;
+async fn diesel_and_we_share_a_sqlite_database() {
+    we_come_second(&Diesel, &Engine::Sqlite).await;
+    the_tool_comes_second(&Diesel, &Engine::Sqlite).await;
+    the_tool_reverts(&Diesel, &Engine::Sqlite).await;
+    we_undo(&Diesel, &Engine::Sqlite).await;
 }

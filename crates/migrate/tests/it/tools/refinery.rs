@@ -1,27 +1,20 @@
 //! refinery, the library that its program and its users' programs run. It reverts nothing.
 
-use std::path::Path;
-
-use refinery_core::{Report, Runner, load_sql_migrations, rusqlite::Connection};
+use refinery_core::{Runner, load_sql_migrations, rusqlite::Connection};
 use towpath_migrate::Layout;
 
-use super::{Tool, Written, the_tool_comes_second, we_come_second};
-
-const ROWS: &str = "SELECT version || typeof(version) || name || checksum || typeof(checksum) || typeof(applied_on)
-     FROM refinery_schema_history ORDER BY version";
+use super::{Engine, Site, Tool, Written, the_tool_comes_second, we_come_second};
 
 struct Refinery;
 
 impl Refinery {
-    fn runner(folder: &Path) -> Runner {
-        let mut migrations: Vec<_> = load_sql_migrations(folder).unwrap().into_iter().collect();
+    fn runner(site: &Site<'_>) -> Runner {
+        let mut migrations: Vec<_> = load_sql_migrations(site.folder())
+            .unwrap()
+            .into_iter()
+            .collect();
         migrations.sort();
         Runner::new(&migrations)
-    }
-
-    fn run(folder: &Path, file: &Path) -> Report {
-        let mut connection = Connection::open(file).unwrap();
-        Refinery::runner(folder).run(&mut connection).unwrap()
     }
 }
 
@@ -30,16 +23,17 @@ impl Tool for Refinery {
 
     fn files(&self, migration: &Written) -> Vec<(String, String)> {
         let name = format!("V{}__{}.sql", migration.day, migration.name);
-        vec![(name, migration.up.into())]
+        vec![(name, migration.up.clone())]
     }
 
-    fn up(&self, folder: &Path, file: &Path) {
-        Refinery::run(folder, file);
+    async fn up(&self, site: &Site<'_>) {
+        let mut connection = Connection::open(site.file()).unwrap();
+        Refinery::runner(site).run(&mut connection).unwrap();
     }
 
-    fn pending(&self, folder: &Path, file: &Path) -> usize {
-        let runner = Refinery::runner(folder);
-        let mut connection = Connection::open(file).unwrap();
+    async fn pending(&self, site: &Site<'_>) -> usize {
+        let runner = Refinery::runner(site);
+        let mut connection = Connection::open(site.file()).unwrap();
         let applied = runner.get_applied_migrations(&mut connection).unwrap();
         let is_applied = |version| applied.iter().any(|done| done.version() == version);
         let all = runner.get_migrations().iter();
@@ -47,13 +41,13 @@ impl Tool for Refinery {
             .count()
     }
 
-    fn down(&self, _: &Path, _: &Path) -> Option<()> {
+    async fn down(&self, _: &Site<'_>) -> Option<()> {
         None
     }
 }
 
 #[tokio::test]
-async fn whoever_comes_first_nothing_is_applied_twice() {
-    we_come_second(&Refinery, ROWS).await;
-    the_tool_comes_second(&Refinery, ROWS).await;
+async fn refinery_and_we_share_a_sqlite_database() {
+    we_come_second(&Refinery, &Engine::Sqlite).await;
+    the_tool_comes_second(&Refinery, &Engine::Sqlite).await;
 }
