@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, fmt::Debug, str::FromStr};
 
 use super::{
-    Allow, BranchPattern, ConfigKey, Environment, EnvironmentDatabase, Freeze, FreezeWindow, Group,
-    Home, HttpCheck, Manifest, OnFailure, Probe, ProbeCheck, Resource, Role, SignOffRule, Watch,
+    Allow, BranchPattern, ConfigKey, Environment, EnvironmentDatabase, Freeze, FreezeWindow,
+    GoingBack, Group, Home, HttpCheck, Manifest, OnFailure, Probe, ProbeCheck, Resource, Role,
+    SignOffRule, Watch,
     check::{self, Directory},
     production,
     written::{self, Asked, Http, Name, Written},
@@ -220,6 +221,7 @@ impl Names {
             watch: written.watch.map(|watch| self.watch(watch)),
             on_failure: written.on_failure.unwrap_or(default),
             keep_warm: written.keep_warm,
+            going_back: GoingBack { undo: written.undo },
             config: variables(written.config),
             secrets: written.secrets,
             recipients: distinct(texts(written.recipients)),

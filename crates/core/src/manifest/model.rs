@@ -283,6 +283,25 @@ impl DatabaseEngine {
     }
 }
 
+/// What going back may do to an environment's databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct GoingBack {
+    /// When down-migrations are run.
+    #[serde(default)]
+    pub undo: UndoRule,
+}
+
+/// When down-migrations are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UndoRule {
+    /// When a person rolls back.
+    #[default]
+    Ask,
+    /// Also by itself, after a failure.
+    Automatic,
+}
+
 /// An environment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Environment {
@@ -332,6 +351,9 @@ pub struct Environment {
     /// How long the release before stays ready to take the traffic back.
     #[serde(with = "as_millis")]
     pub keep_warm: Duration,
+    /// What going back may do to databases.
+    #[serde(default)]
+    pub going_back: GoingBack,
     /// Configuration, handed to services and commands as variables.
     pub config: BTreeMap<String, String>,
     /// Configuration that only one service gets here.

@@ -9,7 +9,7 @@ use std::{
 use super::{
     Acceptance, CommandCheck, ConfigKey, Database, DatabaseEngine, Environment, Freeze,
     FreezeWindow, Group, Handed, Home, HttpCheck, Manifest, MigrationLayout, OnFailure, Probe,
-    ProbeCheck, Resource, Service, SignOffRule, Watch,
+    ProbeCheck, Resource, Service, SignOffRule, UndoRule, Watch,
     keys::{
         Absent, DATABASE, ENVIRONMENT, FREEZE, HEALTH, PROBE, PROJECT, SERVICE, SIGN_OFF, SMOKE,
         TEST, TableSpec,
@@ -315,6 +315,11 @@ fn environment(manifest: &Manifest, environment: &Environment, all: &mut Vec<Sec
     section
         .keys
         .extend(duration(&ENVIRONMENT, "keep_warm", e.keep_warm));
+    let undo = match e.going_back.undo {
+        UndoRule::Ask => None,
+        UndoRule::Automatic => Some("automatic"),
+    };
+    section.text("undo", undo);
     section.text("secrets", e.secrets.as_deref());
     section.texts("recipients", &e.recipients, &[]);
     section.text("overrides", e.overrides.as_deref());

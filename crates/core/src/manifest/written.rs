@@ -4,7 +4,7 @@ use std::{net::SocketAddr, ops::Range, time::Duration};
 
 use super::{
     Acceptance, CommandCheck, Database, FreezeWindow, Handed, Home, OnFailure, ParityRule,
-    Recipient, Resource, Service, table::At,
+    Recipient, Resource, Service, UndoRule, table::At,
 };
 use crate::config::Type;
 
@@ -110,6 +110,7 @@ pub(super) struct Environment {
     pub(super) watch: Option<Watch>,
     pub(super) on_failure: Option<OnFailure>,
     pub(super) keep_warm: Duration,
+    pub(super) undo: UndoRule,
     pub(super) config: Variables,
     pub(super) secrets: Option<String>,
     pub(super) recipients: Vec<Name>,

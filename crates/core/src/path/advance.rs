@@ -2,10 +2,15 @@
 
 use super::{
     Action, Answer, Candidate, Deployment, End, Event, Events, Evidence, Fact, Kind, NoReturn,
-    Outcome, Receipt, State, Status, Step, Trigger, Undo, ask_gates, evolve, failure_end,
+    Outcome, Receipt, Return, State, Status, Step, Trigger, Undo, ask_gates, evolve, failure_end,
     plan_return, return_target, verdict_of_gates,
 };
-use crate::{Time, journal::Stream, manifest::OnFailure, names::DeploymentNumber};
+use crate::{
+    Time,
+    journal::Stream,
+    manifest::{OnFailure, UndoRule},
+    names::DeploymentNumber,
+};
 
 /// The name of the work that removes a deployment's instances again; no step of a plan has it.
 pub const DISCARD: &str = "discard";
@@ -308,13 +313,22 @@ fn take_back(state: &State, deployment: &Deployment, with: End, why: String) -> 
         return end(state, deployment, with, why);
     }
     match return_target(state, environment, Some(deployment.plan.release)) {
-        Ok(standing) => {
+        Ok(way) if !way.undo.is_empty() && !undoes_by_itself(state, deployment) => {
+            let what: Vec<String> = way.undo.iter().map(ToString::to_string).collect();
+            let why = format!(
+                "{why}; not taken back: returning to {} {}; `towpath rollback {environment}` does that",
+                way.standing.release,
+                what.join(", and ")
+            );
+            end(state, deployment, End::UndoFailed, why)
+        }
+        Ok(Return { standing, undo }) => {
             let rollback = DeploymentNumber(state.last_deployment + 1);
             let how = Undo::Rollback {
                 deployment: rollback,
                 to: standing.release,
             };
-            let plan = Box::new(plan_return(standing));
+            let plan = Box::new(plan_return(standing, &undo));
             let trigger = Trigger::Undo {
                 of: deployment.number,
             };
@@ -329,9 +343,12 @@ fn take_back(state: &State, deployment: &Deployment, with: End, why: String) -> 
         Err(no_return) => {
             let with = match no_return {
                 NoReturn::NothingBefore { .. } => with,
-                NoReturn::Schema(_) => End::UndoFailed,
+                NoReturn::Schema(_) | NoReturn::Changed { .. } => End::UndoFailed,
             };
-            let why = format!("{why}; not taken back: {no_return}");
+            let why = format!(
+                "{why}; not taken back: {no_return}; {}",
+                no_return.way_out()
+            );
             let mut events = end(state, deployment, with, why.clone());
             if with != End::UndoFailed {
                 events.push(hold(deployment, why));
@@ -339,6 +356,14 @@ fn take_back(state: &State, deployment: &Deployment, with: End, why: String) -> 
             events
         }
     }
+}
+
+/// Whether a failure may run down-migrations by itself: by the rules that the release brings, and by those in force.
+fn undoes_by_itself(state: &State, deployment: &Deployment) -> bool {
+    let in_force = state.environments.get(&deployment.plan.environment);
+    let in_force = in_force.and_then(|known| known.in_force.as_ref());
+    let mut policies = in_force.into_iter().chain([&deployment.plan.policy]);
+    policies.all(|policy| policy.going_back.undo == UndoRule::Automatic)
 }
 
 fn hold(deployment: &Deployment, reason: String) -> (Stream, Event) {

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{BuiltArtifact, Commit, Outcome, Plan, Policy, Source, Trigger};
+use super::{BuiltArtifact, Commit, Migration, Outcome, Plan, Policy, Source, Trigger};
 use crate::{
     Digest,
-    names::{DeploymentNumber, EnvironmentName, ReleaseNumber, ServiceName},
+    names::{DatabaseName, DeploymentNumber, EnvironmentName, ReleaseNumber, ServiceName},
 };
 
 /// Something that somebody wants.
@@ -141,6 +141,15 @@ pub enum Command {
         key: String,
         /// How it ended.
         outcome: Outcome,
+    },
+    /// Say what is applied to a database after a step that did not pass.
+    RecordSchema {
+        /// The environment that keeps it.
+        home: EnvironmentName,
+        /// The database.
+        database: DatabaseName,
+        /// All that are applied, in order.
+        applied: Vec<Migration>,
     },
     /// A watch's probe failed, or passed again.
     RecordProbe {

@@ -8,14 +8,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Actor, BuiltArtifact, Command, Commit, Deployment, End, Event, Kind, Outcome, Plan, Policy,
-    Refusal, Right, Source, State, Status, StepRun, advance, return_target,
+    Refusal, Return, Right, Source, State, Status, StepRun, advance, return_target,
 };
 use crate::{
     Time,
     journal::Stream,
     names::{DeploymentNumber, EnvironmentName, ReleaseNumber, ServiceName},
 };
-use environment::{hold, lock, read_secrets, release_hold, unlock, write_secrets};
+use environment::{hold, lock, read_secrets, record_schema, release_hold, unlock, write_secrets};
 use request::request;
 use signature::{reject, sign};
 
@@ -89,6 +89,11 @@ pub fn decide(
             key,
             outcome,
         } => end_attempt(state, actor, *deployment, key, outcome, now),
+        Command::RecordSchema {
+            home,
+            database,
+            applied,
+        } => record_schema(state, actor, home, database, applied),
         Command::RecordProbe {
             deployment,
             key,
@@ -447,18 +452,15 @@ fn counted(run: &StepRun) -> usize {
     run.attempts.len() - run.spent
 }
 
-/// The plan of a person's rollback: to `standing` when a release was named, otherwise to the last verified one.
-pub fn rollback_standing<'a>(
+/// The way of a person's rollback that names no release.
+pub fn rollback_way<'a>(
     state: &'a State,
     environment: &EnvironmentName,
-) -> Result<&'a super::Standing, Refusal> {
+) -> Result<Return<'a>, Refusal> {
     let leaving = state
         .environments
         .get(environment)
         .and_then(|e| e.live.as_ref())
         .map(|l| l.release);
-    return_target(state, environment, leaving).map_err(|why| Refusal::CannotReturn {
-        reason: why.to_string(),
-        way_out: why.way_out(),
-    })
+    Ok(return_target(state, environment, leaving)?)
 }

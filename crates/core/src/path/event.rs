@@ -59,6 +59,13 @@ pub enum Event {
     },
     /// Automatic deployments may go on.
     HoldReleased,
+    /// A step that did not pass left other migrations applied than were known.
+    SchemaSeen {
+        /// The database that the environment keeps.
+        database: DatabaseName,
+        /// All that are applied, in order.
+        applied: Vec<Migration>,
+    },
     /// Somebody is about to read secrets of the environment. Never the values.
     SecretsRead {
         /// By which command, such as `run`.

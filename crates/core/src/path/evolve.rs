@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Admission, Attempt, Cancel, Deployment, End, Ended, Event, Failure, Hold, Kind, Lock, Outcome,
-    Receipt, Release, SignOffRequest, Signature, Standing, State, Status, StepRun, Trigger, Undo,
-    UnreadableEvent, Veto, Warm,
+    Admission, Attempt, Cancel, Deployment, End, Ended, EnvironmentState, Event, Failure, Hold,
+    Kind, Lock, Outcome, Receipt, Release, SignOffRequest, Signature, Standing, State, Status,
+    StepRun, Trigger, Undo, UnreadableEvent, Veto, Warm,
 };
 use crate::{
     Time,
@@ -109,6 +109,9 @@ fn evolve_environment(state: &mut State, name: &EnvironmentName, fact: &Fact) {
             });
         }
         Event::HoldReleased => environment.hold = None,
+        Event::SchemaSeen { database, applied } => {
+            environment.schema.insert(database.clone(), applied.clone());
+        }
         _ => {}
     }
 }
@@ -417,16 +420,27 @@ fn apply_receipt(
             }
             // Returning to a release forgets those that came after it: nobody rolls back to them by default.
             if deployment.plan.kind == Kind::Rollback {
-                forget_after(&mut environment.verified, deployment.plan.release);
+                environment.forget_after(deployment.plan.release);
             }
         }
         _ => {}
     }
 }
 
-fn forget_after(verified: &mut Vec<Standing>, release: ReleaseNumber) {
-    if let Some(at) = verified.iter().position(|s| s.release == release) {
-        verified.truncate(at + 1);
+impl EnvironmentState {
+    /// Forgets what was verified after a release.
+    pub(super) fn forget_after(&mut self, release: ReleaseNumber) {
+        if let Some(at) = self.verified.iter().position(|s| s.release == release) {
+            self.verified.truncate(at + 1);
+        }
+    }
+
+    /// Remembers what was verified last.
+    pub(super) fn remember(&mut self, standing: Standing) {
+        self.verified.retain(|s| s.release != standing.release);
+        self.verified.push(standing);
+        let excess = self.verified.len().saturating_sub(REMEMBERED);
+        self.verified.drain(..excess);
     }
 }
 
@@ -459,12 +473,9 @@ fn apply_end(
                 environment.in_force = Some(deployment.plan.policy.clone());
             }
             if deployment.plan.kind == Kind::Rollback {
-                forget_after(&mut environment.verified, number);
+                environment.forget_after(number);
             }
-            environment.verified.retain(|s| s.release != number);
-            environment.verified.push(standing);
-            let excess = environment.verified.len().saturating_sub(REMEMBERED);
-            environment.verified.drain(..excess);
+            environment.remember(standing);
             if let Some(release) = release {
                 release.verified.insert(name.clone(), deployment.number);
                 touched.releases.insert(number);

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, Deployment, EnvironmentState, Kind, Plan, Release, Right, State, Trigger, frozen_until,
-    parity, schema_allows, stands_on,
+    Action, Deployment, EnvironmentState, Kind, Plan, Release, Right, State, Trigger, check_return,
+    frozen_until, parity, schema_allows,
 };
 use crate::{Time, names::EnvironmentName};
 
@@ -175,13 +175,17 @@ fn veto(candidate: &Candidate<'_>) -> Answer {
 }
 
 fn schema(state: &State, candidate: &Candidate<'_>) -> Answer {
-    let (release, launch) = (candidate.release, &candidate.plan.launch);
-    // A return applies nothing.
-    let allowed = match candidate.plan.kind {
-        Kind::Rollback => stands_on(state, release, launch),
-        Kind::Deploy | Kind::Redeploy => schema_allows(state, release, launch),
-    };
-    match allowed {
+    let (plan, release) = (candidate.plan, candidate.release);
+    if plan.kind == Kind::Rollback {
+        return match check_return(state, plan, release) {
+            Ok(()) => pass("it runs on the schema that will be there"),
+            Err(no_return) => Answer::Refuse {
+                reason: no_return.to_string(),
+                way_out: no_return.way_out(),
+            },
+        };
+    }
+    match schema_allows(state, release, &plan.launch) {
         Ok(()) => pass("it runs on the schema that is there"),
         Err(obstacle) => Answer::Refuse {
             reason: obstacle.to_string(),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Policy, Release, Standing, State};
+use super::{Policy, Release, Reversal, Standing, State};
 use crate::{
     manifest::{
         CommandCheck, Environment, HealthCheck, HttpCheck, Manifest, OnFailure, SignOffRule, Watch,
@@ -178,6 +178,8 @@ pub enum Action {
         /// The environment that keeps it.
         home: EnvironmentName,
     },
+    /// Undoes migrations of a database, by the down-migrations that were stored when they were applied.
+    Undo(Reversal),
     /// Resolves and pins the configuration.
     Configure {
         /// A deployment whose configuration is taken over instead: a rollback undoes configuration too.
@@ -222,6 +224,7 @@ impl fmt::Display for Step {
                     "bring database {database} of {home} to the release's migrations"
                 )
             }
+            Action::Undo(reversal) => write!(f, "{reversal}"),
             Action::Configure { like: None } => write!(f, "resolve and pin the configuration"),
             Action::Configure { like: Some(_) } => write!(f, "return to the configuration of then"),
             Action::Start { service, reuse } if reuse.is_empty() => {
@@ -334,9 +337,17 @@ pub fn plan_deploy(
     }
 }
 
-/// The plan that returns an environment to how a release stood there before.
-pub fn plan_return(standing: &Standing) -> Plan {
+/// The plan that returns an environment to how a release stood there before, once this is undone.
+pub fn plan_return(standing: &Standing, undo: &[Reversal]) -> Plan {
     let mut steps = Vec::new();
+    for reversal in undo {
+        steps.push(step(
+            &format!("undo-{}", reversal.database),
+            Phase::Migrate,
+            Action::Undo(reversal.clone()),
+            MIGRATE_WITHIN,
+        ));
+    }
     let like = Action::Configure {
         like: standing.config,
     };

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Actor, Mirrored, Refusal};
 use crate::{
     catalogue::SecretKeys,
-    manifest::{Allow, Environment, Freeze, Manifest, Role, Roles, SignOffRule},
+    manifest::{Allow, Environment, Freeze, GoingBack, Manifest, Role, Roles, SignOffRule},
     names::{EnvironmentName, RoleName},
 };
 
@@ -29,6 +29,9 @@ pub struct Policy {
     /// How closely the environment must be mirrored by those that releases come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parity: Option<Mirrored>,
+    /// What going back may do to databases.
+    #[serde(default)]
+    pub going_back: GoingBack,
 }
 
 /// Something that only some may do.
@@ -94,6 +97,7 @@ impl Policy {
                 .collect(),
             sign_off: environment.sign_off.clone(),
             parity: Mirrored::of(manifest, environment, secrets),
+            going_back: environment.going_back,
         }
     }
 

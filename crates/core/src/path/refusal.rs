@@ -1,5 +1,6 @@
 //! Why a command is refused, and the way out.
 
+use super::NoReturn;
 use crate::{
     Time,
     names::{DeploymentNumber, EnvironmentName, ReleaseNumber},
@@ -114,6 +115,15 @@ pub enum Refusal {
         /// The attempt.
         key: String,
     },
+}
+
+impl From<NoReturn> for Refusal {
+    fn from(no_return: NoReturn) -> Refusal {
+        Refusal::CannotReturn {
+            reason: no_return.to_string(),
+            way_out: no_return.way_out(),
+        }
+    }
 }
 
 impl Refusal {

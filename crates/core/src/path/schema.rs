@@ -1,7 +1,5 @@
 //! Whether a release runs on a schema: the one rule, asked of what is there, of what will be there, and of what would be left.
 
-use std::fmt;
-
 use super::{Contract, ContractSource, Launch, Migration, Release, State};
 use crate::names::{DatabaseName, EnvironmentName, ReleaseNumber};
 
@@ -61,8 +59,13 @@ impl State {
     }
 }
 
-/// Why a release cannot run on a database.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why a release cannot be deployed onto a database.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{release} does not know migration {}, applied to database {database} of {home}, and breaks on it: {}",
+    .migration.title(),
+    contract(.migration)
+)]
 pub struct Obstacle {
     /// The release.
     pub release: ReleaseNumber,
@@ -72,80 +75,31 @@ pub struct Obstacle {
     pub home: EnvironmentName,
     /// The migration that is in the way.
     pub migration: Migration,
-    /// Whether the release knows it: then it is not applied.
-    pub is_known: bool,
-}
-
-impl std::error::Error for Obstacle {}
-
-impl fmt::Display for Obstacle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Obstacle {
-            release,
-            database,
-            home,
-            ..
-        } = self;
-        let title = self.migration.title();
-        match self.is_known {
-            false => write!(
-                f,
-                "{release} does not know migration {title}, applied to database {database} of {home}, and breaks on it: {}",
-                contract(&self.migration)
-            ),
-            true => write!(
-                f,
-                "{release} needs migration {title}, which is not applied to database {database} of {home}"
-            ),
-        }
-    }
 }
 
 impl Obstacle {
     /// What to do instead.
     pub fn way_out(&self) -> String {
-        match self.is_known {
-            false => format!(
-                "go forward with a fix: a release that takes the code back and keeps the migration. What a migration does to older releases is read from its SQL, and can be declared in its first lines before it is applied: `-- towpath: expand because …`; {} is as it is",
-                self.migration.title()
-            ),
-            true => format!("`towpath deploy` of {} applies it", self.release),
-        }
+        format!(
+            "deploy a release that knows migration {}, such as one that takes the code back and keeps the migration. What a migration does to older releases is read from its SQL, and its first lines can say otherwise before it is applied: `-- towpath: expand because …`",
+            self.migration.title()
+        )
     }
 }
 
 /// Whether a release can be deployed onto its databases: it runs there once its own migrations are applied too.
 pub fn schema_allows(state: &State, release: &Release, launch: &Launch) -> Result<(), Obstacle> {
-    each_database(state, release, launch, |applied, known| {
-        migrated(applied, known)
-    })
-}
-
-/// Whether a release runs on its databases as they are.
-pub fn stands_on(state: &State, release: &Release, launch: &Launch) -> Result<(), Obstacle> {
-    each_database(state, release, launch, |applied, _| applied.to_vec())
-}
-
-fn each_database(
-    state: &State,
-    release: &Release,
-    launch: &Launch,
-    there: impl Fn(&[Migration], &[Migration]) -> Vec<Migration>,
-) -> Result<(), Obstacle> {
     for (database, home) in &launch.databases {
         let known = release.migrations(database);
-        let there = there(state.applied(home, database), known);
-        let obstacle = |migration: &Migration, is_known| Obstacle {
-            release: release.number,
-            database: database.clone(),
-            home: home.clone(),
-            migration: migration.clone(),
-            is_known,
-        };
-        runs_on(known, &there).map_err(|misfit| match misfit {
-            Misfit::Breaks(migration) => obstacle(migration, false),
-            Misfit::Lacks(migration) => obstacle(migration, true),
-        })?;
+        let there = migrated(state.applied(home, database), known);
+        if let Err(Misfit::Breaks(migration) | Misfit::Lacks(migration)) = runs_on(known, &there) {
+            return Err(Obstacle {
+                release: release.number,
+                database: database.clone(),
+                home: home.clone(),
+                migration: migration.clone(),
+            });
+        }
     }
     Ok(())
 }

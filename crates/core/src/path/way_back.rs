@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Contract, Migration, Misfit, contract, runs_on, schema::has};
-use crate::names::{EnvironmentName, ReleaseNumber};
+use crate::names::{DatabaseName, EnvironmentName, ReleaseNumber};
 
 /// A release that is live somewhere else on the same database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,14 +156,18 @@ impl fmt::Display for Refused {
         match &self.why {
             Stuck::NoDown => write!(
                 f,
-                "migration {title} cannot be undone: no down-migration was stored with it ({})",
-                contract(&self.migration)
+                "migration {title} cannot be undone: no down-migration was stored with it ({}); done by hand, {}",
+                contract(&self.migration),
+                self.at_stake()
             ),
-            Stuck::Irreversible => write!(
-                f,
-                "migration {title} cannot be undone: {}",
-                contract(&self.migration)
-            ),
+            Stuck::Irreversible => {
+                let contract = contract(&self.migration);
+                write!(f, "migration {title} cannot be undone: {contract}")?;
+                match self.migration.because {
+                    Some(_) => Ok(()),
+                    None => write!(f, "; {}", self.at_stake()),
+                }
+            }
             Stuck::TargetNeeds { below } => write!(
                 f,
                 "migration {} breaks it ({}), and migration {title}, which it needs, came later",
@@ -180,15 +186,64 @@ impl fmt::Display for Refused {
     }
 }
 
+/// What is undone on one database, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reversal {
+    /// The database.
+    pub database: DatabaseName,
+    /// The environment that keeps it.
+    pub home: EnvironmentName,
+    /// The migrations.
+    pub migrations: Vec<Undone>,
+}
+
+/// A migration that is undone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undone {
+    /// Its version.
+    pub version: i64,
+    /// Its name.
+    pub name: String,
+    /// What is lost with it, for people.
+    pub loses: String,
+}
+
+impl Undone {
+    pub(super) fn of(migration: &Migration) -> Undone {
+        Undone {
+            version: migration.version,
+            name: migration.name.clone(),
+            loses: loses(migration),
+        }
+    }
+}
+
+impl fmt::Display for Reversal {
+    /// Completes "it …".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("undoes ")?;
+        for (index, undone) in self.migrations.iter().enumerate() {
+            let Undone {
+                version,
+                name,
+                loses,
+            } = undone;
+            let then = if index > 0 { "; then " } else { "" };
+            write!(f, "{then}{version} ({name}): {loses}")?;
+        }
+        write!(f, " (database {} of {})", self.database, self.home)
+    }
+}
+
 /// What is lost when a migration is undone, for people, as far as its contract tells.
 pub fn loses(migration: &Migration) -> String {
     match migration.contract {
         Contract::Expand => "what was written since to what it added is lost",
         Contract::Data => {
-            "the rows that it changed, and what was written to them since, become what its down-migration makes of them"
+            "the rows that it changed, and what was written to them since, become what undoes it makes of them"
         }
         Contract::Contract => {
-            "what was written since in the new shape is kept only as far as its down-migration keeps it"
+            "what was written since in the new shape is kept only as far as what undoes it keeps it"
         }
         Contract::Irreversible => "what it removed cannot be brought back",
         Contract::Unknown => "what it added, and what was written to it since, is lost",

@@ -3,7 +3,8 @@
 use clap::Args;
 use serde_json::json;
 use towpath_core::{
-    path::{Action, Answer, GateReport, Phase, Step},
+    manifest::{OnFailure, UndoRule},
+    path::{Action, Answer, GateReport, Kind, Phase, Right, Step, contract},
     time::human,
 };
 
@@ -26,16 +27,20 @@ impl Plan {
         let preview = way
             .preview(&context, &self.environment, self.what.as_deref())
             .await?;
-        if context.json {
-            println!("{}", json!({"version": 1, "preview": preview}));
-        } else {
-            print(&preview);
-        }
-        let refused = preview
-            .gates
-            .iter()
-            .any(|report| matches!(report.answer, Answer::Refuse { .. }));
-        Ok(if refused { Exit::Refused } else { Exit::Done })
+        Ok(show(&context, &preview))
+    }
+}
+
+/// Shows what would be done; whether a gate refuses it is the exit status.
+pub fn show(context: &Context, preview: &Preview) -> Exit {
+    match context.json {
+        true => println!("{}", json!({"version": 1, "preview": preview})),
+        false => print(preview),
+    }
+    let mut gates = preview.gates.iter();
+    match gates.any(|report| matches!(report.answer, Answer::Refuse { .. })) {
+        true => Exit::Refused,
+        false => Exit::Done,
     }
 }
 
@@ -46,7 +51,7 @@ fn print(preview: &Preview) {
         release,
         gates,
         pending,
-        returns_to,
+        ..
     } = preview;
     println!(
         "{} {} ({}) to {}",
@@ -77,29 +82,71 @@ fn print(preview: &Preview) {
                 );
             }
             if let Action::Migrate { database, .. } = &step.action {
-                let prefix = format!("{database}: ");
-                for migration in pending.iter().filter_map(|line| line.strip_prefix(&prefix)) {
-                    println!("  {:<9}  {:<16}  {} {migration}", "", "", paint.good("+"));
+                for migration in release.migrations(database) {
+                    let (version, name) = (migration.version, &migration.name);
+                    if pending.contains(&format!("{database}: {version} {name}")) {
+                        let said = style::plain(&format!("{version} {name}"));
+                        let contract = paint.dim(&style::plain(&contract(migration)));
+                        println!(
+                            "  {:<9}  {:<16}  {} {said}  {contract}",
+                            "",
+                            "",
+                            paint.good("+")
+                        );
+                    }
                 }
             }
         }
     }
-    let on_failure = match (plan.on_failure, returns_to) {
-        (towpath_core::manifest::OnFailure::Hold, _) => {
-            "it stays as it is, so that people can look".to_owned()
-        }
-        (_, Some(to)) => format!("the traffic returns to {to}"),
-        (_, None) => "there is nothing verified to return to yet; it stays as it is".to_owned(),
+    println!(
+        "\n{} {}",
+        paint.dim("when it fails after traffic has moved:"),
+        on_failure(preview)
+    );
+    println!("{} {}", paint.dim("way back:"), way_back(preview));
+    let (does, right) = match plan.kind {
+        Kind::Rollback => ("may roll back:", Right::Rollback),
+        Kind::Deploy | Kind::Redeploy => ("may deploy:", Right::Deploy),
     };
-    println!(
-        "\n{} {on_failure}",
-        paint.dim("when it fails after traffic has moved:")
-    );
-    println!(
-        "{} {}",
-        paint.dim("may deploy:"),
-        plan.policy.who_may(towpath_core::path::Right::Deploy)
-    );
+    println!("{} {}", paint.dim(does), plan.policy.who_may(right));
+}
+
+fn on_failure(preview: &Preview) -> String {
+    let plan = &preview.plan;
+    match (plan.on_failure, preview.returns_to) {
+        (OnFailure::Hold, _) => "it stays as it is, so that people can look".into(),
+        (_, Some(to))
+            if preview.returns_by.is_empty()
+                || plan.policy.going_back.undo == UndoRule::Automatic =>
+        {
+            format!("the traffic returns to {to}")
+        }
+        (_, Some(to)) => format!(
+            "it stays as it is, and is held, until somebody says `towpath rollback {}`: returning to {to} runs down-migrations",
+            plan.environment
+        ),
+        (_, None) if preview.no_return_because.is_some() => {
+            "it stays as it is, and is held: there is no way back".into()
+        }
+        (_, None) => "there is nothing verified to return to yet; it stays as it is".into(),
+    }
+}
+
+/// Where one can return to once it is there, and what that costs.
+fn way_back(preview: &Preview) -> String {
+    match (preview.returns_to, &preview.no_return_because) {
+        (Some(to), _) if preview.returns_by.is_empty() => format!("to {to}, by code alone"),
+        (Some(to), _) => {
+            let undo: Vec<_> = preview
+                .returns_by
+                .iter()
+                .map(|line| style::plain(line))
+                .collect();
+            format!("to {to}, which {}", undo.join(", and "))
+        }
+        (None, Some(because)) => format!("none: {}", style::plain(because)),
+        (None, None) => "none: nothing was verified here before".into(),
+    }
 }
 
 fn gate(report: &GateReport) {

@@ -140,8 +140,34 @@ impl Way {
                 .preview(&context.actor, &context.place, environment, what)
                 .await?),
             Way::Server(client) => Ok(client
-                .preview(&context.actor, Some(&context.root), environment, what)
+                .preview(
+                    &context.actor,
+                    Some(&context.root),
+                    environment,
+                    what,
+                    false,
+                )
                 .await?),
+        }
+    }
+
+    /// What a rollback would do.
+    pub async fn preview_rollback(
+        &self,
+        context: &Context,
+        environment: &str,
+        to: Option<ReleaseNumber>,
+    ) -> Result<Preview, CliError> {
+        match self {
+            Way::Own(engine) => Ok(engine
+                .preview_rollback(&context.actor, &context.place, environment, to)
+                .await?),
+            Way::Server(client) => {
+                let to = to.map(|to| to.to_string());
+                let (actor, root) = (&context.actor, Some(context.root.as_path()));
+                let preview = client.preview(actor, root, environment, to.as_deref(), true);
+                Ok(preview.await?)
+            }
         }
     }
 

@@ -177,8 +177,14 @@ pub struct Preview {
     pub gates: Vec<GateReport>,
     /// Migrations that the environment's databases do not have yet, as `database: version name`.
     pub pending: Vec<String>,
-    /// Where a failure would return to.
+    /// Where one can return to once it is there.
     pub returns_to: Option<ReleaseNumber>,
+    /// What is undone for that, database by database; nothing where code alone is enough.
+    #[serde(default)]
+    pub returns_by: Vec<String>,
+    /// Why there is no way back across the schema.
+    #[serde(default)]
+    pub no_return_because: Option<String>,
 }
 
 /// Why a request came to nothing.

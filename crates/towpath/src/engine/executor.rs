@@ -98,20 +98,22 @@ impl Engine {
                     let Some((deployment, release)) = with_release(&state, number) else {
                         return Ok(Rest::Ended);
                     };
+                    let step = step.and_then(|step| deployment.plan.steps.get(step));
                     let task = Task {
                         lease,
                         deployment,
                         release,
-                        step: step.and_then(|step| deployment.plan.steps.get(step)),
+                        step,
                         key: &key,
                         deadline,
                         seen: state.seq,
                     };
                     let outcome = self.perform(&task, &mut records).await?;
-                    end(number, key, outcome)
+                    let seen = steps::seen(self, release, step, &outcome).await;
+                    end(number, key, outcome, seen)
                 }
                 Next::Abort { step, key, why } => {
-                    let Some((deployment, _)) = with_release(&state, number) else {
+                    let Some((deployment, release)) = with_release(&state, number) else {
                         return Ok(Rest::Ended);
                     };
                     let step = step.and_then(|step| deployment.plan.steps.get(step));
@@ -122,7 +124,8 @@ impl Engine {
                             transient: false,
                         },
                     };
-                    end(number, key, outcome)
+                    let seen = steps::seen(self, release, step, &outcome).await;
+                    end(number, key, outcome, seen)
                 }
             };
             state = match self.write(&Actor::Towpath, &commands, Some(lease)).await {
@@ -246,16 +249,20 @@ enum Interruption {
     Deadline,
 }
 
-fn end(deployment: DeploymentNumber, key: String, outcome: Outcome) -> Vec<Command> {
+fn end(
+    deployment: DeploymentNumber,
+    key: String,
+    outcome: Outcome,
+    seen: Option<Command>,
+) -> Vec<Command> {
     // One durable commit for the end of a step and the beginning of the next.
-    vec![
-        Command::EndAttempt {
-            deployment,
-            key,
-            outcome,
-        },
-        Command::Advance { deployment },
-    ]
+    let end = Command::EndAttempt {
+        deployment,
+        key,
+        outcome,
+    };
+    let more = [end, Command::Advance { deployment }];
+    seen.into_iter().chain(more).collect()
 }
 
 /// What is written, for the list of points.

@@ -4,9 +4,9 @@ use towpath_core::{
     manifest::{Environment, Manifest},
     names::{DeploymentNumber, EnvironmentName, ReleaseNumber},
     path::{
-        Actor, Answer, Candidate, Command, Commit, Outcome, Plan, Policy, Receipt, Refusal,
-        Release, State, Trigger, ask_gates, plan_deploy, plan_return, rollback_standing,
-        verdict_of_gates,
+        Actor, Answer, Candidate, Command, Commit, GateReport, NoReturn, Outcome, Plan, Policy,
+        Receipt, Refusal, Release, State, Trigger, ask_gates, once_settled, plan_deploy,
+        plan_return, return_target, reversals, rollback_way, verdict_of_gates,
     },
 };
 
@@ -229,17 +229,29 @@ impl Engine {
         };
         let gates = ask_gates(&state, &candidate, now());
         let pending = pending(&state, &plan, &release);
-        let returns_to =
-            towpath_core::path::return_target(&state, &plan.environment, Some(release.number))
-                .ok()
-                .map(|standing| standing.release);
-        Ok(Preview {
-            gates,
-            pending,
-            returns_to,
-            release,
-            plan,
-        })
+        Ok(previewed(&state, plan, release, gates, pending))
+    }
+
+    /// What a rollback would do, without doing any of it.
+    pub async fn preview_rollback(
+        &self,
+        actor: &Actor,
+        place: &Place,
+        typed: &str,
+        to: Option<ReleaseNumber>,
+    ) -> Result<Preview, RequestError> {
+        let plan = self.rollback_plan(place, typed, to).await?;
+        let release = self.existing(plan.release).await?;
+        let state = self.store.state_with(&[release.number]).await?;
+        let candidate = Candidate {
+            plan: &plan,
+            trigger: &Trigger::Person,
+            requested_by: &actor.to_string(),
+            requested_at: now(),
+            release: &release,
+        };
+        let gates = ask_gates(&state, &candidate, now());
+        Ok(previewed(&state, plan, release, gates, Vec::new()))
     }
 
     async fn command(&self, actor: &Actor, command: Command) -> Result<(), RequestError> {
@@ -435,7 +447,8 @@ impl Engine {
         let environment = place.environment(typed)?;
         let state = self.store.state().await?;
         let Some(number) = to else {
-            return Ok(plan_return(rollback_standing(&state, &environment.name)?));
+            let way = rollback_way(&state, &environment.name)?;
+            return Ok(plan_return(way.standing, &way.undo));
         };
         // Warm instances are known by the state; what is older is in the store.
         let known = state.environments.get(&environment.name).and_then(|known| {
@@ -454,7 +467,11 @@ impl Engine {
             what: format!("{number} was never verified in {}", environment.name),
             help: format!("`towpath history {}` shows what was; `towpath deploy` takes a release anywhere its gates allow", environment.name),
         })?;
-        Ok(plan_return(&standing))
+        let state = self.store.state_with(&[number]).await?;
+        let release = self.existing(number).await?;
+        let undo = reversals(&state, &environment.name, &release, &standing.launch);
+        let undo = undo.map_err(|blocked| Refusal::from(NoReturn::Schema(blocked)))?;
+        Ok(plan_return(&standing, &undo))
     }
 
     async fn promote(
@@ -580,6 +597,31 @@ impl Engine {
                 what: format!("nothing was ever deployed to {}", environment.name),
                 help: format!("`towpath deploy {}` does", environment.name),
             })
+    }
+}
+
+/// What would be done, with where one can return to afterwards.
+fn previewed(
+    state: &State,
+    plan: Plan,
+    release: Release,
+    gates: Vec<GateReport>,
+    pending: Vec<String>,
+) -> Preview {
+    let after = once_settled(state, &plan, &release, now());
+    let way = return_target(&after, &plan.environment, Some(release.number));
+    let returns_by = way.iter().flat_map(|way| &way.undo);
+    Preview {
+        returns_to: way.as_ref().ok().map(|way| way.standing.release),
+        returns_by: returns_by.map(ToString::to_string).collect(),
+        no_return_because: match &way {
+            Err(no_return @ NoReturn::Schema(_)) => Some(no_return.to_string()),
+            _ => None,
+        },
+        gates,
+        pending,
+        release,
+        plan,
     }
 }
 

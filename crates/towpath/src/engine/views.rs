@@ -372,7 +372,7 @@ impl Engine {
                 .map(|warm| (warm.standing.release, warm.until)),
             returns_to: return_target(state, &environment.name, leaving)
                 .ok()
-                .map(|standing| standing.release),
+                .map(|way| way.standing.release),
             active: match known
                 .active
                 .and_then(|number| state.deployments.get(&number))

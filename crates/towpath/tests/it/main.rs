@@ -26,3 +26,4 @@ mod server;
 mod store;
 mod together;
 mod walk;
+mod way_back;

@@ -2,7 +2,7 @@
 
 use super::checks;
 use crate::manifest::{
-    Acceptance, OnFailure, ParityRule, Resource,
+    Acceptance, OnFailure, ParityRule, Resource, UndoRule,
     format::address,
     moment::date,
     table::{At, Table},
@@ -45,6 +45,7 @@ fn environment(name: Name, table: &Table<'_>) -> Environment {
         watch: checks::watch(table),
         on_failure: on_failure(table),
         keep_warm: table.duration("keep_warm"),
+        undo: undo(table),
         config: table.variables("config"),
         secrets: table.plain("secrets"),
         recipients: table.texts("recipients").unwrap_or_default(),
@@ -101,6 +102,13 @@ fn on_failure(table: &Table<'_>) -> Option<OnFailure> {
             "rollback" => OnFailure::Rollback,
             _ => OnFailure::Hold,
         })
+}
+
+fn undo(table: &Table<'_>) -> UndoRule {
+    match table.text("undo") {
+        Some(word) if word.value == "automatic" => UndoRule::Automatic,
+        _ => UndoRule::Ask,
+    }
 }
 
 fn databases(environment: &Table<'_>) -> Vec<EnvironmentDatabase> {

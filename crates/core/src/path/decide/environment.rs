@@ -6,7 +6,8 @@ use super::{Events, check_place, said};
 use crate::{
     Time,
     journal::Stream,
-    path::{Actor, Event, Policy, Refusal, Right, State},
+    names::{DatabaseName, EnvironmentName},
+    path::{Actor, Event, Migration, Policy, Refusal, Right, State},
 };
 
 const LONGEST_LOCK: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -117,6 +118,30 @@ pub(super) fn write_secrets(
         reason: said(reason)?,
     };
     Ok(on_environment(policy, event))
+}
+
+pub(super) fn record_schema(
+    state: &State,
+    actor: &Actor,
+    home: &EnvironmentName,
+    database: &DatabaseName,
+    applied: &[Migration],
+) -> Result<Events, Refusal> {
+    if *actor != Actor::Towpath {
+        return Err(Refusal::NotAllowed {
+            who: actor.to_string(),
+            what: format!("say what is applied to database {database} of {home}"),
+            help: "whoever performs a step looks, and says it".into(),
+        });
+    }
+    if state.applied(home, database) == applied {
+        return Ok(Events::new());
+    }
+    let event = Event::SchemaSeen {
+        database: database.clone(),
+        applied: applied.to_vec(),
+    };
+    Ok(vec![(Stream::Environment(home.clone()), event)])
 }
 
 fn on_environment(policy: &Policy, event: Event) -> Events {

@@ -6,7 +6,7 @@ use crate::{
     names::DeploymentNumber,
     path::{
         Actor, Deployment, End, Event, Kind, Plan, Refusal, Right, State, Status, Trigger,
-        stands_on,
+        check_return,
     },
 };
 
@@ -74,10 +74,7 @@ pub(super) fn request(
                 way_out: format!("`towpath deploy {} {}`", plan.environment, plan.release),
             });
         }
-        stands_on(state, release, &plan.launch).map_err(|obstacle| Refusal::CannotReturn {
-            reason: obstacle.to_string(),
-            way_out: obstacle.way_out(),
-        })?;
+        check_return(state, plan, release)?;
     }
 
     let number = DeploymentNumber(state.last_deployment + 1);

@@ -8,7 +8,7 @@ use crate::{
     names::{DeploymentNumber, EnvironmentName},
     path::{
         Action, Answer, Candidate, Deployment, End, EnvironmentState, Evidence, Kind, Next,
-        Release, State, Status, Undo, advance, ask_gates, evolve, next, verdict_of_gates,
+        Release, State, Status, Undo, advance, ask_gates, evolve, next, runs_on, verdict_of_gates,
     },
 };
 
@@ -130,6 +130,30 @@ pub fn gates_are_open(state: &State, deployment: &Deployment, release: &Release,
             "{}: {answer:?}",
             deployment.number
         );
+    }
+}
+
+/// Traffic comes to no release that does not run on the schema, unless somebody else changed that at the same time.
+pub fn runs_where_it_is(state: &State, deployment: &Deployment, release: &Release) {
+    let launch = &deployment.plan.launch;
+    let own = |name: &EnvironmentName| *name == deployment.plan.environment;
+    let is_shared = state.environments.iter().any(|(name, known)| {
+        let launches = known.live.iter().map(|standing| &standing.launch);
+        let active = known
+            .active
+            .and_then(|number| state.deployments.get(&number));
+        let mut launches = launches.chain(active.map(|active| &active.plan.launch));
+        !own(name)
+            && launches.any(|other| {
+                launch
+                    .databases
+                    .iter()
+                    .any(|one| other.databases.get(one.0) == Some(one.1))
+            })
+    });
+    for (database, home) in &launch.databases {
+        let fits = runs_on(release.migrations(database), state.applied(home, database));
+        assert!(is_shared || fits.is_ok(), "{}: {fits:?}", deployment.number);
     }
 }
 

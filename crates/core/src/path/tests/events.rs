@@ -133,6 +133,17 @@ fn plan() -> BoxedStrategy<Plan> {
             place.keep_warm = Duration::from_millis(millis);
             let release = sim.cut(&[world::migration(1, Contract::Data)]);
             let mut plan = sim.plan(&name, release);
+            let undone = Undone {
+                version: 7,
+                name: text.clone(),
+                loses: text.clone(),
+            };
+            plan.steps[0].action = Action::Undo(Reversal {
+                database: "main".parse().unwrap(),
+                home: home.clone(),
+                migrations: vec![undone],
+            });
+            plan.policy.going_back.undo = crate::manifest::UndoRule::Automatic;
             plan.steps[0].id = text;
             plan.launch.databases.insert("other".parse().unwrap(), home);
             plan
@@ -261,6 +272,10 @@ fn elsewhere() -> BoxedStrategy<Event> {
         Just(Event::Unlocked),
         text().prop_map(|reason| Event::Held { reason }),
         Just(Event::HoldReleased),
+        migrations().prop_map(|applied| Event::SchemaSeen {
+            database: "main".parse().unwrap(),
+            applied,
+        }),
         (text(), prop::collection::vec(text(), 0..3), text())
             .prop_map(|(by, keys, reason)| Event::SecretsRead { by, keys, reason }),
         (text(), prop::collection::vec(text(), 0..3), text())

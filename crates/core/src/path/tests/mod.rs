@@ -18,4 +18,5 @@ mod rollbacks;
 mod schema;
 mod signatures;
 mod stops;
+mod undoing;
 mod way_back;

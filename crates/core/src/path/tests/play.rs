@@ -13,7 +13,7 @@ use crate::{
     path::{
         Action, Actor, BuiltArtifact, Command, Deployment, End, EnvironmentState, Event, Events,
         Kind, Migration, Next, Outcome, Plan, Policy, Receipt, Refusal, Release, Status, Trigger,
-        Waiting, next, plan_deploy, plan_return, rollback_standing,
+        Waiting, next, plan_deploy, plan_return, rollback_way,
     },
     target::InstanceKey,
 };
@@ -132,9 +132,15 @@ impl Sim {
     /// A person rolls back, to wherever that leads.
     pub fn rollback(&mut self, actor: &Actor, name: &str) -> Result<DeploymentNumber, Refusal> {
         let name: EnvironmentName = name.parse().unwrap();
-        let plan = plan_return(rollback_standing(&self.state, &name)?);
+        let plan = self.way(&name)?;
         assert_eq!(plan.kind, Kind::Rollback);
         self.request(actor, plan, Trigger::Person)
+    }
+
+    /// The plan of a rollback that names no release.
+    pub fn way(&self, name: &EnvironmentName) -> Result<Plan, Refusal> {
+        let way = rollback_way(&self.state, name)?;
+        Ok(plan_return(way.standing, &way.undo))
     }
 
     pub fn next(&self, number: DeploymentNumber) -> Next {
@@ -189,6 +195,21 @@ impl Sim {
                     fresh: 0,
                     schema: String::new(),
                     applied,
+                }
+            }
+            Action::Undo(reversal) => {
+                let (home, database) = (&reversal.home, &reversal.database);
+                let is_left = |applied: &Migration| {
+                    let mut undone = reversal.migrations.iter();
+                    undone.all(|undone| undone.version != applied.version)
+                };
+                let applied = self.state.applied(home, database).iter().cloned();
+                Receipt::Migrated {
+                    database: database.clone(),
+                    home: home.clone(),
+                    fresh: 0,
+                    schema: String::new(),
+                    applied: applied.filter(is_left).collect(),
                 }
             }
             Action::Configure { like } => {

@@ -10,7 +10,7 @@ use super::{
     world::*,
 };
 use crate::{
-    manifest::{OnFailure, ParityRule},
+    manifest::{OnFailure, ParityRule, UndoRule},
     names::{DeploymentNumber, EnvironmentName, ReleaseNumber},
     path::*,
 };
@@ -97,7 +97,9 @@ fn play(sim: &mut Sim, step: &Move) {
             let verified = sim.env(place(at)).verified;
             match named.and_then(|named| pick(&verified, named)) {
                 Some(standing) => {
-                    let plan = plan_return(&standing);
+                    let release = sim.release(standing.release);
+                    let undo = reversals(&sim.state, &env(place(at)), release, &standing.launch);
+                    let plan = plan_return(&standing, &undo.unwrap_or_default());
                     drop(sim.request(&person_at(who, place(at)), plan, Trigger::Person));
                 }
                 None => drop(sim.rollback(&person_at(who, place(at)), place(at))),
@@ -203,6 +205,7 @@ fn cut(sim: &mut Sim, contract: u8, change: u8) {
             databases.insert("main".parse().unwrap(), shared);
         }
         8 => manifest.services.clear(),
+        10 | 11 => environment(manifest, PRODUCTION).going_back.undo = UndoRule::Automatic,
         9 => {
             // As they are, and not once they differ in what runs too.
             environment(manifest, STAGING).mirrors = Some(env(PRODUCTION));
@@ -219,9 +222,10 @@ fn cut(sim: &mut Sim, contract: u8, change: u8) {
         Contract::Data,
         Contract::Contract,
     ];
-    let own = contract
-        .is_multiple_of(3)
-        .then(|| migration(i64::from(contract), contracts[usize::from(contract) % 4]));
+    let own = contract.is_multiple_of(3).then(|| Migration {
+        reversible: !contract.is_multiple_of(5),
+        ..migration(i64::from(contract), contracts[usize::from(contract) % 4])
+    });
     let before = sim.state.releases.values().next_back();
     let mut migrations = before.map_or(Vec::new(), |release| {
         release

@@ -178,12 +178,9 @@ fn a_rollback_that_could_not_say_does_not_lead_forward_either() {
 #[test]
 fn a_plan_that_would_roll_a_rollback_back_does_not() {
     let (mut sim, _) = shipped(3);
-    let standing = rollback_standing(&sim.state, &env(PRODUCTION))
-        .unwrap()
-        .clone();
     let plan = Plan {
         on_failure: crate::manifest::OnFailure::Rollback,
-        ..plan_return(&standing)
+        ..sim.way(&env(PRODUCTION)).unwrap()
     };
     let rollback = sim.request(&olga(), plan, Trigger::Person).unwrap();
     sim.fail_at(rollback, "smoke-1");
@@ -230,7 +227,8 @@ fn never_onto_a_schema_that_is_not_allowed() {
     sim.fail_at(number, "smoke-1");
     assert_eq!(sim.end(number), Some(End::UndoFailed));
     assert!(
-        sim.why(number).contains("does not know migration 1"),
+        sim.why(number)
+            .contains("migration 1 (change 1) cannot be undone: no down-migration"),
         "{}",
         sim.why(number)
     );
@@ -238,7 +236,7 @@ fn never_onto_a_schema_that_is_not_allowed() {
     assert!(sim.env(PRODUCTION).hold.is_some());
     let refusal = sim.rollback(&olga(), PRODUCTION).unwrap_err();
     assert_eq!(refusal.code(), "path::cannot-return");
-    assert!(refusal.help().contains("expand"));
+    assert!(refusal.help().contains("keeps migration 1"));
 }
 
 #[test]
@@ -303,8 +301,8 @@ fn a_vetoed_release_is_no_target() {
 fn a_rollback_leads_only_to_what_was_verified_there() {
     let (mut sim, _) = shipped(1);
     let other = sim.cut(&[]);
-    let standing = rollback_standing(&sim.state, &env(STAGING));
-    assert!(standing.is_err());
+    let way = rollback_way(&sim.state, &env(STAGING));
+    assert!(way.is_err());
     // A plan of that kind would pass the gates of a freeze, a lock and verification.
     let plan = Plan {
         kind: Kind::Rollback,
@@ -323,7 +321,7 @@ fn only_a_failure_makes_a_deployment_that_undoes_another() {
     let standing = sim.env(PRODUCTION).verified[0].clone();
     let trigger = Trigger::Undo { of: number };
     let refusal = sim
-        .request(&olga(), plan_return(&standing), trigger)
+        .request(&olga(), plan_return(&standing, &[]), trigger)
         .unwrap_err();
     assert_eq!(refusal.code(), "path::not-allowed");
 }
@@ -371,7 +369,7 @@ fn the_last_rollback_that_a_person_asks_for_is_the_one_that_happens() {
     let near = sim.rollback(&olga(), PRODUCTION).unwrap();
     let standing = sim.env(PRODUCTION).verified[0].clone();
     let far = sim
-        .request(&olga(), plan_return(&standing), Trigger::Person)
+        .request(&olga(), plan_return(&standing, &[]), Trigger::Person)
         .unwrap();
     assert_eq!(sim.end(near), Some(End::Superseded));
     sim.run(number);
@@ -385,7 +383,7 @@ fn a_rollback_is_refused_where_the_release_is_live() {
     let (mut sim, _) = shipped(2);
     let standing = sim.env(PRODUCTION).live.unwrap();
     let refusal = sim
-        .request(&olga(), plan_return(&standing), Trigger::Person)
+        .request(&olga(), plan_return(&standing, &[]), Trigger::Person)
         .unwrap_err();
     assert_eq!(refusal.code(), "path::already-there");
 }

@@ -5,15 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::{check, gates_are_open, leaves_nothing, settled};
+use super::check::{check, gates_are_open, leaves_nothing, runs_where_it_is, settled};
 use crate::{
     Time,
     journal::{Head, Record, Stream},
     manifest::Manifest,
     names::{DeploymentNumber, EnvironmentName, ReleaseNumber},
     path::{
-        Actor, Command, Deployment, End, Event, Events, Fact, Refusal, State, Touched, decide,
-        evolve, next, return_target,
+        Actor, Command, Deployment, End, Event, Events, Fact, Outcome, Receipt, Refusal, State,
+        Touched, decide, evolve, next, return_target,
     },
 };
 
@@ -159,6 +159,14 @@ impl Sim {
                 );
                 gates_are_open(&self.state, deployment, release, self.now);
             }
+            Event::AttemptEnded {
+                outcome:
+                    Outcome::Passed {
+                        receipt: Receipt::Switched { .. },
+                        ..
+                    },
+                ..
+            } => runs_where_it_is(&self.state, deployment, release),
             Event::Ended { end, .. } => {
                 let place = (release.number, deployment.plan.environment.clone());
                 match end {

@@ -189,16 +189,16 @@ fn what_breaks_it_is_undone_with_all_that_came_later() {
 fn what_cannot_be_undone_is_named() {
     assert_eq!(
         told("eC", 1),
-        "migration 2 (change 2) cannot be undone: no down-migration was stored with it (declared contract)"
+        "migration 2 (change 2) cannot be undone: no down-migration was stored with it (declared contract); done by hand, what was written since in the new shape is kept only as far as what undoes it keeps it"
     );
     assert_eq!(
         told("eci", 1),
-        "migration 3 (change 3) cannot be undone: declared irreversible"
+        "migration 3 (change 3) cannot be undone: declared irreversible; what it removed cannot be brought back"
     );
     // It breaks nobody, and is in the way all the same.
     assert_eq!(
         told("ecE", 1),
-        "migration 3 (change 3) cannot be undone: no down-migration was stored with it (declared expand)"
+        "migration 3 (change 3) cannot be undone: no down-migration was stored with it (declared expand); done by hand, what was written since to what it added is lost"
     );
 }
 

@@ -6,8 +6,8 @@ use crate::{
     Digest, Time,
     manifest::{
         Allow, BranchPattern, CommandCheck, Database, DatabaseEngine, Environment, Freeze,
-        FreezeWindow, Group, HealthCheck, HttpCheck, Manifest, OnFailure, Probe, ProbeCheck, Role,
-        Service, SignOffRule, Watch,
+        FreezeWindow, GoingBack, Group, HealthCheck, HttpCheck, Manifest, OnFailure, Probe,
+        ProbeCheck, Role, Service, SignOffRule, Watch,
     },
     names::{EnvironmentName, RoleName},
     path::{Actor, Commit, Contract, ContractSource, Migration, Source},
@@ -107,6 +107,7 @@ fn plain(name: &str, branch: &str, used_by: &[&str]) -> Environment {
         watch: None,
         on_failure: OnFailure::Hold,
         keep_warm: seconds(600),
+        going_back: GoingBack::default(),
         config: BTreeMap::new(),
         listen: BTreeMap::new(),
         databases: BTreeMap::new(),

@@ -4,10 +4,12 @@ mod build;
 mod configure;
 mod discard;
 mod migrate;
+mod schema;
 mod smoke;
 mod start;
 mod switch;
 pub(super) mod test;
+mod undo;
 mod watch;
 
 use std::{
@@ -22,6 +24,8 @@ use towpath_core::{
     target::TargetError,
 };
 use towpath_secrets::redact::{Patterns, redact};
+
+pub use schema::seen;
 
 use super::{
     Engine, http,
@@ -78,6 +82,7 @@ pub async fn perform(attempt: &Attempt<'_>, step: Option<&Step>) -> Outcome {
     match &step.action {
         Action::Build => build::perform(attempt).await,
         Action::Migrate { database, home } => migrate::perform(attempt, database, home).await,
+        Action::Undo(reversal) => undo::perform(attempt, reversal).await,
         Action::Configure { like } => configure::perform(attempt, like.as_ref()).await,
         Action::Start { service, reuse } => start::perform(attempt, service, reuse).await,
         Action::Switch => switch::perform(attempt).await,

@@ -8,6 +8,7 @@ use axum::{
     http::HeaderMap,
 };
 use serde::{Deserialize, Serialize};
+use towpath_core::names::ReleaseNumber;
 
 use super::actor::who;
 use crate::{
@@ -23,8 +24,11 @@ pub(crate) struct Which {
     pub actor: Option<String>,
     /// The environment, by name or alias.
     pub environment: String,
-    /// A release or a revision.
+    /// A release or a revision; for a rollback, a release.
     pub what: Option<String>,
+    /// Whether it is a rollback.
+    #[serde(default)]
+    pub rollback: bool,
     /// The work tree in which revisions are looked up first.
     pub work_tree: Option<PathBuf>,
 }
@@ -37,9 +41,15 @@ pub(super) async fn plan(
     let Query(which) = which.map_err(ApiError::malformed)?;
     let actor = who(which.actor.as_deref(), &headers)?;
     let place = app.place(super::work_tree(which.work_tree)?);
-    Ok(Json(
-        app.engine
-            .preview(&actor, &place, &which.environment, which.what.as_deref())
-            .await?,
-    ))
+    let (environment, what) = (&which.environment, which.what.as_deref());
+    if !which.rollback {
+        let preview = app.engine.preview(&actor, &place, environment, what);
+        return Ok(Json(preview.await?));
+    }
+    let to = what.map(|what| what.parse::<ReleaseNumber>());
+    let to = to.transpose().map_err(|error| {
+        ApiError::malformed(format!("what must be a release such as v42: {error}"))
+    })?;
+    let preview = app.engine.preview_rollback(&actor, &place, environment, to);
+    Ok(Json(preview.await?))
 }

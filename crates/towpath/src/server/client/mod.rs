@@ -159,11 +159,13 @@ impl Client {
         work_tree: Option<&Path>,
         environment: &str,
         what: Option<&str>,
+        rollback: bool,
     ) -> Result<Preview, ClientError> {
         let of = PlanOf {
             actor: Some(actor.to_string()),
             environment: environment.to_owned(),
             what: what.map(str::to_owned),
+            rollback,
             work_tree: work_tree.map(Path::to_owned),
         };
         self.get(&with_query("/api/v1/plan", &of)?).await

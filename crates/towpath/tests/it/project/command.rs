@@ -180,6 +180,14 @@ impl Ran {
             .unwrap_or_else(|error| panic!("{error}: {}", self.told()))
     }
 
+    /// Checks that it printed all of this.
+    pub fn shows(self, texts: &[&str]) -> Ran {
+        for text in texts {
+            assert!(self.stdout.contains(text), "no {text:?}: {}", self.told());
+        }
+        self
+    }
+
     /// Checks that it said all of this to people.
     pub fn says(self, texts: &[&str]) -> Ran {
         for text in texts {

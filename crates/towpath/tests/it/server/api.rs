@@ -30,7 +30,10 @@ async fn a_deployment_from_the_question_to_its_end() {
     let world = World::new(PLAIN);
     let server = world.serve().await;
 
-    let preview = server.client.preview(&dana(), None, "stg", None).await;
+    let preview = server
+        .client
+        .preview(&dana(), None, "stg", None, false)
+        .await;
     assert_eq!(preview.unwrap().plan.environment.as_str(), "staging");
 
     // By its alias, as everywhere.

@@ -1,0 +1,135 @@
+//! What the steps that change a schema share: a snapshot before, what is applied afterwards, and what is said of both.
+
+use towpath_core::{
+    names::{DatabaseName, EnvironmentName},
+    path::{Action, Command, Migration, Outcome, Receipt, Release, State, Step},
+};
+use towpath_migrate::{Database, DatabaseError};
+
+use super::{Attempt, errored};
+use crate::engine::{Engine, failpoint, releases, variables};
+
+/// A database, and the environment that keeps it.
+pub(super) struct Place<'a> {
+    pub(super) name: &'a DatabaseName,
+    pub(super) home: &'a EnvironmentName,
+}
+
+impl Place<'_> {
+    pub(super) fn open(&self, engine: &Engine) -> Result<Database, Outcome> {
+        Database::open(&variables::database_url(&engine.home, self.home, self.name))
+            .map_err(|e| with_help(&e, e.remedy()))
+    }
+}
+
+/// Copies the database before it is changed. What an earlier start of the same attempt copied was copied before anything was
+/// changed; it stays.
+pub(super) async fn snapshot(
+    attempt: &Attempt<'_>,
+    place: &Place<'_>,
+    database: &Database,
+) -> Result<(), Outcome> {
+    let folder = attempt.engine.home.snapshots().join(place.home.as_str());
+    std::fs::create_dir_all(&folder).map_err(errored)?;
+    let file = folder.join(format!("{}-{}.db", place.name, attempt.key));
+    if !file.exists() {
+        database
+            .snapshot(&file)
+            .await
+            .map_err(|e| with_help(&e, e.remedy()))?;
+    }
+    failpoint::pass("the snapshot is taken");
+    Ok(())
+}
+
+/// Everything that is applied, in order.
+pub(super) async fn applied(
+    attempt: &Attempt<'_>,
+    place: &Place<'_>,
+    database: &Database,
+) -> Result<Vec<Migration>, Outcome> {
+    let state = attempt.engine.store.state().await.map_err(errored)?;
+    look(&state, attempt.release, place, database)
+        .await
+        .map_err(|e| with_help(&e, e.remedy()))
+}
+
+/// What the database says that is applied, by the contract under which it was admitted: the journal's, then that of the release
+/// which brings it, then the receipt's.
+async fn look(
+    state: &State,
+    release: &Release,
+    place: &Place<'_>,
+    database: &Database,
+) -> Result<Vec<Migration>, DatabaseError> {
+    let admitted = state.applied(place.home, place.name).iter();
+    let admitted = admitted.chain(release.migrations(place.name));
+    let history = database.history().await?;
+    let with_contract = |receipt: &towpath_migrate::Receipt| {
+        let recorded = releases::recorded(receipt);
+        let is_same = |known: &&Migration| {
+            known.version == recorded.version && known.checksum == recorded.checksum
+        };
+        match admitted.clone().find(is_same).cloned() {
+            Some(known) => Migration {
+                name: recorded.name,
+                reversible: recorded.reversible,
+                ..known
+            },
+            None => recorded,
+        }
+    };
+    Ok(history.receipts.values().map(with_contract).collect())
+}
+
+/// What there is to say of a schema after a step that was to change it and did not pass: it may have come half way.
+pub async fn seen(
+    engine: &Engine,
+    release: &Release,
+    step: Option<&Step>,
+    outcome: &Outcome,
+) -> Option<Command> {
+    let (name, home) = match &step?.action {
+        Action::Migrate { database, home } => (database, home),
+        Action::Undo(reversal) => (&reversal.database, &reversal.home),
+        _ => return None,
+    };
+    if matches!(outcome, Outcome::Passed { .. }) {
+        return None;
+    }
+    let place = Place { name, home };
+    let state = engine.store.state().await.ok()?;
+    let database = place.open(engine).ok()?;
+    // One that does not answer says nothing; the next step that asks it will.
+    let applied = look(&state, release, &place, &database).await.ok()?;
+    Some(Command::RecordSchema {
+        home: home.clone(),
+        database: name.clone(),
+        applied,
+    })
+}
+
+pub(super) async fn receipt(
+    place: &Place<'_>,
+    database: &Database,
+    applied: Vec<Migration>,
+    fresh: usize,
+    detail: String,
+) -> Result<Outcome, Outcome> {
+    let schema = database
+        .schema_fingerprint()
+        .await
+        .map_err(|e| with_help(&e, e.remedy()))?;
+    let receipt = Receipt::Migrated {
+        database: place.name.clone(),
+        home: place.home.clone(),
+        applied,
+        fresh: u32::try_from(fresh).unwrap_or(u32::MAX),
+        schema,
+    };
+    Ok(Outcome::Passed { detail, receipt })
+}
+
+pub(super) fn with_help(error: &impl std::fmt::Display, help: String) -> Outcome {
+    errored(format!("could not {error}; {help}"))
+}
