@@ -104,6 +104,9 @@ fn print(preview: &Preview) {
         on_failure(preview)
     );
     println!("{} {}", paint.dim("way back:"), way_back(preview));
+    if let Some(safe) = preview.safe_back_to {
+        println!("{} {safe}", paint.dim("safe back to:"));
+    }
     let (does, right) = match plan.kind {
         Kind::Rollback => ("may roll back:", Right::Rollback),
         Kind::Deploy | Kind::Redeploy => ("may deploy:", Right::Deploy),

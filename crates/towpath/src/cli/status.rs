@@ -39,7 +39,17 @@ impl Status {
             status.environments.iter().for_each(detail);
         } else {
             let rows: Vec<Vec<String>> = status.environments.iter().map(row).collect();
-            table::print(&["ENVIRONMENT", "LIVE", "SINCE", "NOW", "ADDRESS"], &rows);
+            table::print(
+                &[
+                    "ENVIRONMENT",
+                    "LIVE",
+                    "SAFE BACK TO",
+                    "SINCE",
+                    "NOW",
+                    "ADDRESS",
+                ],
+                &rows,
+            );
             let server = match &way {
                 Way::Server(_) => "a server works on it",
                 Way::Own(_) => "no server: `towpath retry ENV` goes on with what is under way",
@@ -75,6 +85,10 @@ fn row(environment: &EnvironmentView) -> Vec<String> {
                 paint.waits("?")
             };
             format!("{} {mark}", live.release)
+        }),
+        live.map_or(String::new(), |_| {
+            let safe = environment.safe_back_to;
+            safe.map_or("–".into(), |release| release.to_string())
         }),
         live.map_or(String::new(), |live| human(now().since(live.since))),
         notes(environment),
@@ -193,7 +207,14 @@ fn detail(environment: &EnvironmentView) {
         );
     }
     if let Some(release) = &environment.returns_to {
-        line("returns to", release.to_string());
+        let undoes = match environment.returns_by.as_slice() {
+            [] => String::new(),
+            all => format!(", which {}", style::plain(&all.join(", and "))),
+        };
+        line("returns to", format!("{release}{undoes}"));
+    }
+    if let Some(release) = &environment.safe_back_to {
+        line("safe back to", release.to_string());
     }
     if let Some(lock) = &environment.lock {
         line(

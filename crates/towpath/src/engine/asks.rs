@@ -182,6 +182,9 @@ pub struct Preview {
     /// What is undone for that, database by database; nothing where code alone is enough.
     #[serde(default)]
     pub returns_by: Vec<String>,
+    /// The oldest verified release that one can then return to without touching a schema.
+    #[serde(default)]
+    pub safe_back_to: Option<ReleaseNumber>,
     /// Why there is no way back across the schema.
     #[serde(default)]
     pub no_return_because: Option<String>,

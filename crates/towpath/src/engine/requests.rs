@@ -6,7 +6,7 @@ use towpath_core::{
     path::{
         Actor, Answer, Candidate, Command, Commit, GateReport, NoReturn, Outcome, Plan, Policy,
         Receipt, Refusal, Release, State, Trigger, ask_gates, once_settled, plan_deploy,
-        plan_return, return_target, reversals, rollback_way, verdict_of_gates,
+        plan_return, return_target, reversals, rollback_way, safe_back_to, verdict_of_gates,
     },
 };
 
@@ -614,6 +614,7 @@ fn previewed(
     Preview {
         returns_to: way.as_ref().ok().map(|way| way.standing.release),
         returns_by: returns_by.map(ToString::to_string).collect(),
+        safe_back_to: safe_back_to(&after, &plan.environment),
         no_return_because: match &way {
             Err(no_return @ NoReturn::Schema(_)) => Some(no_return.to_string()),
             _ => None,

@@ -12,7 +12,7 @@ use towpath_core::{
     path::{
         Attempt, Deployment, EnvironmentState, Hold, Kind, Lock, Next, Outcome, Phase, Release,
         Signature, State, Status, Undo, Verdict, Waiting, frozen_until, next, observed,
-        return_target, waiting,
+        return_target, safe_back_to, waiting,
     },
 };
 
@@ -48,6 +48,12 @@ pub struct EnvironmentView {
     pub warm: Option<(ReleaseNumber, Time)>,
     /// Where a rollback would return to.
     pub returns_to: Option<ReleaseNumber>,
+    /// What it would undo for that, database by database; nothing where code alone is enough.
+    #[serde(default)]
+    pub returns_by: Vec<String>,
+    /// The oldest verified release that it could return to without touching a schema.
+    #[serde(default)]
+    pub safe_back_to: Option<ReleaseNumber>,
     /// The deployment that has it.
     pub active: Option<DeploymentView>,
     /// Those that wait for it.
@@ -354,6 +360,8 @@ impl Engine {
         let known = state.environment(&environment.name);
         let at = now();
         let leaving = known.live.as_ref().map(|live| live.release);
+        let way = return_target(state, &environment.name, leaving).ok();
+        let returns_by = way.iter().flat_map(|way| &way.undo);
         let mut queue = Vec::new();
         for number in &known.queue {
             if let Some(deployment) = state.deployments.get(number) {
@@ -370,9 +378,9 @@ impl Engine {
                 .as_ref()
                 .filter(|warm| warm.until > at)
                 .map(|warm| (warm.standing.release, warm.until)),
-            returns_to: return_target(state, &environment.name, leaving)
-                .ok()
-                .map(|way| way.standing.release),
+            returns_to: way.as_ref().map(|way| way.standing.release),
+            returns_by: returns_by.map(ToString::to_string).collect(),
+            safe_back_to: safe_back_to(state, &environment.name),
             active: match known
                 .active
                 .and_then(|number| state.deployments.get(&number))

@@ -50,6 +50,7 @@ fn is_back(project: &Project) {
 
 #[test]
 fn a_rollback_runs_the_down_migrations_that_were_stored_and_says_so_before() {
+    let told = "undoes 3 (moon): what was written since to what it added is lost; then 2 (told)";
     let project = project("");
     commit_second(&project);
     let plan = project.towpath("plan stg", 0);
@@ -59,9 +60,16 @@ fn a_rollback_runs_the_down_migrations_that_were_stored_and_says_so_before() {
         "way back: to v1, which undoes 3 (moon): what was written since to what it added is lost; then 2 (told)",
     ]);
     project.towpath("deploy stg", 0);
+    let staging = project.environment("staging");
+    assert_eq!(staging.returns_to.map(|release| release.0), Some(1));
+    assert!(
+        staging.returns_by[0].contains(told),
+        "{:?}",
+        staging.returns_by
+    );
+    assert_eq!(staging.safe_back_to, None);
     // The files are gone by the time that they are needed.
     project.git("rm --quiet -r migrations");
-    let told = "undoes 3 (moon): what was written since to what it added is lost; then 2 (told)";
     project
         .towpath("rollback stg --dry-run", 0)
         .shows(&["undo-main", told, "may roll back:"]);
@@ -82,6 +90,20 @@ fn a_rollback_runs_the_down_migrations_that_were_stored_and_says_so_before() {
     project.towpath("deploy stg v2", 0);
     let rows = "SELECT count(*) FROM trips WHERE told IN ('one', 'two')";
     assert_eq!(project.number("staging", rows), 3);
+}
+
+#[test]
+fn what_only_adds_takes_nothing_from_the_way_back() {
+    let project = project("");
+    project.commit_second();
+    let way = ["way back: to v1, by code alone", "safe back to: v1"];
+    project.towpath("plan stg", 0).shows(&way);
+    project.towpath("deploy stg", 0);
+    let told = ["returns to   v1\n", "safe back to v1\n"];
+    project.towpath("status stg", 0).shows(&told);
+    project
+        .towpath("status", 0)
+        .shows(&["SAFE BACK TO", "v2 ✓  v1 "]);
 }
 
 #[test]

@@ -57,6 +57,10 @@ struct Back {
     release: String,
     /// Until when that release still runs.
     warm: Option<When>,
+    /// What is undone for it.
+    undoes: Vec<String>,
+    /// The oldest release that needs nothing undone.
+    safe: Option<String>,
 }
 
 /// Why not everything is deployed to it.
@@ -172,6 +176,8 @@ impl Lane {
                     .warm
                     .filter(|(warm, _)| *warm == release)
                     .map(|(_, until)| left(until, now)),
+                undoes: view.returns_by.clone(),
+                safe: view.safe_back_to.map(|safe| safe.to_string()),
             }),
             notices: notices(view, now),
             active: view.active.as_ref().map(|active| Active::of(active, now)),
