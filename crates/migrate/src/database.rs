@@ -4,8 +4,8 @@ use std::{path::Path, time::Duration};
 
 use crate::{
     ApplyError, DatabaseError, Event, History, Layout, MigrationSet, Plan, PlanError, Receipt,
-    SettleError, Settlement, Snapshot, SnapshotError, UndoError, apply, engine::Engine, plan,
-    schema::Schema,
+    SettleError, Settlement, Snapshot, SnapshotError, UndoError, apply, classify::Dialect,
+    engine::Engine, plan, schema::Schema,
 };
 
 /// How long to wait for another applier, or for a writer, unless told otherwise.
@@ -47,6 +47,11 @@ impl Database {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Whose SQL it reads.
+    pub fn dialect(&self) -> Dialect {
+        self.engine.dialect()
     }
 
     /// Makes the file, and the folders above it, when migrations are first applied or a snapshot is restored.

@@ -7,7 +7,7 @@ use nix::{
     unistd::geteuid,
 };
 
-use crate::server::{Server, free_port, lay_out, output, program};
+use super::server::{Server, free_port, lay_out, output, program};
 
 /// The password of the one user, `root`. In a URL its slash is written `%2F`.
 pub const PASSWORD: &str = "open/sesame";

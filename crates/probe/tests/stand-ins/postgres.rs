@@ -14,7 +14,7 @@ use nix::{
     unistd::{Pid, User, geteuid},
 };
 
-use crate::{
+use super::{
     place,
     server::{Server, free_port, lay_out, missing, output, program},
 };

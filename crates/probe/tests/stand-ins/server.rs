@@ -17,7 +17,7 @@ use nix::{
 };
 use tokio::net::TcpStream;
 
-use crate::place::{self, Packages};
+use super::place::{self, Packages};
 
 /// Longer than anything takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(60);

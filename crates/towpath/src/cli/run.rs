@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     config::{Gathered, KEY_VARIABLES, identities},
-    engine::variables::database_urls,
+    engine::databases::file_urls,
 };
 
 /// Run a command with an environment's configuration and secrets
@@ -85,7 +85,7 @@ impl Run {
         let context = begun.finish(global).await?;
         self.record(&context, environment, gathered.secrets())
             .await?;
-        let databases = database_urls(&context.home, manifest, environment);
+        let databases = file_urls(&context.home, manifest, environment);
         let opened = opened.await.map_err(|error| {
             let message = format!("the secret file could not be opened: {error}");
             CliError::new(Exit::Disorder, "secrets::interrupted", message, "try again")

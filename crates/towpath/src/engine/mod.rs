@@ -4,6 +4,7 @@ mod artifacts;
 mod asks;
 mod begun;
 mod builder;
+pub(crate) mod databases;
 mod dispatcher;
 mod executor;
 mod failpoint;

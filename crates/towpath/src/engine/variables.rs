@@ -12,12 +12,12 @@ use towpath_core::{
     config::{Filled, Scope},
     digest::canonical,
     manifest::{Environment, Handed, Manifest},
-    names::{DatabaseName, EnvironmentName, ServiceName},
+    names::{EnvironmentName, ServiceName},
     path::Release,
 };
 use towpath_secrets::file::Shut;
 
-use super::{Engine, secrets::Damaged};
+use super::{Engine, databases::file_urls, secrets::Damaged};
 use crate::{
     config::{ConfigError, Gathered, identities},
     home::{Home, HomeError},
@@ -25,31 +25,6 @@ use crate::{
 
 /// Variables by name.
 pub type Variables = BTreeMap<String, String>;
-
-/// The URL of a database that an environment keeps.
-pub fn database_url(home: &Home, keeper: &EnvironmentName, database: &DatabaseName) -> String {
-    format!(
-        "sqlite://{}",
-        home.databases(keeper)
-            .join(format!("{database}.db"))
-            .display()
-    )
-}
-
-/// The URLs of all databases that an environment uses.
-pub fn database_urls(
-    home: &Home,
-    manifest: &Manifest,
-    environment: &Environment,
-) -> BTreeMap<DatabaseName, String> {
-    let names = manifest.databases.keys();
-    names
-        .map(|name| {
-            let keeper = manifest.database_home(&environment.name, name);
-            (name.clone(), database_url(home, &keeper, name))
-        })
-        .collect()
-}
 
 /// A configuration as it is pinned with a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -152,7 +127,7 @@ impl Engine {
         Ok(pinned)
     }
 
-    async fn filled(
+    pub(super) async fn filled(
         &self,
         manifest: &Manifest,
         environment: &Environment,
@@ -167,7 +142,7 @@ impl Engine {
         // What developers set for themselves is of their work tree, and no part of a release.
         let path = environment.secret_file().into();
         let gathered = Gathered::of(scope, shut, BTreeMap::new(), path);
-        let databases = database_urls(&self.home, manifest, environment);
+        let databases = file_urls(&self.home, manifest, environment);
         gathered.fill(identities, databases, self.home.root()).await
     }
 

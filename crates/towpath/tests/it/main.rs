@@ -9,6 +9,7 @@
 mod catalogue;
 mod config;
 mod crash;
+mod databases;
 mod db;
 mod demo;
 mod doctor;
@@ -23,6 +24,7 @@ mod refusals;
 mod secret_scan;
 mod secrets;
 mod server;
+mod stand_ins;
 mod store;
 mod together;
 mod walk;

@@ -13,7 +13,7 @@ use super::said::template;
 use crate::{
     cli::{error::CliError, exit::Exit, secret::Tree, style},
     config::Gathered,
-    engine::variables::database_urls,
+    engine::databases::file_urls,
 };
 
 /// What can be shown of a key.
@@ -64,7 +64,7 @@ impl<'a> View<'a> {
         Ok(View {
             scope,
             gathered: Gathered::in_tree(scope, &tree.context.root)?,
-            databases: database_urls(&tree.context.home, manifest, environment),
+            databases: file_urls(&tree.context.home, manifest, environment),
         })
     }
 

@@ -16,7 +16,10 @@ use towpath_migrate::{
 };
 
 use super::{Project, look::Look};
-use crate::cli::{Global, check::plural, error::CliError, exit::Exit, style};
+use crate::{
+    cli::{Global, check::plural, context, error::CliError, exit::Exit, style},
+    engine::releases,
+};
 
 /// Read migrations, and tell what each statement does to code that is already running
 ///
@@ -31,9 +34,9 @@ use crate::cli::{Global, check::plural, error::CliError, exit::Exit, style};
 pub struct Lint {
     /// Files, or directories of them.
     paths: Vec<PathBuf>,
-    /// The database whose SQL it is.
-    #[arg(long, default_value = "sqlite")]
-    dialect: Engine,
+    /// The database whose SQL it is; unless said, that of the project, or SQLite's.
+    #[arg(long)]
+    dialect: Option<Engine>,
     /// The tool by whose rules they lie in the directories that are named, for tools that have both directions in one file.
     #[arg(long, requires = "paths")]
     layout: Option<Tool>,
@@ -103,10 +106,9 @@ enum Wrong {
 
 impl Lint {
     pub(super) async fn run(self, global: &Global) -> Result<Exit, CliError> {
-        let dialect = self.dialect.into();
         let (reads, what) = match self.paths.is_empty() {
-            true => (self.of_project(global, dialect).await?, "new migration"),
-            false => (self.of_paths(dialect)?, "migration"),
+            true => (self.of_project(global).await?, "new migration"),
+            false => (self.of_paths(self.dialect_of_paths(global))?, "migration"),
         };
         let is_good = reads.iter().all(|read| read.wrong().is_none());
         if global.json {
@@ -131,12 +133,29 @@ impl Lint {
         })
     }
 
+    /// That of the project, where there is one and its databases agree.
+    fn dialect_of_paths(&self, global: &Global) -> Dialect {
+        let manifest = context::manifest(global).ok();
+        let databases = manifest
+            .iter()
+            .flat_map(|manifest| manifest.databases.values());
+        let mut dialects: Vec<Dialect> = databases
+            .map(|database| releases::dialect_of(database.engine))
+            .collect();
+        dialects.dedup();
+        match (self.dialect, dialects.as_slice()) {
+            (Some(said), _) => said.into(),
+            (None, [one]) => *one,
+            (None, _) => Dialect::Sqlite,
+        }
+    }
+
     /// The migrations of the work tree.
-    async fn of_project(&self, global: &Global, dialect: Dialect) -> Result<Vec<Read>, CliError> {
+    async fn of_project(&self, global: &Global) -> Result<Vec<Read>, CliError> {
         let project = Project::open(global).await?;
         let mut wanted: BTreeMap<(DatabaseName, i64), Read> = BTreeMap::new();
         for environment in &project.place.manifest.environments {
-            for look in Look::at(&project, environment).await? {
+            for look in Look::at(&project, environment, "lint").await? {
                 let migrations = match (self.all, look.pending) {
                     (true, _) => look.all.unwrap_or_default(),
                     (false, Some(Ok(pending))) => pending,
@@ -149,6 +168,12 @@ impl Lint {
                         ));
                     }
                     (false, None) => Vec::new(),
+                };
+                let declared = project.place.manifest.databases.get(&look.database);
+                let dialect = match (self.dialect, declared) {
+                    (Some(said), _) => said.into(),
+                    (None, Some(declared)) => releases::dialect_of(declared.engine),
+                    (None, None) => Dialect::Sqlite,
                 };
                 let directory = look.directory.unwrap_or_default();
                 for migration in migrations {

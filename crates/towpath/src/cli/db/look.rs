@@ -5,12 +5,12 @@ use towpath_core::{
     manifest::Environment,
     names::{DatabaseName, EnvironmentName},
 };
-use towpath_migrate::{ContractKind, Database, History, Migration, PlanError, layout};
+use towpath_migrate::{ContractKind, History, Migration, PlanError};
 
-use super::Project;
+use super::{Project, open::Opened};
 use crate::{
     cli::{error::CliError, exit::Exit},
-    engine::{releases, variables},
+    engine::releases,
 };
 
 /// What was found.
@@ -48,56 +48,53 @@ impl From<PlanError> for Refused {
 
 impl Look {
     /// Looks at every database that an environment uses.
-    pub async fn at(project: &Project, environment: &Environment) -> Result<Vec<Look>, CliError> {
-        let manifest = &project.place.manifest;
+    pub async fn at(
+        project: &Project,
+        environment: &Environment,
+        verb: &str,
+    ) -> Result<Vec<Look>, CliError> {
         let mut found = Vec::new();
-        for (name, declared) in &manifest.databases {
-            let home = manifest.database_home(&environment.name, name);
-            let url = variables::database_url(&project.home, &home, name);
-            let failed = |why: String, help: String| {
-                CliError::new(
-                    Exit::Disorder,
-                    "db::failed",
-                    format!("could not {why}"),
-                    help,
-                )
-            };
-            let database = Database::open(&url).map_err(|e| failed(e.to_string(), e.remedy()))?;
-            let set = declared.migrations.as_ref().map(|directory| {
-                let layout = releases::layout_of(declared.layout);
-                layout::load(layout, project.root.join(directory))
-            });
-            let history = match &set {
-                Some(Ok(set)) => database.history_for(set).await,
-                _ => database.history().await,
-            };
-            let history = history.map_err(|e| failed(e.to_string(), e.remedy()))?;
-            let all = match &set {
-                Some(Ok(set)) => Some(set.migrations().to_vec()),
-                _ => None,
-            };
-            let pending = match set {
-                None => None,
-                Some(Err(error)) => Some(Err(Refused {
-                    why: format!("could not {error}"),
-                    help: error.remedy(),
-                })),
-                Some(Ok(set)) => {
-                    let plan = database.plan(&set).await;
-                    Some(plan.map(|plan| plan.pending).map_err(Refused::from))
-                }
-            };
-            found.push(Look {
-                environment: environment.name.clone(),
-                database: name.clone(),
-                home,
-                directory: declared.migrations.clone(),
-                history,
-                pending,
-                all,
-            });
+        for opened in project.open_all(environment, verb).await? {
+            found.push(Look::of(opened).await?);
         }
         Ok(found)
+    }
+
+    async fn of(opened: Opened) -> Result<Look, CliError> {
+        let database = &opened.database;
+        let history = match &opened.set {
+            Some(Ok(set)) => database.history_for(set).await,
+            _ => database.history().await,
+        };
+        let history = history.map_err(|error| {
+            CliError::new(
+                Exit::Disorder,
+                "db::failed",
+                format!("could not {error}"),
+                error.remedy(),
+            )
+        })?;
+        let all = match &opened.set {
+            Some(Ok(set)) => Some(set.migrations().to_vec()),
+            _ => None,
+        };
+        let pending = match opened.set {
+            None => None,
+            Some(Err(refused)) => Some(Err(refused)),
+            Some(Ok(set)) => {
+                let plan = database.plan(&set).await;
+                Some(plan.map(|plan| plan.pending).map_err(Refused::from))
+            }
+        };
+        Ok(Look {
+            environment: opened.environment,
+            database: opened.name,
+            home: opened.home,
+            directory: opened.directory,
+            history,
+            pending,
+            all,
+        })
     }
 
     /// Whether the migrations of the work tree can be applied.

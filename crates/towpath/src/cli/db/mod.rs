@@ -2,6 +2,7 @@
 
 mod lint;
 mod look;
+mod open;
 mod plan;
 mod status;
 
@@ -46,6 +47,7 @@ struct Project {
     root: PathBuf,
     place: Place,
     home: Home,
+    global: Global,
     json: bool,
 }
 
@@ -60,6 +62,7 @@ impl Project {
                 work_tree: Some(root.clone()),
             },
             root,
+            global: global.clone(),
             json: global.json,
         })
     }

@@ -20,7 +20,7 @@ pub struct Plan {
 impl Plan {
     pub(super) async fn run(self, project: &Project) -> Result<Exit, CliError> {
         let environment = project.place.environment(&self.environment)?;
-        let looks = Look::at(project, environment).await?;
+        let looks = Look::at(project, environment, "plan").await?;
         let is_good = looks.iter().all(Look::is_good);
         match project.json {
             true => {

@@ -30,7 +30,7 @@ impl Status {
         }
         let mut looks = Vec::new();
         for environment in asked {
-            looks.extend(Look::at(project, environment).await?);
+            looks.extend(Look::at(project, environment, "status").await?);
         }
         let is_good = looks.iter().all(Look::is_good);
         if project.json {

@@ -61,7 +61,8 @@ async fn migrate(
         .map_err(hopeless)?;
 
     let place = Place { name, home };
-    let database = place.open(engine)?.create_if_missing();
+    let database = place.open(engine, attempt.release).await?;
+    let database = database.create_if_missing();
     let plan = match database.plan(&set).await {
         Ok(plan) => plan,
         Err(PlanError::Missing { .. }) if is_ahead(attempt, name, home).await? => {
@@ -73,8 +74,8 @@ async fn migrate(
     };
 
     let pending = plan.pending.len();
-    let snapshot = if pending > 0 && !plan.history.is_empty() {
-        schema::snapshot(attempt, &place, &database).await?;
+    let is_needed = pending > 0 && !plan.history.is_empty();
+    let snapshot = if is_needed && schema::snapshot(attempt, &place, &database).await? {
         ", after a snapshot"
     } else {
         ""

@@ -4,10 +4,10 @@ use towpath_core::{
     names::{DatabaseName, EnvironmentName},
     path::{Action, Command, Migration, Outcome, Receipt, Release, State, Step},
 };
-use towpath_migrate::{Database, DatabaseError};
+use towpath_migrate::{Database, DatabaseError, classify::Dialect};
 
-use super::{Attempt, errored};
-use crate::engine::{Engine, failpoint, releases, variables};
+use super::{Attempt, errored, from_config, hopeless};
+use crate::engine::{Engine, databases::Unreached, failpoint, releases};
 
 /// A database, and the environment that keeps it.
 pub(super) struct Place<'a> {
@@ -16,22 +16,43 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    pub(super) fn open(&self, engine: &Engine) -> Result<Database, Outcome> {
-        Database::open(&variables::database_url(&engine.home, self.home, self.name))
-            .map_err(|e| with_help(&e, e.remedy()))
+    /// Where a release says that it is.
+    pub(super) async fn open(
+        &self,
+        engine: &Engine,
+        release: &Release,
+    ) -> Result<Database, Outcome> {
+        let opened = engine.database(release, self.home, self.name).await;
+        opened.map_err(|error| match error {
+            Unreached::Config(error) => from_config(error),
+            error => errored(format!("{error}; {}", error.help())),
+        })
     }
 }
 
 /// Copies the database before it is changed. What an earlier start of the same attempt copied was copied before anything was
-/// changed; it stays.
+/// changed; it stays. Answers whether there is one: a manifest may say that there is to be none.
 pub(super) async fn snapshot(
     attempt: &Attempt<'_>,
     place: &Place<'_>,
     database: &Database,
-) -> Result<(), Outcome> {
+) -> Result<bool, Outcome> {
+    let manifest = attempt
+        .engine
+        .manifest_of(attempt.release)
+        .map_err(hopeless)?;
+    let declared = manifest.databases.get(place.name);
+    if declared.is_some_and(|declared| !declared.snapshot) {
+        return Ok(false);
+    }
     let folder = attempt.engine.home.snapshots().join(place.home.as_str());
     std::fs::create_dir_all(&folder).map_err(errored)?;
-    let file = folder.join(format!("{}-{}.db", place.name, attempt.key));
+    let kind = match database.dialect() {
+        Dialect::Sqlite => "db",
+        Dialect::Postgres => "dump",
+        Dialect::Mysql => "sql",
+    };
+    let file = folder.join(format!("{}-{}.{kind}", place.name, attempt.key));
     if !file.exists() {
         database
             .snapshot(&file)
@@ -39,7 +60,7 @@ pub(super) async fn snapshot(
             .map_err(|e| with_help(&e, e.remedy()))?;
     }
     failpoint::pass("the snapshot is taken");
-    Ok(())
+    Ok(true)
 }
 
 /// Everything that is applied, in order.
@@ -99,7 +120,7 @@ pub async fn seen(
     }
     let place = Place { name, home };
     let state = engine.store.state().await.ok()?;
-    let database = place.open(engine).ok()?;
+    let database = place.open(engine, release).await.ok()?;
     // One that does not answer says nothing; the next step that asks it will.
     let applied = look(&state, release, &place, &database).await.ok()?;
     Some(Command::RecordSchema {

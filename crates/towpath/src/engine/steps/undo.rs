@@ -31,7 +31,7 @@ async fn undo(attempt: &Attempt<'_>, reversal: &Reversal) -> Result<Outcome, Out
         home: &reversal.home,
     };
     let layout = layout(attempt, &place).await?;
-    let database = place.open(engine)?;
+    let database = place.open(engine, attempt.release).await?;
     let history = database
         .history()
         .await
@@ -39,9 +39,7 @@ async fn undo(attempt: &Attempt<'_>, reversal: &Reversal) -> Result<Outcome, Out
     // What an earlier try has undone is not there any more.
     let versions: Vec<i64> = reversal.migrations.iter().map(|one| one.version).collect();
     let is_left = versions.iter().any(|version| history.knows(*version));
-    if is_left {
-        schema::snapshot(attempt, &place, &database).await?;
-    }
+    let is_copied = is_left && schema::snapshot(attempt, &place, &database).await?;
     failpoint::pass("about to undo");
     let on_event = |event| {
         if let Event::Undone { receipt } = event {
@@ -58,7 +56,7 @@ async fn undo(attempt: &Attempt<'_>, reversal: &Reversal) -> Result<Outcome, Out
         .iter()
         .map(|undone| undone.name.as_str())
         .collect();
-    let snapshot = match is_left {
+    let snapshot = match is_copied {
         true => ", after a snapshot",
         false => "",
     };

@@ -1,0 +1,123 @@
+//! The databases of an environment, opened where they are kept: from the work tree's manifest, and with the environment's
+//! configuration where that says where a server is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use secrecy::SecretString;
+use towpath_core::{
+    config::Scope,
+    manifest::Environment,
+    names::{DatabaseName, EnvironmentName},
+};
+use towpath_migrate::{Database, MigrationSet, layout};
+
+use super::{Project, look::Refused};
+use crate::{
+    cli::{context::Context, error::CliError, exit::Exit, secret::Recorder},
+    config::{ConfigError, Gathered, identities, secret_path},
+    engine::{databases, releases},
+};
+
+/// A database, and what the work tree has for it.
+pub struct Opened {
+    /// The environment that was asked about.
+    pub environment: EnvironmentName,
+    /// The database.
+    pub name: DatabaseName,
+    /// The environment that keeps it.
+    pub home: EnvironmentName,
+    /// The directory of its migrations.
+    pub directory: Option<String>,
+    pub database: Database,
+    /// Its migrations; `None` where the manifest names no directory.
+    pub set: Option<Result<MigrationSet, Refused>>,
+}
+
+impl Project {
+    /// Every database that an environment uses. That a secret is read to reach one is recorded, as what `verb` does.
+    pub async fn open_all(
+        &self,
+        environment: &Environment,
+        verb: &str,
+    ) -> Result<Vec<Opened>, CliError> {
+        let manifest = &self.place.manifest;
+        let mut known: BTreeMap<EnvironmentName, BTreeMap<String, SecretString>> = BTreeMap::new();
+        let mut opened = Vec::new();
+        for (name, declared) in &manifest.databases {
+            let home = manifest.database_home(&environment.name, name);
+            if declared.engine.is_server() && !known.contains_key(&home) {
+                let urls = self.urls_of(&home, verb).await?;
+                known.insert(home.clone(), urls);
+            }
+            let urls = known.get(&home);
+            let database = databases::open(&self.home, manifest, &home, name, |variable| {
+                urls.and_then(|urls| urls.get(variable)).cloned()
+            });
+            let database = database.map_err(|error| {
+                CliError::new(
+                    Exit::Disorder,
+                    "db::failed",
+                    error.to_string(),
+                    error.help(),
+                )
+            })?;
+            let set = declared.migrations.as_ref().map(|directory| {
+                let layout = releases::layout_of(declared.layout);
+                let loaded = layout::load(layout, self.root.join(directory));
+                loaded.map_err(|error| Refused {
+                    why: format!("could not {error}"),
+                    help: error.remedy(),
+                })
+            });
+            opened.push(Opened {
+                environment: environment.name.clone(),
+                name: name.clone(),
+                home,
+                directory: declared.migrations.clone(),
+                database,
+                set,
+            });
+        }
+        Ok(opened)
+    }
+
+    /// The values that say where servers are.
+    async fn urls_of(
+        &self,
+        home: &EnvironmentName,
+        verb: &str,
+    ) -> Result<BTreeMap<String, SecretString>, CliError> {
+        let manifest = &self.place.manifest;
+        let environment = self.place.environment(home.as_str())?;
+        let scope = Scope {
+            manifest,
+            environment,
+            service: None,
+        };
+        let servers = manifest.databases.values();
+        let keys: BTreeSet<String> = servers
+            .filter(|database| database.engine.is_server())
+            .map(|database| database.url.clone())
+            .collect();
+        let gathered = Gathered::in_tree(scope, &self.root)?;
+        let mut secrets = gathered.secrets();
+        secrets.retain(|key| keys.contains(key));
+        if !secrets.is_empty() {
+            let recorder = Recorder::open(&Context::open(&self.global).await?).await?;
+            let reason = format!("reaches its databases for `towpath db {verb}`");
+            recorder.read(home.as_str(), "db", secrets, &reason).await?;
+        }
+        let identities = identities()?;
+        let in_file = gathered.resolution.in_file();
+        if identities.is_empty() && keys.iter().any(|key| in_file.contains(key.as_str())) {
+            let path = secret_path(&self.root, environment);
+            return Err(ConfigError::NoIdentity { path }.into());
+        }
+        let (filled, trouble) = gathered.reach(&keys, &identities, &self.root).await;
+        if let (true, Some(trouble)) = (filled.is_empty(), trouble) {
+            return Err(trouble.into());
+        }
+        let filled = filled.into_iter();
+        Ok(filled.map(|(key, filled)| (key, filled.value)).collect())
+    }
+}
