@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, fmt::Debug, str::FromStr};
 
 use super::{
     Allow, BranchPattern, ConfigKey, Environment, EnvironmentDatabase, Freeze, FreezeWindow,
-    GoingBack, Group, Home, HttpCheck, Manifest, OnFailure, Probe, ProbeCheck, Resource, Role,
-    SignOffRule, Watch,
+    GoingBack, Group, Home, HttpCheck, Manifest, NoReturnRule, OnFailure, Probe, ProbeCheck,
+    Resource, Role, SignOffRule, Watch,
     check::{self, Directory},
     production,
     written::{self, Asked, Http, Name, Written},
@@ -183,10 +183,10 @@ impl Names {
             .group
             .and_then(|group| self.directory.group(&group.value));
         let in_production = group.is_some_and(|at| self.production[at]);
-        let default = if in_production {
-            OnFailure::Rollback
+        let (default, asks) = if in_production {
+            (OnFailure::Rollback, NoReturnRule::Ask)
         } else {
-            OnFailure::Hold
+            (OnFailure::Hold, NoReturnRule::Allow)
         };
         Environment {
             name: named(&written.name.value),
@@ -221,7 +221,10 @@ impl Names {
             watch: written.watch.map(|watch| self.watch(watch)),
             on_failure: written.on_failure.unwrap_or(default),
             keep_warm: written.keep_warm,
-            going_back: GoingBack { undo: written.undo },
+            going_back: GoingBack {
+                undo: written.undo,
+                no_return: written.no_return.unwrap_or(asks),
+            },
             config: variables(written.config),
             secrets: written.secrets,
             recipients: distinct(texts(written.recipients)),

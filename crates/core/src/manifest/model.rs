@@ -289,6 +289,20 @@ pub struct GoingBack {
     /// When down-migrations are run.
     #[serde(default)]
     pub undo: UndoRule,
+    /// What is asked before what cannot be undone.
+    #[serde(default)]
+    pub no_return: NoReturnRule,
+}
+
+/// What is asked before a deployment that cannot be taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NoReturnRule {
+    /// Nothing.
+    #[default]
+    Allow,
+    /// Somebody has to accept it.
+    Ask,
 }
 
 /// When down-migrations are run.

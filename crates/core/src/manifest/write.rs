@@ -8,8 +8,8 @@ use std::{
 
 use super::{
     Acceptance, CommandCheck, ConfigKey, Database, DatabaseEngine, Environment, Freeze,
-    FreezeWindow, Group, Handed, Home, HttpCheck, Manifest, MigrationLayout, OnFailure, Probe,
-    ProbeCheck, Resource, Service, SignOffRule, UndoRule, Watch,
+    FreezeWindow, Group, Handed, Home, HttpCheck, Manifest, MigrationLayout, NoReturnRule,
+    OnFailure, Probe, ProbeCheck, Resource, Service, SignOffRule, UndoRule, Watch,
     keys::{
         Absent, DATABASE, ENVIRONMENT, FREEZE, HEALTH, PROBE, PROJECT, SERVICE, SIGN_OFF, SMOKE,
         TEST, TableSpec,
@@ -320,6 +320,12 @@ fn environment(manifest: &Manifest, environment: &Environment, all: &mut Vec<Sec
         UndoRule::Automatic => Some("automatic"),
     };
     section.text("undo", undo);
+    let no_return = match (e.going_back.no_return, manifest.is_production(e)) {
+        (NoReturnRule::Ask, false) => Some("ask"),
+        (NoReturnRule::Allow, true) => Some("allow"),
+        _ => None,
+    };
+    section.text("no_return", no_return);
     section.text("secrets", e.secrets.as_deref());
     section.texts("recipients", &e.recipients, &[]);
     section.text("overrides", e.overrides.as_deref());

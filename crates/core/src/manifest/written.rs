@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, ops::Range, time::Duration};
 
 use super::{
-    Acceptance, CommandCheck, Database, FreezeWindow, Handed, Home, OnFailure, ParityRule,
-    Recipient, Resource, Service, UndoRule, table::At,
+    Acceptance, CommandCheck, Database, FreezeWindow, Handed, Home, NoReturnRule, OnFailure,
+    ParityRule, Recipient, Resource, Service, UndoRule, table::At,
 };
 use crate::config::Type;
 
@@ -111,6 +111,7 @@ pub(super) struct Environment {
     pub(super) on_failure: Option<OnFailure>,
     pub(super) keep_warm: Duration,
     pub(super) undo: UndoRule,
+    pub(super) no_return: Option<NoReturnRule>,
     pub(super) config: Variables,
     pub(super) secrets: Option<String>,
     pub(super) recipients: Vec<Name>,

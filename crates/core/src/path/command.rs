@@ -119,6 +119,13 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// Accept that a deployment passes a point of no return.
+    AcceptNoReturn {
+        /// The deployment.
+        deployment: DeploymentNumber,
+        /// Why.
+        reason: String,
+    },
     /// Stop a deployment.
     Cancel {
         /// The deployment.
@@ -196,6 +203,7 @@ impl Command {
             Command::Request { plan, .. } => needs.releases.push(plan.release),
             Command::Sign { deployment, .. }
             | Command::Reject { deployment, .. }
+            | Command::AcceptNoReturn { deployment, .. }
             | Command::Cancel { deployment, .. }
             | Command::Retry { deployment, .. }
             | Command::EndAttempt { deployment, .. }

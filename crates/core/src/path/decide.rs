@@ -8,7 +8,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Actor, BuiltArtifact, Command, Commit, Deployment, End, Event, Kind, Outcome, Plan, Policy,
-    Refusal, Return, Right, Source, State, Status, StepRun, advance, return_target,
+    Refusal, Return, Right, Source, State, Status, StepRun, advance, no_return,
+    points_of_no_return, return_target,
 };
 use crate::{
     Time,
@@ -82,6 +83,9 @@ pub fn decide(
             name,
             reason,
         } => reject(state, actor, *deployment, name.as_deref(), reason),
+        Command::AcceptNoReturn { deployment, reason } => {
+            accept_no_return(state, actor, *deployment, reason)
+        }
         Command::Cancel { deployment, reason } => cancel(state, actor, *deployment, reason),
         Command::Retry { deployment, from } => retry(state, actor, *deployment, from.as_deref()),
         Command::EndAttempt {
@@ -270,6 +274,57 @@ fn find(state: &State, number: DeploymentNumber) -> Result<&Deployment, Refusal>
         .deployments
         .get(&number)
         .ok_or(Refusal::NoSuchDeployment(number))
+}
+
+fn accept_no_return(
+    state: &State,
+    actor: &Actor,
+    number: DeploymentNumber,
+    reason: &str,
+) -> Result<Events, Refusal> {
+    let deployment = find(state, number)?;
+    if !matches!(actor, Actor::Person { .. }) {
+        return Err(Refusal::NotAllowed {
+            who: actor.to_string(),
+            what: format!("accept what {number} cannot take back"),
+            help: "an acceptance is a person's".into(),
+        });
+    }
+    // Who would take a release back knows what it means that nobody can.
+    check(state, actor, &deployment.plan, Right::Rollback)?;
+    let reason = said(reason)?;
+    let release = state
+        .releases
+        .get(&deployment.plan.release)
+        .ok_or(Refusal::NoSuchRelease(deployment.plan.release))?;
+    let points = points_of_no_return(state, &deployment.plan, release);
+    let not_now = |what: &str| {
+        Err(Refusal::NotNow {
+            deployment: number,
+            what: what.into(),
+            help: format!(
+                "`towpath status {}` shows what it waits for",
+                deployment.plan.environment
+            ),
+        })
+    };
+    match deployment.status {
+        Status::Ended => not_now("has ended"),
+        _ if points.is_empty() => not_now("passes no point of no return"),
+        _ if no_return::covers(deployment.accepted.as_ref(), &points) => {
+            not_now("is accepted already")
+        }
+        _ => {
+            let mut migrations = Vec::new();
+            for one in points.into_iter().flat_map(|point| point.migrations) {
+                if !migrations.contains(&one) {
+                    migrations.push(one);
+                }
+            }
+            let event = Event::NoReturnAccepted { reason, migrations };
+            Ok(vec![(Stream::Deployment(number), event)])
+        }
+    }
 }
 
 fn cancel(

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, BuiltArtifact, Commit, Evidence, GateReport, Migration, Plan, Source};
+use super::{Actor, BuiltArtifact, Commit, Crossed, Evidence, GateReport, Migration, Plan, Source};
 use crate::{
     Digest, Time,
     journal::{Draft, Record, Stream},
@@ -163,6 +163,13 @@ pub enum Event {
         name: String,
         /// Parts of the evidence that changed.
         changed: Vec<String>,
+    },
+    /// Somebody accepted that it cannot be taken back.
+    NoReturnAccepted {
+        /// Why.
+        reason: String,
+        /// The migrations that cannot be undone.
+        migrations: Vec<Crossed>,
     },
     /// It is to stop.
     CancelRequested {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{
     Admission, Attempt, Cancel, Deployment, End, Ended, EnvironmentState, Event, Failure, Hold,
-    Kind, Lock, Outcome, Receipt, Release, SignOffRequest, Signature, Standing, State, Status,
-    StepRun, Trigger, Undo, UnreadableEvent, Veto, Warm,
+    Kind, Lock, NoReturnAccepted, Outcome, Receipt, Release, SignOffRequest, Signature, Standing,
+    State, Status, StepRun, Trigger, Undo, UnreadableEvent, Veto, Warm,
 };
 use crate::{
     Time,
@@ -189,6 +189,7 @@ fn evolve_deployment(
             admitted: None,
             asked: None,
             signatures: Vec::new(),
+            accepted: None,
             cancel: None,
             switched: false,
             failure: None,
@@ -297,6 +298,14 @@ fn apply(state: &mut State, deployment: &mut Deployment, fact: &Fact, touched: &
             deployment
                 .signatures
                 .retain(|signature| signature.name != *name);
+        }
+        Event::NoReturnAccepted { reason, migrations } => {
+            deployment.accepted = Some(NoReturnAccepted {
+                by: fact.actor.clone(),
+                at: fact.at,
+                reason: reason.clone(),
+                migrations: migrations.clone(),
+            });
         }
         Event::CancelRequested {
             reason,

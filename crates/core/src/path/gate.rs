@@ -5,8 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, Deployment, EnvironmentState, Kind, Plan, Release, Right, State, Trigger, check_return,
-    frozen_until, parity, schema_allows,
+    Action, Deployment, EnvironmentState, Kind, NoReturnAccepted, Plan, PointOfNoReturn, Release,
+    Right, State, Trigger, check_return, frozen_until, no_return, parity, points_of_no_return,
+    schema_allows,
 };
 use crate::{Time, names::EnvironmentName};
 
@@ -30,6 +31,8 @@ pub enum Gate {
     SignedOff,
     /// Where it was verified is enough like where it goes.
     Parity,
+    /// It can be taken back, or somebody accepted that it cannot.
+    PointOfNoReturn,
 }
 
 impl fmt::Display for Gate {
@@ -43,6 +46,7 @@ impl fmt::Display for Gate {
             Gate::NotHeld => "not held",
             Gate::SignedOff => "signed off",
             Gate::Parity => "parity",
+            Gate::PointOfNoReturn => "no return",
         })
     }
 }
@@ -95,6 +99,8 @@ pub struct Candidate<'a> {
     pub requested_at: Time,
     /// The release.
     pub release: &'a Release,
+    /// What somebody accepted of it that cannot be taken back.
+    pub accepted: Option<&'a NoReturnAccepted>,
 }
 
 impl<'a> Candidate<'a> {
@@ -110,6 +116,7 @@ impl<'a> Candidate<'a> {
             requested_by: retried_by.unwrap_or(&deployment.requested_by),
             requested_at: deployment.retried_at.unwrap_or(deployment.requested_at),
             release,
+            accepted: deployment.accepted.as_ref(),
         }
     }
 }
@@ -129,6 +136,11 @@ pub fn ask_gates(state: &State, candidate: &Candidate<'_>, now: Time) -> Vec<Gat
         ));
         reports.push(report(Gate::NotHeld, hold(&environment, candidate)));
         reports.push(report(Gate::SignedOff, signatures(&environment, candidate)));
+        let points = points_of_no_return(state, candidate.plan, candidate.release);
+        if !points.is_empty() {
+            let answer = no_return(state, &environment, candidate, &points);
+            reports.push(report(Gate::PointOfNoReturn, answer));
+        }
         if parity::is_asked_for(&environment, candidate) {
             let answer = parity::ask(state, &environment, candidate, now);
             reports.push(report(Gate::Parity, answer));
@@ -287,6 +299,35 @@ fn hold(environment: &EnvironmentState, candidate: &Candidate<'_>) -> Answer {
         }
         Some(_) => pass("held, but a person asks"),
         None => pass("not held"),
+    }
+}
+
+fn no_return(
+    state: &State,
+    environment: &EnvironmentState,
+    candidate: &Candidate<'_>,
+    points: &[PointOfNoReturn],
+) -> Answer {
+    let told: Vec<String> = points.iter().map(ToString::to_string).collect();
+    let told = told.join("; ");
+    if !no_return::is_asked_for(state, candidate.plan) {
+        return pass(format!("allowed here: {told}"));
+    }
+    match candidate.accepted {
+        Some(accepted) if no_return::covers(Some(accepted), points) => pass(format!(
+            "accepted by {}: {}; {told}",
+            accepted.by, accepted.reason
+        )),
+        _ => Answer::Wait {
+            reason: format!("the acceptance of a point of no return: {told}"),
+            who: {
+                let policy = environment.in_force.as_ref();
+                policy
+                    .unwrap_or(&candidate.plan.policy)
+                    .who_may(Right::Rollback)
+            },
+            until: None,
+        },
     }
 }
 

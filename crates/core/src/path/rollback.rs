@@ -98,27 +98,52 @@ pub fn reversals(
 }
 
 /// The releases that use a database, wherever they are live or on their way.
-pub(super) fn tenants<'a>(
+fn tenants<'a>(
     state: &'a State,
     database: &'a DatabaseName,
     home: &'a EnvironmentName,
 ) -> impl Iterator<Item = Tenant<'a>> {
-    state.environments.iter().flat_map(move |(name, known)| {
-        let live = known.live.iter();
-        let live = live.map(|standing| (standing.release, &standing.launch));
-        let active = known
-            .active
-            .and_then(|number| state.deployments.get(&number));
-        let coming = active.map(|active| (active.plan.release, &active.plan.launch));
-        live.chain(coming)
-            .filter(move |(_, launch)| launch.databases.get(database) == Some(home))
-            .filter_map(move |(number, _)| {
-                Some(Tenant {
-                    environment: name,
-                    release: number,
-                    known: state.releases.get(&number)?.migrations(database),
-                })
-            })
+    let coming = state.environments.iter().filter_map(move |(name, known)| {
+        let active = state.deployments.get(&known.active?)?;
+        tenant(
+            state,
+            database,
+            home,
+            name,
+            active.plan.release,
+            &active.plan.launch,
+        )
+    });
+    live_tenants(state, database, home).chain(coming)
+}
+
+/// The releases that use a database, wherever they are live.
+pub(super) fn live_tenants<'a>(
+    state: &'a State,
+    database: &'a DatabaseName,
+    home: &'a EnvironmentName,
+) -> impl Iterator<Item = Tenant<'a>> {
+    state.environments.iter().filter_map(move |(name, known)| {
+        let live = known.live.as_ref()?;
+        tenant(state, database, home, name, live.release, &live.launch)
+    })
+}
+
+fn tenant<'a>(
+    state: &'a State,
+    database: &DatabaseName,
+    home: &EnvironmentName,
+    environment: &'a EnvironmentName,
+    release: ReleaseNumber,
+    launch: &Launch,
+) -> Option<Tenant<'a>> {
+    if launch.databases.get(database) != Some(home) {
+        return None;
+    }
+    Some(Tenant {
+        environment,
+        release,
+        known: state.releases.get(&release)?.migrations(database),
     })
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Commit, End, Evidence, GateReport, Launch, Migration, Outcome, Plan, Policy, Release, Step,
-    Trigger, Undo,
+    Commit, Crossed, End, Evidence, GateReport, Launch, Migration, Outcome, Plan, Policy, Release,
+    Step, Trigger, Undo,
 };
 use crate::{
     Digest, Time,
@@ -138,6 +138,9 @@ pub struct Deployment {
     pub asked: Option<SignOffRequest>,
     /// The signatures that count.
     pub signatures: Vec<Signature>,
+    /// What somebody accepted of it that cannot be taken back.
+    #[serde(default)]
+    pub accepted: Option<NoReturnAccepted>,
     /// Whether it is to stop.
     pub cancel: Option<Cancel>,
     /// Whether its instances have the traffic.
@@ -231,6 +234,19 @@ pub struct Signature {
     pub evidence: Evidence,
     /// What the person said.
     pub comment: Option<String>,
+}
+
+/// Somebody's word that a deployment may pass a point of no return.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoReturnAccepted {
+    /// Whose.
+    pub by: String,
+    /// When.
+    pub at: Time,
+    /// Why.
+    pub reason: String,
+    /// The migrations that it is about.
+    pub migrations: Vec<Crossed>,
 }
 
 /// A request to stop.

@@ -108,6 +108,10 @@ fn hint(view: &crate::engine::DeploymentView, waits: bool) -> Option<String> {
         _ if view.asked.is_some() => Some(format!(
             "look at it, then `towpath sign-off {environment} --comment …` or `towpath reject {environment} --reason …`"
         )),
+        _ if waits && !view.points_of_no_return.is_empty() => Some(format!(
+            "`towpath accept {0} --reason …` lets it pass; `towpath cancel {0}` stops it",
+            view.deployment
+        )),
         _ if waits => Some(format!(
             "`towpath status {environment}` shows what it waits for"
         )),

@@ -1,5 +1,6 @@
 //! The command line: a file a verb. Data goes to standard output, everything else to standard error.
 
+mod accept;
 mod cancel;
 mod check;
 mod completions;
@@ -167,6 +168,7 @@ enum Verb {
     Promote(promote::Promote),
     SignOff(sign_off::SignOff),
     Reject(reject::Reject),
+    Accept(accept::Accept),
     Rollback(rollback::Rollback),
     Status(status::Status),
     History(history::History),
@@ -273,6 +275,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Verb::Promote(verb) => verb.run(Context::open(global).await?).await,
         Verb::SignOff(verb) => verb.run(Context::open(global).await?).await,
         Verb::Reject(verb) => verb.run(Context::open(global).await?).await,
+        Verb::Accept(verb) => verb.run(Context::open(global).await?).await,
         Verb::Rollback(verb) => verb.run(Context::open(global).await?).await,
         Verb::Status(verb) => verb.run(Context::open(global).await?).await,
         Verb::History(verb) => verb.run(Context::open(global).await?).await,

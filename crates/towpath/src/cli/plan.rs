@@ -104,6 +104,10 @@ fn print(preview: &Preview) {
         on_failure(preview)
     );
     println!("{} {}", paint.dim("way back:"), way_back(preview));
+    for point in &preview.points_of_no_return {
+        let told = style::plain(point);
+        println!("{} {told}", paint.bad("point of no return:"));
+    }
     if let Some(safe) = preview.safe_back_to {
         println!("{} {safe}", paint.dim("safe back to:"));
     }

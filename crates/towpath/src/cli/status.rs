@@ -288,6 +288,14 @@ pub fn deployment(view: &DeploymentView) {
             signature.by
         );
     }
+    if let Some(accepted) = &view.accepted {
+        println!(
+            "    {} that it cannot be taken back, by {}: {}",
+            paint.dim("accepted"),
+            accepted.by,
+            style::plain(&accepted.reason)
+        );
+    }
     if let Some(waiting) = &view.waiting {
         let who = waiting
             .who

@@ -66,6 +66,13 @@ pub enum Ask {
         /// Why.
         reason: String,
     },
+    /// Accept that a deployment cannot be taken back.
+    Accept {
+        /// The environment's name or alias, or the deployment (`d7`).
+        deployment: String,
+        /// Why.
+        reason: String,
+    },
     /// Stop a deployment.
     Cancel {
         /// The environment's name or alias, or the deployment (`d7`).
@@ -185,6 +192,9 @@ pub struct Preview {
     /// The oldest verified release that one can then return to without touching a schema.
     #[serde(default)]
     pub safe_back_to: Option<ReleaseNumber>,
+    /// The points of no return that it passes.
+    #[serde(default)]
+    pub points_of_no_return: Vec<String>,
     /// Why there is no way back across the schema.
     #[serde(default)]
     pub no_return_because: Option<String>,

@@ -6,7 +6,8 @@ use towpath_core::{
     path::{
         Actor, Answer, Candidate, Command, Commit, GateReport, NoReturn, Outcome, Plan, Policy,
         Receipt, Refusal, Release, State, Trigger, ask_gates, once_settled, plan_deploy,
-        plan_return, return_target, reversals, rollback_way, safe_back_to, verdict_of_gates,
+        plan_return, points_of_no_return, return_target, reversals, rollback_way, safe_back_to,
+        verdict_of_gates,
     },
 };
 
@@ -84,6 +85,19 @@ impl Engine {
                     Command::Reject {
                         deployment: number,
                         name,
+                        reason,
+                    },
+                )
+                .await
+            }
+            Ask::Accept { deployment, reason } => {
+                let number = self.deployment_of(place, deployment).await?;
+                let reason = reason.clone();
+                self.goes_on(
+                    actor,
+                    number,
+                    Command::AcceptNoReturn {
+                        deployment: number,
                         reason,
                     },
                 )
@@ -225,6 +239,7 @@ impl Engine {
             trigger: &Trigger::Person,
             requested_by: &actor.to_string(),
             requested_at: now(),
+            accepted: None,
             release: &release,
         };
         let gates = ask_gates(&state, &candidate, now());
@@ -248,6 +263,7 @@ impl Engine {
             trigger: &Trigger::Person,
             requested_by: &actor.to_string(),
             requested_at: now(),
+            accepted: None,
             release: &release,
         };
         let gates = ask_gates(&state, &candidate, now());
@@ -566,6 +582,7 @@ impl Engine {
             trigger: &Trigger::Promotion { from: from.clone() },
             requested_by: &actor.to_string(),
             requested_at: now(),
+            accepted: None,
             release,
         };
         match verdict_of_gates(&ask_gates(&state, &candidate, now())) {
@@ -614,6 +631,10 @@ fn previewed(
     Preview {
         returns_to: way.as_ref().ok().map(|way| way.standing.release),
         returns_by: returns_by.map(ToString::to_string).collect(),
+        points_of_no_return: points_of_no_return(state, &plan, &release)
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         safe_back_to: safe_back_to(&after, &plan.environment),
         no_return_because: match &way {
             Err(no_return @ NoReturn::Schema(_)) => Some(no_return.to_string()),

@@ -10,9 +10,10 @@ use towpath_core::{
     manifest::{Environment, Manifest},
     names::{DeploymentNumber, EnvironmentName, GroupName, ReleaseNumber, ServiceName},
     path::{
-        Attempt, Deployment, EnvironmentState, Hold, Kind, Lock, Next, Outcome, Phase, Release,
-        Signature, State, Status, Undo, Verdict, Waiting, frozen_until, next, observed,
-        return_target, safe_back_to, waiting,
+        Answer, Attempt, Candidate, Deployment, EnvironmentState, Gate, Hold, Kind, Lock, Next,
+        NoReturnAccepted, Outcome, Phase, Release, Signature, State, Status, Undo, Verdict,
+        Waiting, ask_gates, frozen_until, next, observed, points_of_no_return, return_target,
+        safe_back_to, waiting,
     },
 };
 
@@ -120,6 +121,12 @@ pub struct DeploymentView {
     pub undone_by: Option<DeploymentNumber>,
     /// What it waits for.
     pub waiting: Option<Waiting>,
+    /// The points of no return that it waits to pass.
+    #[serde(default)]
+    pub points_of_no_return: Vec<String>,
+    /// Who accepted those that it passes, and why.
+    #[serde(default)]
+    pub accepted: Option<NoReturnAccepted>,
     /// What a signature would be bound to now.
     pub evidence: Option<Digest>,
     /// The signature that is waited for.
@@ -204,6 +211,8 @@ impl DeploymentView {
                 _ => None,
             },
             waiting,
+            points_of_no_return: Vec::new(),
+            accepted: deployment.accepted.clone(),
             evidence: deployment
                 .asked
                 .as_ref()
@@ -213,6 +222,28 @@ impl DeploymentView {
             steps: steps(deployment),
             phases: phases(deployment),
         }
+    }
+}
+
+/// The points of no return that a deployment waits to pass.
+fn unaccepted(state: &State, deployment: &Deployment, at: Time) -> Vec<String> {
+    let Some(release) = state.releases.get(&deployment.plan.release) else {
+        return Vec::new();
+    };
+    let open = matches!(deployment.status, Status::Queued | Status::Running);
+    if !open || deployment.has_effects() {
+        return Vec::new();
+    }
+    let gates = ask_gates(state, &Candidate::of(deployment, release), at);
+    let waits = gates.iter().any(|report| {
+        report.gate == Gate::PointOfNoReturn && matches!(report.answer, Answer::Wait { .. })
+    });
+    match waits {
+        true => points_of_no_return(state, &deployment.plan, release)
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        false => Vec::new(),
     }
 }
 
@@ -348,7 +379,10 @@ impl Engine {
             Next::Wait(_) => Some(waiting(state, deployment, at)),
             _ => None,
         };
-        Ok(DeploymentView::of(deployment, &commit, waits))
+        Ok(DeploymentView {
+            points_of_no_return: unaccepted(state, deployment, at),
+            ..DeploymentView::of(deployment, &commit, waits)
+        })
     }
 
     async fn environment_view(

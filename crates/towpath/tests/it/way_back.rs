@@ -138,6 +138,42 @@ fn what_cannot_be_undone_is_refused_with_the_data_at_stake_and_the_way_forward()
 }
 
 #[test]
+fn a_point_of_no_return_is_said_and_waits_until_it_is_accepted() {
+    let project = project("no_return = \"ask\"\n");
+    project.write("migrations/0002_gone.sql", "DROP TABLE trips;\n");
+    project.commit("2: gone");
+    let point = "v1, live in staging, cannot be returned to afterwards: migration 2 (gone) cannot be undone: irreversible by its SQL";
+    project
+        .towpath("plan stg", 0)
+        .shows(&["… no return", &format!("point of no return: {point}")]);
+    let ran = project.towpath("deploy stg", 4);
+    assert!(ran.stdout.contains(point), "{}", ran.told());
+    ran.says(&["`towpath accept d2 --reason …` lets it pass"]);
+    let kept = "SELECT count(*) FROM trips";
+    assert_eq!(project.number("staging", kept), 1);
+    let waits = project.environment("staging").queue.remove(0);
+    assert!(waits.points_of_no_return[0].starts_with(point));
+
+    let stranger = project.ask("accept d2 -m 'it is empty'").by("mallory");
+    stranger.ends(3).says(&["path::not-allowed"]);
+    project
+        .towpath("accept d2 --reason ' '", 3)
+        .says(&["a reason is needed"]);
+    let ran = project.towpath("accept d2 --reason 'it is empty' --json", 0);
+    let shown: serde_json::Value = ran.json();
+    assert_eq!(shown["deployment"]["status"], "settled");
+    assert_eq!(shown["deployment"]["accepted"]["reason"], "it is empty");
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'trips'";
+    assert_eq!(project.number("staging", tables), 0);
+    let journal = project.towpath("journal show --json --limit 1000", 0);
+    assert!(journal.stdout.contains("no-return-accepted"));
+    project.towpath("journal verify", 0);
+    project
+        .towpath("status stg", 0)
+        .shows(&["accepted that it cannot be taken back, by dana@acme.test: it is empty"]);
+}
+
+#[test]
 fn a_failure_undoes_by_itself_only_where_the_manifest_says_so() {
     for (rule, status, code) in [
         ("", "undo-failed", 5),

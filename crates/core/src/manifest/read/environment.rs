@@ -2,7 +2,7 @@
 
 use super::checks;
 use crate::manifest::{
-    Acceptance, OnFailure, ParityRule, Resource, UndoRule,
+    Acceptance, NoReturnRule, OnFailure, ParityRule, Resource, UndoRule,
     format::address,
     moment::date,
     table::{At, Table},
@@ -46,6 +46,7 @@ fn environment(name: Name, table: &Table<'_>) -> Environment {
         on_failure: on_failure(table),
         keep_warm: table.duration("keep_warm"),
         undo: undo(table),
+        no_return: no_return(table),
         config: table.variables("config"),
         secrets: table.plain("secrets"),
         recipients: table.texts("recipients").unwrap_or_default(),
@@ -109,6 +110,15 @@ fn undo(table: &Table<'_>) -> UndoRule {
         Some(word) if word.value == "automatic" => UndoRule::Automatic,
         _ => UndoRule::Ask,
     }
+}
+
+fn no_return(table: &Table<'_>) -> Option<NoReturnRule> {
+    table
+        .text("no_return")
+        .map(|word| match word.value.as_str() {
+            "ask" => NoReturnRule::Ask,
+            _ => NoReturnRule::Allow,
+        })
 }
 
 fn databases(environment: &Table<'_>) -> Vec<EnvironmentDatabase> {

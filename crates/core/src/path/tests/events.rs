@@ -144,6 +144,7 @@ fn plan() -> BoxedStrategy<Plan> {
                 migrations: vec![undone],
             });
             plan.policy.going_back.undo = crate::manifest::UndoRule::Automatic;
+            plan.policy.going_back.no_return = crate::manifest::NoReturnRule::Ask;
             plan.steps[0].id = text;
             plan.launch.databases.insert("other".parse().unwrap(), home);
             plan
@@ -178,6 +179,7 @@ fn gates() -> BoxedStrategy<Vec<GateReport>> {
         Just(Gate::NotHeld),
         Just(Gate::SignedOff),
         Just(Gate::Parity),
+        Just(Gate::PointOfNoReturn),
     ];
     let report = (gate, answer).prop_map(|(gate, answer)| GateReport { gate, answer });
     prop::collection::vec(report, 0..3).boxed()
@@ -333,6 +335,17 @@ fn of_deployment() -> BoxedStrategy<Event> {
         (text(), text()).prop_map(|(name, reason)| Event::Rejected { name, reason }),
         (text(), prop::collection::vec(text(), 0..3))
             .prop_map(|(name, changed)| Event::SignOffVoided { name, changed }),
+        (text(), any::<i64>(), environment()).prop_map(|(reason, version, home)| {
+            Event::NoReturnAccepted {
+                migrations: vec![Crossed {
+                    database: "main".parse().unwrap(),
+                    home,
+                    version,
+                    name: reason.clone(),
+                }],
+                reason,
+            }
+        }),
         (text(), prop::option::of(deployment())).prop_map(|(reason, in_favour_of)| {
             Event::CancelRequested {
                 reason,

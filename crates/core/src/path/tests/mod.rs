@@ -8,6 +8,7 @@ mod world;
 
 mod events;
 mod holds;
+mod no_return;
 mod outlook;
 mod pains;
 mod parity;

@@ -159,6 +159,7 @@ fn a_plan_of_before_there_was_parity_is_read_and_asks_for_none() {
     let gates = {
         let release = sim.release(release);
         let candidate = Candidate {
+            accepted: None,
             plan: &plan,
             trigger: &Trigger::Person,
             requested_by: "olga@acme.test",

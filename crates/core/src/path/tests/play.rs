@@ -285,6 +285,12 @@ impl Sim {
         self.command(actor, command).map(drop)
     }
 
+    pub fn accept(&mut self, actor: &Actor, deployment: DeploymentNumber) -> Result<(), Refusal> {
+        let reason = "the old rows are exported".into();
+        let command = Command::AcceptNoReturn { deployment, reason };
+        self.command(actor, command).map(drop)
+    }
+
     pub fn cancel(&mut self, actor: &Actor, deployment: DeploymentNumber) -> Result<(), Refusal> {
         let reason = "changed our minds".into();
         let command = Command::Cancel { deployment, reason };

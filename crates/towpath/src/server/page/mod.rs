@@ -238,6 +238,8 @@ mod tests {
         DeploymentView {
             why: Some("one\ntwo".into()),
             undone_by: Some(DeploymentNumber(9)),
+            points_of_no_return: Vec::new(),
+            accepted: None,
             evidence: Some(Digest::of_bytes(b"seen")),
             asked: Some("qa".into()),
             waiting: Some(Waiting {

@@ -185,6 +185,8 @@ pub(super) mod tests {
             why: None,
             ended_at: (!is_open).then_some(NOW),
             undone_by: None,
+            points_of_no_return: Vec::new(),
+            accepted: None,
             waiting: None,
             evidence: None,
             asked: None,

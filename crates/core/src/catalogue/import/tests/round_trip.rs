@@ -7,7 +7,7 @@ use crate::{
     catalogue::page::{Flavour, document, html, markdown},
     manifest::{
         Acceptance, BranchPattern, Environment, EnvironmentDatabase, GoingBack, Group, Home,
-        Manifest, OnFailure, ParityRule, Resource, UndoRule, parse, write,
+        Manifest, NoReturnRule, OnFailure, ParityRule, Resource, UndoRule, parse, write,
     },
 };
 
@@ -223,7 +223,7 @@ prop_compose! {
             after: after.into_iter().filter_map(|name| name.parse().ok()).collect(),
             used_by: roles.into_iter().filter_map(|role| role.parse().ok()).collect(),
             on_failure: if takes_back { OnFailure::Rollback } else { OnFailure::Hold },
-            going_back: GoingBack { undo: if takes_back { UndoRule::Automatic } else { UndoRule::Ask } },
+            going_back: GoingBack { undo: if takes_back { UndoRule::Automatic } else { UndoRule::Ask }, no_return: if takes_back { NoReturnRule::Ask } else { NoReturnRule::Allow } },
             parity: min.map(|min| ParityRule { min }),
             config,
             accept: accept.collect(),
