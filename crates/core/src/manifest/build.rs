@@ -224,6 +224,7 @@ impl Names {
             going_back: GoingBack {
                 undo: written.undo,
                 no_return: written.no_return.unwrap_or(asks),
+                keep_safe_back: written.keep_safe_back,
             },
             config: variables(written.config),
             secrets: written.secrets,

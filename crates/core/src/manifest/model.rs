@@ -292,6 +292,9 @@ pub struct GoingBack {
     /// What is asked before what cannot be undone.
     #[serde(default)]
     pub no_return: NoReturnRule,
+    /// How many verified releases, beside what is live and warm, must stay possible to return to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_safe_back: Option<u8>,
 }
 
 /// What is asked before a deployment that cannot be taken back.

@@ -326,6 +326,9 @@ fn environment(manifest: &Manifest, environment: &Environment, all: &mut Vec<Sec
         _ => None,
     };
     section.text("no_return", no_return);
+    if let Some(many) = e.going_back.keep_safe_back {
+        section.put("keep_safe_back", many.to_string());
+    }
     section.text("secrets", e.secrets.as_deref());
     section.texts("recipients", &e.recipients, &[]);
     section.text("overrides", e.overrides.as_deref());

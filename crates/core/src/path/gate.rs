@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Action, Deployment, EnvironmentState, Kind, NoReturnAccepted, Plan, PointOfNoReturn, Release,
     Right, State, Trigger, check_return, frozen_until, no_return, parity, points_of_no_return,
-    schema_allows,
+    promise, schema_allows,
 };
 use crate::{Time, names::EnvironmentName};
 
@@ -31,6 +31,8 @@ pub enum Gate {
     SignedOff,
     /// Where it was verified is enough like where it goes.
     Parity,
+    /// What is promised to stay possible stays possible.
+    SafeBack,
     /// It can be taken back, or somebody accepted that it cannot.
     PointOfNoReturn,
 }
@@ -46,6 +48,7 @@ impl fmt::Display for Gate {
             Gate::NotHeld => "not held",
             Gate::SignedOff => "signed off",
             Gate::Parity => "parity",
+            Gate::SafeBack => "safe back",
             Gate::PointOfNoReturn => "no return",
         })
     }
@@ -136,6 +139,10 @@ pub fn ask_gates(state: &State, candidate: &Candidate<'_>, now: Time) -> Vec<Gat
         ));
         reports.push(report(Gate::NotHeld, hold(&environment, candidate)));
         reports.push(report(Gate::SignedOff, signatures(&environment, candidate)));
+        if promise::is_given(state, candidate) {
+            let answer = safe_back(state, candidate, now);
+            reports.push(report(Gate::SafeBack, answer));
+        }
         let points = points_of_no_return(state, candidate.plan, candidate.release);
         if !points.is_empty() {
             let answer = no_return(state, &environment, candidate, &points);
@@ -299,6 +306,16 @@ fn hold(environment: &EnvironmentState, candidate: &Candidate<'_>) -> Answer {
         }
         Some(_) => pass("held, but a person asks"),
         None => pass("not held"),
+    }
+}
+
+fn safe_back(state: &State, candidate: &Candidate<'_>, now: Time) -> Answer {
+    match promise::broken(state, candidate, now) {
+        None => pass("what is kept possible stays possible"),
+        Some(broken) => Answer::Refuse {
+            reason: broken.reason(),
+            way_out: broken.way_out(),
+        },
     }
 }
 

@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Contract, Kind, Migration, NoReturnAccepted, Plan, Refused, Release, State, Stuck, Tenant,
-    WayBack, live_tenants,
-    schema::{has, migrated},
-    way_back,
+    WayBack, has, live_tenants, migrated, way_back,
 };
 use crate::{
     manifest::NoReturnRule,

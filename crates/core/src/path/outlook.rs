@@ -1,6 +1,6 @@
 //! What a deployment will leave: where one can return to once it has settled.
 
-use super::{Action, Kind, Plan, Release, Standing, State, schema::migrated};
+use super::{Action, Kind, Plan, Release, Standing, State, migrated};
 use crate::{Time, names::DeploymentNumber};
 
 /// The state once a plan has settled, as far as going back looks at it.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Contract, Migration, Misfit, contract, runs_on, schema::has};
+use super::{Contract, Migration, Misfit, contract, has, runs_on};
 use crate::names::{DatabaseName, EnvironmentName, ReleaseNumber};
 
 /// A release that is live somewhere else on the same database.

@@ -174,6 +174,44 @@ fn a_point_of_no_return_is_said_and_waits_until_it_is_accepted() {
 }
 
 #[test]
+fn what_a_promised_release_needs_is_not_taken_away() {
+    let project = project("keep_safe_back = 1\nkeep_warm = \"0s\"\n");
+    project.write(
+        "migrations/0002_told.sql",
+        "ALTER TABLE trips ADD COLUMN told TEXT;\n",
+    );
+    project.commit("2: told beside said");
+    project.towpath("deploy stg", 0);
+    project.write(
+        "migrations/0003_gone.sql",
+        "-- towpath: irreversible after 2 because what knows 2 writes `told`\nALTER TABLE trips DROP COLUMN said;\n",
+    );
+    project.commit("3: said is gone");
+    let refused = [
+        "safe back",
+        "migration 3 (gone) of database main takes away what releases of staging need that keep_safe_back = 1 keeps possible: v1 (verified)",
+        "first bring staging releases that know migration 2; 1 more of them",
+    ];
+    project.towpath("plan stg", 3).shows(&refused);
+    let ran = project.towpath("deploy stg", 3);
+    assert!(ran.stdout.contains("v1 (verified)"), "{}", ran.told());
+    // One more that knows migration 2, and then it may go.
+    project.git("rm --quiet --cached migrations/0003_gone.sql");
+    std::fs::remove_file(project.clone().join("migrations/0003_gone.sql")).unwrap();
+    project.commit("4: nothing else");
+    project.towpath("deploy stg", 0);
+    project.write(
+        "migrations/0003_gone.sql",
+        "-- towpath: irreversible after 2 because what knows 2 writes `told`\nALTER TABLE trips DROP COLUMN said;\n",
+    );
+    project.commit("5: said is gone");
+    project
+        .towpath("plan stg", 0)
+        .shows(&["what is kept possible stays possible", "safe back to: v2"]);
+    project.towpath("deploy stg", 0);
+}
+
+#[test]
 fn a_failure_undoes_by_itself_only_where_the_manifest_says_so() {
     for (rule, status, code) in [
         ("", "undo-failed", 5),

@@ -47,6 +47,7 @@ fn environment(name: Name, table: &Table<'_>) -> Environment {
         keep_warm: table.duration("keep_warm"),
         undo: undo(table),
         no_return: no_return(table),
+        keep_safe_back: keep_safe_back(table),
         config: table.variables("config"),
         secrets: table.plain("secrets"),
         recipients: table.texts("recipients").unwrap_or_default(),
@@ -119,6 +120,13 @@ fn no_return(table: &Table<'_>) -> Option<NoReturnRule> {
             "ask" => NoReturnRule::Ask,
             _ => NoReturnRule::Allow,
         })
+}
+
+fn keep_safe_back(table: &Table<'_>) -> Option<u8> {
+    let many = table
+        .says("keep_safe_back")
+        .then(|| table.integer("keep_safe_back"))?;
+    u8::try_from(many).ok()
 }
 
 fn databases(environment: &Table<'_>) -> Vec<EnvironmentDatabase> {

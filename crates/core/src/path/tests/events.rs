@@ -145,6 +145,7 @@ fn plan() -> BoxedStrategy<Plan> {
             });
             plan.policy.going_back.undo = crate::manifest::UndoRule::Automatic;
             plan.policy.going_back.no_return = crate::manifest::NoReturnRule::Ask;
+            plan.policy.going_back.keep_safe_back = Some(3);
             plan.steps[0].id = text;
             plan.launch.databases.insert("other".parse().unwrap(), home);
             plan
@@ -180,6 +181,7 @@ fn gates() -> BoxedStrategy<Vec<GateReport>> {
         Just(Gate::SignedOff),
         Just(Gate::Parity),
         Just(Gate::PointOfNoReturn),
+        Just(Gate::SafeBack),
     ];
     let report = (gate, answer).prop_map(|(gate, answer)| GateReport { gate, answer });
     prop::collection::vec(report, 0..3).boxed()

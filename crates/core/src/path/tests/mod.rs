@@ -12,6 +12,7 @@ mod no_return;
 mod outlook;
 mod pains;
 mod parity;
+mod promises;
 mod queue;
 mod random;
 mod retries;

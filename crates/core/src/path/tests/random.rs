@@ -10,7 +10,7 @@ use super::{
     world::*,
 };
 use crate::{
-    manifest::{OnFailure, ParityRule, UndoRule},
+    manifest::{NoReturnRule, OnFailure, ParityRule, UndoRule},
     names::{DeploymentNumber, EnvironmentName, ReleaseNumber},
     path::*,
 };
@@ -205,6 +205,11 @@ fn cut(sim: &mut Sim, contract: u8, change: u8) {
             databases.insert("main".parse().unwrap(), shared);
         }
         8 => manifest.services.clear(),
+        12 => {
+            let production = &mut environment(manifest, PRODUCTION).going_back;
+            production.keep_safe_back = Some(2);
+            production.no_return = NoReturnRule::Ask;
+        }
         10 | 11 => environment(manifest, PRODUCTION).going_back.undo = UndoRule::Automatic,
         9 => {
             // As they are, and not once they differ in what runs too.
@@ -345,7 +350,7 @@ fn help(sim: &mut Sim, number: DeploymentNumber) -> bool {
             .iter()
             .any(|by| sim.sign(by, number, &asked.name).is_ok());
     }
-    let mut has_moved = false;
+    let mut has_moved = sim.accept(&olga(), number).is_ok();
     for command in [
         Command::Unlock {
             policy: sim.policy(name.as_str()),
