@@ -105,7 +105,9 @@ pub struct Reordered {
 /// How `found` differs from `expected`.
 pub fn diff(expected: &Schema, found: &Schema) -> Difference {
     let (mut left, mut right) = (expected.parts(), found.parts());
-    let keys: BTreeSet<_> = left.keys().chain(right.keys()).cloned().collect();
+    // A name is shown as it is expected, if it is.
+    let mut keys: BTreeSet<_> = left.keys().cloned().collect();
+    keys.extend(right.keys().filter(|key| !left.contains_key(key)).cloned());
     let mut objects = Vec::new();
     for key in keys {
         let (before, after) = (left.remove(&key), right.remove(&key));
@@ -256,4 +258,132 @@ fn lines(f: &mut fmt::Formatter<'_>, sign: &str, title: &str, text: &str) -> fmt
         writeln!(f, "{sign} {}", title.trim_end_matches(": "))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::btree_map, prelude::*, sample::select};
+
+    use super::*;
+    use crate::{
+        classify::Dialect,
+        schema::{Name, Object, ObjectKey, Sql, sqlite},
+    };
+
+    fn schema(tables: &[(&str, &str)], views: &[(&str, &str)]) -> Schema {
+        let mut schema = Schema::empty(Dialect::Sqlite);
+        for (name, columns) in tables {
+            let name = Name::caseless(name);
+            let table = sqlite::table(name.clone(), &format!("CREATE TABLE {name} ({columns})"));
+            schema.tables.insert(name, table);
+        }
+        for (name, query) in views {
+            let key = ObjectKey::new(Kind::View, Name::caseless(name));
+            let object = Object::new(key.clone(), Sql::written(query, Dialect::Sqlite));
+            schema.objects.insert(key, object);
+        }
+        schema
+    }
+
+    #[test]
+    fn every_part_is_told_on_its_own() {
+        let expected = schema(
+            &[("t", "a INT, b TEXT, CHECK (a > 0), CONSTRAINT c UNIQUE (a)")],
+            &[("v", "SELECT 1")],
+        );
+        let found = schema(
+            &[
+                ("T", "b text, A BIGINT, CONSTRAINT c UNIQUE (b)"),
+                ("u", "x"),
+            ],
+            &[("v", "SELECT  1")],
+        );
+        let difference = diff(&expected, &found);
+        assert_eq!(
+            difference.to_string(),
+            "table t: different
+- column a: INT
++ column a: BIGINT
+- unique constraint c: UNIQUE (a)
++ unique constraint c: UNIQUE (b)
+- CHECK (a > 0)
+
+table u: unexpected
++ column x
+
+table t: its columns stand in another order, which is no difference
+- a, b
++ b, A
+"
+        );
+        let json = serde_json::to_value(&difference).unwrap();
+        assert_eq!(
+            json["objects"][0],
+            serde_json::json!({
+                "kind": "table", "name": "t", "change": "different",
+                "details": [
+                    { "part": "column", "name": "a", "expected": "INT", "found": "BIGINT" },
+                    { "part": "unique", "name": "c", "expected": "UNIQUE (a)", "found": "UNIQUE (b)" },
+                    { "part": "check", "expected": "CHECK (a > 0)" },
+                ],
+            })
+        );
+        assert_eq!(
+            serde_json::from_value::<Difference>(json).unwrap(),
+            difference
+        );
+    }
+
+    #[test]
+    fn what_is_there_twice_is_there_once_and_one_name_may_be_two() {
+        let once = schema(&[("t", "a, CHECK (a > 0)")], &[]);
+        let twice = schema(&[("t", "a CHECK (a > 0), CHECK (a > 0)")], &[]);
+        assert_eq!(once, twice);
+        let both = schema(
+            &[(
+                "t",
+                "a, CONSTRAINT c CHECK (a > 0), CONSTRAINT c CHECK (a < 9)",
+            )],
+            &[],
+        );
+        let one = schema(&[("t", "a, CONSTRAINT c CHECK (a > 0)")], &[]);
+        assert!(!diff(&one, &both).is_empty());
+        assert_ne!(one.fingerprint(), both.fingerprint());
+    }
+
+    fn schemas() -> impl Strategy<Value = Schema> {
+        let columns = select(vec![
+            "a",
+            "a INT",
+            "a, b",
+            "b, a",
+            "a, CHECK (a > 0)",
+            "a CHECK (a>0)",
+            "A, b PRIMARY KEY",
+        ]);
+        let queries = select(vec!["SELECT 1", "select 1", "SELECT 2"]);
+        (
+            btree_map(select(vec!["t", "u", "w"]), columns, 0..4),
+            btree_map(select(vec!["v", "x"]), queries, 0..3),
+        )
+            .prop_map(|(tables, views)| {
+                let tables: Vec<_> = tables.into_iter().collect();
+                let views: Vec<_> = views.into_iter().collect();
+                schema(&tables, &views)
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_symmetric_and_agrees_with_fingerprints(left in schemas(), right in schemas()) {
+            prop_assert!(diff(&left, &left).is_empty());
+            prop_assert_eq!(diff(&left, &left).to_string(), "");
+            let difference = diff(&left, &right);
+            prop_assert_eq!(difference.is_empty(), left == right);
+            prop_assert_eq!(difference.is_empty(), left.fingerprint() == right.fingerprint());
+            // Letters' case is that of the side which is named first, and means nothing.
+            let lower = |difference: &Difference| difference.to_string().to_lowercase();
+            prop_assert_eq!(lower(&difference.swapped()), lower(&diff(&right, &left)));
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What a PostgreSQL database holds, read from its catalogue and printed by its own functions
+//! What a PostgreSQL database (12 or later) holds, read from its catalogue and printed by its own functions
 //! (<https://www.postgresql.org/docs/current/functions-info.html>), in one snapshot and with an empty `search_path`, so that
 //! every name comes with its namespace.
 //!
@@ -38,6 +38,14 @@ pub async fn read(connection: &mut PgConnection) -> Result<Schema, sqlx::Error> 
 fn not_of_an_extension(class: &str, oid: &str) -> String {
     format!(
         "NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = '{class}'::regclass AND d.objid = {oid} AND d.deptype = 'e')"
+    )
+}
+
+/// The name of the collation with this expression for its oid, as SQL has it.
+fn collation(oid: &str) -> String {
+    format!(
+        "(SELECT CASE WHEN cn.nspname = 'pg_catalog' THEN '' ELSE quote_ident(cn.nspname) || '.' END || quote_ident(co.collname)
+          FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = {oid})"
     )
 }
 

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 
-use super::{OURS, literal, not_of_an_extension, relations::OPTIONS_OF_A_SEQUENCE};
+use super::{OURS, collation, literal, not_of_an_extension, relations::OPTIONS_OF_A_SEQUENCE};
 use crate::{
     classify::Dialect::Postgres,
     schema::{Name, Object, ObjectKey, Schema, Sql, is_record, model::Kind, name::quote},
@@ -92,7 +92,7 @@ async fn types(connection: &mut PgConnection, schema: &mut Schema) -> Result<(),
                 ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder) AS labels,
                 CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) END AS base,
                 CASE WHEN t.typtype = 'd' AND t.typcollation <> b.typcollation
-                     THEN t.typcollation::regcollation::text END AS collation,
+                     THEN {} END AS collation,
                 t.typnotnull AS not_null, t.typdefault AS \"default\",
                 ARRAY(SELECT format(' CONSTRAINT %I %s', k.conname, pg_get_constraintdef(k.oid)) FROM pg_constraint k
                       WHERE k.contypid = t.oid AND k.contype = 'c' ORDER BY k.conname) AS checks,
@@ -102,6 +102,7 @@ async fn types(connection: &mut PgConnection, schema: &mut Schema) -> Result<(),
          FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_class c ON c.oid = t.typrelid
          LEFT JOIN pg_type b ON b.oid = t.typbasetype
          WHERE (t.typtype IN ('e', 'd', 'r') OR (t.typtype = 'c' AND c.relkind = 'c')) AND {OURS} AND {}",
+        collation("t.typcollation"),
         not_of_an_extension("pg_type", "t.oid")
     )))
     .fetch_all(connection)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, postgres::types::Oid};
 
-use super::{OURS, not_of_an_extension};
+use super::{OURS, collation, not_of_an_extension};
 use crate::{
     classify::Dialect::Postgres,
     schema::{
@@ -165,7 +165,7 @@ async fn columns(connection: &mut PgConnection) -> Result<HashMap<Oid, Vec<Colum
         "SELECT a.attrelid AS relation, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS data_type,
                 a.attnotnull AS not_null, pg_get_expr(e.adbin, e.adrelid) AS expression, a.attidentity::text AS identity,
                 a.attgenerated::text AS generated,
-                CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation::text END AS collation,
+                CASE WHEN a.attcollation <> t.typcollation THEN {} END AS collation,
                 {OPTIONS_OF_A_SEQUENCE} AS sequence
          FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
          JOIN pg_type t ON t.oid = a.atttypid
@@ -174,7 +174,8 @@ async fn columns(connection: &mut PgConnection) -> Result<HashMap<Oid, Vec<Colum
                AND i.refobjsubid = a.attnum AND i.classid = 'pg_class'::regclass AND i.deptype = 'i' AND a.attidentity <> ''
          LEFT JOIN pg_sequence s ON s.seqrelid = i.objid
          WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f') AND {OURS}
-         ORDER BY a.attrelid, a.attnum"
+         ORDER BY a.attrelid, a.attnum",
+        collation("a.attcollation")
     )))
     .fetch_all(connection)
     .await?;

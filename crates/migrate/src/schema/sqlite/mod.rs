@@ -83,7 +83,8 @@ fn add(schema: &mut Schema, kind: Kind, row: &Row) {
     schema.objects.insert(key, object);
 }
 
-fn table(name: Name, sql: &str) -> Table {
+/// A table by the statement that makes it.
+pub(super) fn table(name: Name, sql: &str) -> Table {
     let words: Vec<Word<'_>> = words(sql, Dialect::Sqlite);
     let parsed = table::parse(&words);
     Table {

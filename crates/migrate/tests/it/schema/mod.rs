@@ -1,5 +1,6 @@
 //! What a database holds: its fingerprint, equal for what means the same; how two differ; the way from one to the other.
 
+mod flow;
 mod mysql;
 mod postgres;
 mod random;
