@@ -193,12 +193,12 @@ impl<'a> Way<'a> {
         );
         let definition = after.definition.as_deref().unwrap_or_default();
         steps.run(renamed(definition, &after.name, &new));
-        let kept: Vec<String> = after
+        let kept = after
             .columns
             .iter()
             .filter(|column| column.generated.is_none() && before.column(&column.name).is_some())
-            .map(|column| column.name.quoted(Sqlite))
-            .collect();
+            .map(|column| column.name.quoted(Sqlite));
+        let kept: Vec<String> = row_number(before, after).into_iter().chain(kept).collect();
         if !kept.is_empty() {
             let kept = kept.join(", ");
             steps.run(format!(
@@ -532,6 +532,21 @@ fn about_constraints(steps: &mut Steps, before: &Table, after: &Table) {
             format!("{}: this fails while rows break it", constraint.definition),
         );
     }
+}
+
+/// The name of the rows' own numbers, where both tables have them and no column of the new one is them: another table
+/// may refer to rows by them, as one for full-text search does.
+fn row_number(before: &Table, after: &Table) -> Option<String> {
+    let both = [before, after];
+    let without = both.iter().any(|table| table.options.contains_key("rowid"));
+    let named = both
+        .iter()
+        .any(|table| table.column(&Name::caseless("rowid")).is_some());
+    let keyed = after.constraints.iter().any(|key| {
+        key.kind == ConstraintKind::PrimaryKey
+            && matches!(&key.columns[..], [column] if after.column(column).is_some_and(|column| column.data_type.normal() == "integer"))
+    });
+    (!without && !named && !keyed).then(|| "rowid".to_owned())
 }
 
 /// Has a table that numbers its rows go on where the old one was.

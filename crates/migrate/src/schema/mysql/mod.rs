@@ -2,7 +2,8 @@
 //!
 //! Statements that change a schema end transactions there, so that there is no snapshot of one: what changes while it is
 //! read may be read half. Who defined a view or a routine is left out; so is the next number of a table that numbers its
-//! rows. Not read: privileges, and the order of triggers of one event.
+//! rows. Not read: the modes and character sets that routines and triggers were made under, and the order of triggers of
+//! one event.
 
 pub(crate) mod table;
 

@@ -3,8 +3,8 @@
 //! every name comes with its namespace.
 //!
 //! All namespaces but the system's are read, without what belongs to an extension. Not read: extensions' versions,
-//! operators, casts, text search, foreign servers, event triggers, publications, extended statistics, and of aggregates
-//! all but what makes their value.
+//! operators, casts, text search, foreign servers, event triggers, publications, extended statistics, tablespaces,
+//! how columns are stored, and of aggregates all but what makes their value.
 
 mod objects;
 mod relations;

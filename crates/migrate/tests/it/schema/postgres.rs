@@ -288,4 +288,18 @@ async fn what_is_not_the_users_is_left_out_and_what_is_not_written_is_told() {
             "up: table public.u: it is not written: foreign tables and inheritance are not",
         ]
     );
+
+    let parts = "CREATE TABLE t (a int, b int) PARTITION BY LIST (a); CREATE TABLE u PARTITION OF t FOR VALUES IN (1);";
+    let plain = bench.schema(parts).await;
+    let own = bench
+        .schema(&format!(
+            "{parts} ALTER TABLE u ALTER b SET DEFAULT 3; ALTER TABLE t ADD c int"
+        ))
+        .await;
+    let captured = capture(&plain, &own);
+    assert_eq!(captured.up, ["ALTER TABLE public.t ADD COLUMN c integer"]);
+    assert_eq!(
+        captured.notes[0].to_string(),
+        "up: table public.u: `b` is otherwise than in the table that it is a part of, which is not written"
+    );
 }

@@ -274,6 +274,23 @@ async fn other_changes_make_a_table_anew_and_keep_its_rows() {
 }
 
 #[tokio::test]
+async fn rows_keep_their_numbers() {
+    let mut connection = made(
+        "CREATE TABLE t (a TEXT, b INT); INSERT INTO t (rowid, a) VALUES (3, 'three'), (7, 'seven');
+         CREATE VIRTUAL TABLE words USING fts5 (a, content = 't'); INSERT INTO words (rowid, a) SELECT rowid, a FROM t;",
+    )
+    .await;
+    let after = "CREATE TABLE t (a TEXT NOT NULL, b INT); CREATE VIRTUAL TABLE words USING fts5 (a, content = 't');";
+    let captured = capture(&read(&mut connection).await, &schema(after).await);
+    walk(&mut connection, &captured.up).await;
+    let found: Vec<String> = sqlx::query_scalar("SELECT a FROM words WHERE words MATCH 'seven'")
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(found, ["seven"]);
+}
+
+#[tokio::test]
 async fn what_may_be_a_rename_is_told() {
     let captured = walked(
         "CREATE TABLE t (a INT, b INT);",

@@ -82,6 +82,7 @@ impl<'a> Way<'a> {
             steps.run(texts.remove(&new).unwrap_or_default());
             if let New::Table(name) = new {
                 table::settle(steps, &self.to.tables[name]);
+                table::own_columns(self, steps, None, &self.to.tables[name]);
             }
         }
     }
@@ -173,12 +174,15 @@ impl<'a> Way<'a> {
 
     /// Routines that change what cannot be replaced go before they come again.
     pub(super) fn drop_replaced_routines(&self, steps: &mut Steps) {
-        let again = self
-            .dropped
-            .intersection(&self.created)
-            .filter(|key| !self.goes_with_table(key));
+        let again = self.dropped.intersection(&self.created);
         for key in again.filter(|key| is_routine(key.kind) || key.kind == Kind::Aggregate) {
-            steps.run(drop_routine(key));
+            if !self.goes_with_table(key) {
+                steps.run(drop_routine(key));
+            }
+            steps.note(
+                key,
+                "it is dropped and made again: privileges granted on it are lost",
+            );
         }
     }
 

@@ -178,15 +178,28 @@ fn is_computed_anew(
     !super::mentioned(generated.expression.as_str(), Postgres, &names).is_empty()
 }
 
+/// Says which columns of a table that has its parent's are otherwise than there and have changed.
+pub(super) fn own_columns(way: &Way<'_>, steps: &mut Steps, before: Option<&Table>, after: &Table) {
+    let parents = parents(after, &way.to.tables.keys().collect());
+    for column in after.columns.iter().filter(|_| inherits(after)) {
+        let same = |table: &Table| {
+            let other = table.column(&column.name);
+            other.is_some_and(|other| other.definition == column.definition)
+        };
+        let inherited = parents.iter().any(|parent| same(&way.to.tables[*parent]));
+        if !inherited && !before.is_some_and(same) {
+            steps.note(
+                after.key(),
+                format!("`{}` is otherwise than in the table that it is a part of, which is not written", column.name),
+            );
+        }
+    }
+}
+
 pub(super) fn alter(way: &Way<'_>, steps: &mut Steps, before: &Table, after: &Table) {
     options(steps, before, after);
     if inherits(before) || inherits(after) {
-        if before.options.get("inherits") != after.options.get("inherits") {
-            steps.note(
-                after.key(),
-                "it inherits from other tables, which is not written",
-            );
-        }
+        own_columns(way, steps, Some(before), after);
         return;
     }
     let table = after.name.quoted(Postgres);
