@@ -3,7 +3,8 @@
 //! A library of its own: it knows databases and files, and nothing of releases, environments or deployments. A set is
 //! read from a folder or from bytes ([`layout`]), planned against what the database remembers ([`Database::plan`]: no
 //! effect at all) and applied ([`Database::apply`]: each migration in one transaction with its [`Receipt`]). What its
-//! statements do to running code is read from their text ([`classify`](mod@classify)), to propose a contract.
+//! statements do to running code is read from their text ([`classify`](mod@classify)), to propose a contract. What a
+//! database holds is a value ([`schema`]), compared with what a set makes and turned into the migration between the two.
 //!
 //! ```
 //! use towpath_migrate::{Database, layout};
@@ -54,6 +55,8 @@
 //!   `LOCK TABLES` are refused. A restore is not one transaction: cut short, it is to be run again.
 //! * Restoring loses what was written since the snapshot. A process killed while it takes a snapshot leaves a hidden
 //!   `.NAME.partial` beside its place, which the next try under that name replaces.
+//! * What migrations make is seen by running them on a scratch database: on a server its user must be allowed to make
+//!   one, and what they do to the whole server they do again. What is no part of a schema is said in [`schema`].
 //! * Beside a SQLite database lies its `.towpath-lock`, for good: it is empty of meaning when nobody applies.
 //!
 //! Every error completes "could not …" and has a `remedy()`: what a person does about it.
