@@ -4,6 +4,7 @@ mod flow;
 mod mysql;
 mod postgres;
 mod random;
+mod random_postgres;
 mod scratch;
 mod sqlite;
 

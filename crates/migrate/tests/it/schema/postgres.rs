@@ -198,10 +198,10 @@ async fn rows_are_kept_and_losses_are_told() {
             "ALTER TABLE public.users ALTER COLUMN mood DROP DEFAULT",
             "ALTER TABLE public.users ALTER COLUMN mood TYPE public.mood USING mood::text::public.mood",
             "ALTER TABLE public.users ALTER COLUMN mood SET DEFAULT 'ok'::public.mood",
-            "DROP TYPE public.old_mood",
             "ALTER TABLE public.users ADD COLUMN age integer",
             "ALTER TABLE public.users ALTER COLUMN name TYPE character varying(9) USING name::character varying(9)",
             "ALTER TABLE public.users ALTER COLUMN name SET NOT NULL",
+            "DROP TYPE public.old_mood",
         ]
     );
     let notes: Vec<_> = captured.notes.iter().map(ToString::to_string).collect();
@@ -210,9 +210,9 @@ async fn rows_are_kept_and_losses_are_told() {
         [
             "up: enumeration public.mood: it loses the value 'sad': this fails while a row has it",
             "up: table public.users: `name` becomes NOT NULL: this fails while a row has NULL in it",
-            "up: table public.users: the values of `name` are cast from text to character varying(9); check them",
+            "up: table public.users: the values of `name` are cast from text to character varying(9): check them, and write another USING where there is no such cast",
             "down: enumeration public.mood: it loses the value 'glad': this fails while a row has it",
-            "down: table public.users: the values of `name` are cast from character varying(9) to text; check them",
+            "down: table public.users: the values of `name` are cast from character varying(9) to text: check them, and write another USING where there is no such cast",
             "down: table public.users: the values of `age` are lost",
         ]
     );

@@ -3,7 +3,7 @@
 use super::{Way, table, word};
 use crate::{
     classify::Dialect::Postgres,
-    schema::{Column, Object, Schema, capture::Steps, postgres::literal},
+    schema::{Column, Name, Object, Schema, capture::Steps, postgres::literal},
 };
 
 /// Whether `after` has only more values, and nothing uses one of them yet: PostgreSQL refuses that before the
@@ -70,10 +70,7 @@ pub(super) fn extend(steps: &mut Steps, before: &Object, after: &Object) {
 /// Makes the type anew and has every column that is kept use it.
 pub(super) fn replace(way: &Way<'_>, steps: &mut Steps, before: &Object, after: &Object) {
     let name = after.key.name.quoted(Postgres);
-    let old = after
-        .key
-        .name
-        .beside(&format!("old_{}", after.key.name.as_str()));
+    let old = old(after);
     steps.run(format!(
         "ALTER TYPE {name} RENAME TO {}",
         old.quoted_alone(Postgres)
@@ -109,7 +106,6 @@ pub(super) fn replace(way: &Way<'_>, steps: &mut Steps, before: &Object, after: 
             }
         }
     }
-    steps.run(format!("DROP TYPE {}", old.quoted(Postgres)));
     for label in before
         .labels
         .iter()
@@ -123,6 +119,17 @@ pub(super) fn replace(way: &Way<'_>, steps: &mut Steps, before: &Object, after: 
             ),
         );
     }
+}
+
+/// What a type is called that goes, while columns still have it.
+fn old(enumeration: &Object) -> Name {
+    let name = &enumeration.key.name;
+    name.beside(&format!("old_{}", name.as_str()))
+}
+
+/// Drops the old type, when the columns that had it have changed or are gone.
+pub(super) fn drop_old(steps: &mut Steps, enumeration: &Object) {
+    steps.run(format!("DROP TYPE {}", old(enumeration).quoted(Postgres)));
 }
 
 /// Whether a column is of the type, or of its arrays.

@@ -34,6 +34,9 @@ pub(super) fn steps(from: &Schema, to: &Schema) -> Steps {
     way.drop_routines_of_tables(&mut steps);
     way.drop_tables(&mut steps);
     way.drop_replaced_routines(&mut steps);
+    for (before, after) in way.both() {
+        table::drop_identities(&mut steps, before, after);
+    }
     way.create(&mut steps);
     way.alter_tables(&mut steps);
     way.drop_rest(&mut steps);

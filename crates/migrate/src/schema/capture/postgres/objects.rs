@@ -200,6 +200,9 @@ impl<'a> Way<'a> {
 
     /// What nothing uses any more.
     pub(super) fn drop_rest(&self, steps: &mut Steps) {
+        for key in &self.replaced {
+            enumeration::drop_old(steps, &self.from.objects[*key]);
+        }
         let gone: BTreeSet<_> = self
             .dropped
             .iter()

@@ -178,6 +178,25 @@ fn is_computed_anew(
     !super::mentioned(generated.expression.as_str(), Postgres, &names).is_empty()
 }
 
+/// Takes the numbering from columns that get another or none, and with it the sequences, whose names may be wanted.
+pub(super) fn drop_identities(steps: &mut Steps, before: &Table, after: &Table) {
+    for old in before
+        .columns
+        .iter()
+        .filter(|column| column.identity.is_some() && !inherits(before))
+    {
+        if after
+            .column(&old.name)
+            .is_some_and(|new| new.identity != old.identity)
+        {
+            let (table, name) = (after.name.quoted(Postgres), old.name.quoted_alone(Postgres));
+            steps.run(format!(
+                "ALTER TABLE {table} ALTER COLUMN {name} DROP IDENTITY"
+            ));
+        }
+    }
+}
+
 /// Says which columns of a table that has its parent's are otherwise than there and have changed.
 pub(super) fn own_columns(way: &Way<'_>, steps: &mut Steps, before: Option<&Table>, after: &Table) {
     let parents = parents(after, &way.to.tables.keys().collect());
@@ -294,9 +313,6 @@ fn alter_column(way: &Way<'_>, steps: &mut Steps, table: &Table, old: &Column, n
     let quoted = table.name.quoted(Postgres);
     let mut alter =
         |text: String| steps.run(format!("ALTER TABLE {quoted} ALTER COLUMN {name} {text}"));
-    if old.identity.is_some() && old.identity != new.identity {
-        alter("DROP IDENTITY".into());
-    }
     // A replaced enumeration's columns have theirs by now.
     let replaced = of_replaced(way, old) && old.data_type == new.data_type;
     let retyped = is_retyped(old, new) && !replaced;
@@ -345,7 +361,7 @@ fn alter_column(way: &Way<'_>, steps: &mut Steps, table: &Table, old: &Column, n
         steps.note(
             table.key(),
             format!(
-                "the values of `{}` are cast from {} to {}; check them",
+                "the values of `{}` are cast from {} to {}: check them, and write another USING where there is no such cast",
                 new.name, old.data_type, new.data_type
             ),
         );
