@@ -8,8 +8,8 @@ use std::{
 };
 
 use crate::{
+    histories::{HISTORIES, MIGRATORS},
     needs,
-    place::{HISTORIES, MIGRATORS},
     stand_ins::{self, call, run as run_command},
 };
 

@@ -8,6 +8,8 @@ mod bench_proxy;
 mod bench_secrets;
 mod docs;
 mod guestbook;
+#[path = "../../crates/probe/tests/stand-ins/histories.rs"]
+mod histories;
 mod needs;
 #[path = "../../crates/probe/tests/stand-ins/place.rs"]
 mod place;

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a comparison that cannot go on stops")]
 
+#[path = "../../probe/tests/stand-ins/histories.rs"]
+mod packages;
 #[expect(dead_code, reason = "some of it is for tests")]
 #[path = "../../probe/tests/stand-ins/place.rs"]
 mod place;
@@ -20,9 +22,9 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use place::{HISTORIES, MIGRATORS};
+use packages::{HISTORIES, MIGRATORS};
 use postgres::{Postgres, Setup};
-use server::{output, packages};
+use server::output;
 use towpath_migrate::{
     Database, Layout,
     classify::{Dialect, Effect, classify},
@@ -101,7 +103,9 @@ fn now() -> i64 {
 
 /// Compares every project, and prints a row for each.
 async fn compare(rounds: usize) {
-    let (Some(histories), Some(tools)) = (packages(&HISTORIES), packages(&MIGRATORS)) else {
+    let (Some(histories), Some(tools)) =
+        (server::packages(&HISTORIES), server::packages(&MIGRATORS))
+    else {
         panic!("`cargo xtask bench histories` installs what is needed");
     };
     // The server may run as somebody who may not look into the cache.
