@@ -1,5 +1,6 @@
 //! Published migration histories, applied by their own tools and by us: `histories [--rounds N]`. What it needs,
-//! `cargo xtask bench histories` installs. Every application is a process of its own, ours `histories apply LAYOUT FOLDER URL`.
+//! `cargo xtask bench histories` installs. Everything is done by a process of its own, also ours: `histories apply LAYOUT FOLDER URL`,
+//! `histories undo LAYOUT FOLDER URL`.
 
 #![expect(clippy::unwrap_used, reason = "a comparison that cannot go on stops")]
 
@@ -74,9 +75,10 @@ async fn main() {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
         ["apply", layout, folder, url] => apply(layout.parse().unwrap(), folder, url).await,
+        ["undo", layout, folder, url] => undo(layout.parse().unwrap(), folder, url).await,
         [] => compare(5).await,
         ["--rounds", rounds] => compare(rounds.parse().unwrap()).await,
-        _ => panic!("usage: histories [--rounds N], or: histories apply LAYOUT FOLDER URL"),
+        _ => panic!("usage: histories [--rounds N], or: histories apply|undo LAYOUT FOLDER URL"),
     }
 }
 
@@ -92,6 +94,19 @@ async fn apply(layout: Layout, folder: &str, url: &str) {
     println!(
         "{}",
         receipts.unwrap_or_else(|error| panic!("{error}")).len()
+    );
+}
+
+/// Undoes all of them, the latest first, until one cannot be undone.
+async fn undo(layout: Layout, folder: &str, url: &str) {
+    let set = layout::load(layout, folder).unwrap();
+    let migrations = set.migrations().iter().rev();
+    let versions: Vec<i64> = migrations.map(|migration| migration.version).collect();
+    let database = Database::open(url).unwrap();
+    let undone = database.undo(layout, &versions, "histories", now, |_| {});
+    println!(
+        "{}",
+        undone.await.unwrap_or_else(|error| panic!("{error}")).len()
     );
 }
 
@@ -122,9 +137,9 @@ async fn compare(rounds: usize) {
     let vector = start(Some(scratch.path().join("pgserver/pginstall/bin"))).await;
     println!("medians of {rounds} rounds in turns, each into a new database");
     println!(
-        "| project | layout | migrations | statements | not read | lines of schema | its own tool | Towpath | schemas | once more |"
+        "| project | layout | migrations | statements | not read | lines of schema | its own tool | Towpath | schemas | once more | taken back |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for history in PROJECTS {
         let comparison = Comparison {
             history,
@@ -175,9 +190,10 @@ impl Comparison<'_> {
         );
         let schemas = [&their, &our].map(|database| self.server.schema(database, &["_towpath_*"]));
         let once_more = self.once_more(&their, &our);
+        let back = self.back(&their, &our);
         let (statements, unread) = self.statements();
         format!(
-            "| {} | {} | {} | {statements} | {unread} | {} | {} | {} | {} | {once_more} |",
+            "| {} | {} | {} | {statements} | {unread} | {} | {} | {} | {} | {once_more} | {back} |",
             self.history.project,
             self.history.layout,
             self.set().migrations().len(),
@@ -217,6 +233,59 @@ impl Comparison<'_> {
         self.tool(our);
         let idle = rows(our) == before && self.towpath(their) == 0;
         if idle { "nothing" } else { "SOMETHING" }
+    }
+
+    /// Each takes back what it can, the latest first: how many stay because one cannot be undone, and whether that is the same.
+    fn back(&self, their: &str, our: &str) -> String {
+        if self.history.layout == Layout::Refinery {
+            return "it cannot".into();
+        }
+        let _ = self.tool_back(their).output().unwrap();
+        let _ = self.own("undo", our).output().unwrap();
+        let left = |database| {
+            self.server
+                .sql(database, &format!("TABLE {}", self.table()))
+        };
+        let schema = |database: &str| self.server.schema(database, &["_towpath_*"]);
+        let left = [left(their), left(our)].map(|rows| rows.lines().count());
+        if left[0] == left[1] && schema(their) == schema(our) {
+            format!("equal, {} stay", left[0])
+        } else {
+            format!("DIFFERENT: {} and {} stay", left[0], left[1])
+        }
+    }
+
+    fn tool_back(&self, database: &str) -> Command {
+        let url = self.server.url(database);
+        let (name, args): (_, &[&str]) = match self.history.layout {
+            Layout::Diesel => (
+                "diesel",
+                &[
+                    "migration",
+                    "revert",
+                    "--all",
+                    "--locked-schema",
+                    "--migration-dir",
+                ],
+            ),
+            _ => (
+                "sqlx",
+                &[
+                    "migrate",
+                    "revert",
+                    "--no-dotenv",
+                    "--target-version",
+                    "0",
+                    "--source",
+                ],
+            ),
+        };
+        let mut command = Command::new(self.tools.join(name));
+        command.args(args).arg(&self.folder);
+        command
+            .args(["--database-url", &url])
+            .current_dir(self.scratch);
+        command
     }
 
     fn table(&self) -> &'static str {
@@ -289,12 +358,19 @@ impl Comparison<'_> {
     }
 
     fn towpath(&self, database: &str) -> usize {
+        output(&mut self.own("apply", database))
+            .trim()
+            .parse()
+            .unwrap()
+    }
+
+    fn own(&self, verb: &str, database: &str) -> Command {
         let mut command = Command::new(env::current_exe().unwrap());
         command
-            .args(["apply", self.history.layout.as_str()])
+            .args([verb, self.history.layout.as_str()])
             .arg(&self.folder)
             .arg(self.server.url(database));
-        output(&mut command).trim().parse().unwrap()
+        command
     }
 }
 
