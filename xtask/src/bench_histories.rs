@@ -82,7 +82,9 @@ fn wheel(directory: &Path, name: &str, version: &str, digest: &str) -> Result<()
     stand_ins::write(directory, "wanted.txt", &wanted)?;
     let args = "-m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.11 \
                 --platform manylinux2014_x86_64 -r wanted.txt -d wheel";
-    call("python3", args, directory)?;
+    // Not everybody's Python brings pip, but a new environment has it.
+    call("python3", "-m venv environment", directory)?;
+    call("environment/bin/python", args, directory)?;
     let wheels = fs::read_dir(directory.join("wheel"))
         .map_err(|error| format!("could not look for the wheel: {error}"))?;
     for wheel in wheels.flatten() {
