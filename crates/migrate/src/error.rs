@@ -134,8 +134,9 @@ impl DatabaseError {
     /// What the database itself said, without our words around it.
     pub(crate) fn detail(&self) -> String {
         match self {
+            // That the server is gone is more than something that it said.
+            DatabaseError::Unreachable { .. } => format!("could not {self}"),
             DatabaseError::Open { message, .. }
-            | DatabaseError::Unreachable { message, .. }
             | DatabaseError::Denied { message, .. }
             | DatabaseError::ReadOnly { message, .. }
             | DatabaseError::Busy { message, .. }
