@@ -119,12 +119,20 @@ pub enum ApplyError {
 impl ApplyError {
     /// Whether somebody else was in the way, for as long as a statement may wait.
     pub(crate) fn is_busy(&self) -> bool {
-        let cause = match self {
-            ApplyError::Database(cause) | ApplyError::Record { cause, .. } => cause,
-            ApplyError::Statement(failed) => &failed.cause,
-            _ => return false,
-        };
-        matches!(cause, DatabaseError::Busy { .. })
+        matches!(self.cause(), Some(DatabaseError::Busy { .. }))
+    }
+
+    /// Whether the connection was lost, and with it the answer to whether something was done.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        matches!(self.cause(), Some(DatabaseError::Unreachable { .. }))
+    }
+
+    fn cause(&self) -> Option<&DatabaseError> {
+        match self {
+            ApplyError::Database(cause) | ApplyError::Record { cause, .. } => Some(cause),
+            ApplyError::Statement(failed) => Some(&failed.cause),
+            _ => None,
+        }
     }
 
     /// What to do about it.

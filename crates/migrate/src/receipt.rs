@@ -86,6 +86,8 @@ pub struct Progress {
     pub checksum: String,
     /// What the schema was like before the statement that was begun and that nobody recorded as done.
     pub before: Option<String>,
+    /// SQL that gives the session's variables the values that they had after these statements.
+    pub variables: Option<String>,
 }
 
 /// A row of the user's own migration tool, such as one of `_sqlx_migrations`.

@@ -4,7 +4,7 @@ use super::{
     Connection, Engine, LockedOut, mysql, postgres,
     records::{self, receipt_for},
     sqlite::{ForeignKeys, Lock},
-    steps::{Mode, Script, Statement, Step},
+    steps::{Bond, Mode, Script, Statement, Step},
 };
 use crate::{
     ApplyError, DatabaseError, FailedStatement, History, Migration, MigrationSet, Plan, PlanError,
@@ -342,7 +342,6 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
             Some(progress) => self.go_on(progress, &mut remains).await?,
             None => self.progress(0),
         };
-        self.settings_again(progress.done).await?;
         let script = self.script;
         let left = |progress: &Progress| {
             let done = progress.done;
@@ -352,21 +351,28 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
         let mut is_open = true;
         while let Some(step) = left(&progress) {
             let is_last = step.statements.end == script.statements.len();
-            if step.alone {
-                let before = self.schema_now().await?;
-                progress.before = Some(before.clone());
-                self.note(&mut receipt, &progress, &mut is_open).await?;
-                self.alone(&step, &remains, &before).await?;
-            } else {
+            if step.bond == Bond::Transaction {
                 if progress.done == 0 && !is_last {
                     // That it has begun is kept before anything of it is.
                     self.note(&mut receipt, &progress, &mut is_open).await?;
                 }
                 self.open(&mut is_open).await?;
                 self.statements(step.statements.clone()).await?;
+            } else {
+                let now = self.schema_now().await?;
+                progress.before = Some(self.before(&now, &remains));
+                self.note(&mut receipt, &progress, &mut is_open).await?;
+                if step.bond == Bond::Unsure {
+                    self.open(&mut is_open).await?;
+                }
+                if let Err(error) = self.alone(&step, &remains, &now).await {
+                    self.failed_alone(&mut receipt, progress, &error).await;
+                    return Err(error);
+                }
             }
             progress = self.progress(step.statements.end);
             if !is_last {
+                progress.variables = self.variables(progress.done).await?;
                 self.note(&mut receipt, &progress, &mut is_open).await?;
             }
         }
@@ -406,7 +412,46 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
             done,
             checksum: self.script.checksum(done),
             before: None,
+            variables: None,
         }
+    }
+
+    /// What the session's variables are, once so many statements are done.
+    async fn variables(&mut self, done: usize) -> Result<Option<String>, ApplyError> {
+        let (engine, statements) = (self.engine, &self.script.statements[..done]);
+        self.attempt(async |connection| match engine {
+            Engine::Sqlite(_) | Engine::Postgres(_) => Ok(None),
+            Engine::Mysql(_) => mysql::variables(connection, statements).await,
+        })
+        .await
+    }
+
+    /// What is kept of the schema before a statement: without what earlier tries have left, so that the next one knows
+    /// it for that as well.
+    fn before(&self, now: &str, remains: &[String]) -> String {
+        match self.engine {
+            Engine::Postgres(_) => postgres::without(now, remains),
+            Engine::Sqlite(_) | Engine::Mysql(_) => now.to_owned(),
+        }
+    }
+
+    /// Keeps that a statement failed which no transaction holds: what somebody then does to the schema to let it pass
+    /// is not to be taken for what it did itself.
+    async fn failed_alone(
+        &mut self,
+        receipt: &mut Receipt,
+        mut progress: Progress,
+        error: &ApplyError,
+    ) {
+        if error.is_unreachable() || self.sql("ROLLBACK").await.is_err() {
+            return;
+        }
+        progress.before = match self.engine {
+            Engine::Postgres(_) => progress.before.as_deref().map(postgres::failed),
+            Engine::Sqlite(_) | Engine::Mysql(_) => None,
+        };
+        // The statement's own error says more than one of this would.
+        let _ = self.note(receipt, &progress, &mut false).await;
     }
 
     /// Where a run that was cut short goes on: a statement that was begun may be done by now. What it has left half done
@@ -421,6 +466,8 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
                 "was begun, and the statements of it that are done were edited since",
             ));
         }
+        // Before anything is asked for in it, the session is what it was.
+        self.session_again(&progress).await?;
         let Some(before) = &progress.before else {
             return Ok(progress);
         };
@@ -436,16 +483,35 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
             // Only the lock's holder changes the schema: it is as before, or the statement was done.
             Engine::Mysql(_) => *before != now,
         };
-        Ok(self.progress(progress.done + usize::from(is_done)))
+        if !is_done {
+            return Ok(progress);
+        }
+        if let (Engine::Mysql(_), Some(rest)) = (self.engine, mysql::completed(text)) {
+            self.sql(&rest).await?;
+            self.sql(self.engine.begin()).await?;
+        }
+        Ok(Progress {
+            variables: progress.variables,
+            ..self.progress(progress.done + 1)
+        })
     }
 
     /// What was set for the session by statements that are done belongs to a session that is gone.
-    async fn settings_again(&mut self, done: usize) -> Result<(), ApplyError> {
-        for statement in &self.script.statements[..done] {
-            let first = statement.text.split_whitespace().next();
-            if first.is_some_and(|word| word.eq_ignore_ascii_case("set")) {
-                self.sql(statement.text).await?;
+    async fn session_again(&mut self, progress: &Progress) -> Result<(), ApplyError> {
+        let done = self.script.statements.get(..progress.done);
+        let done = done.unwrap_or_default();
+        let statements: Vec<&str> = match self.engine {
+            Engine::Sqlite(_) => Vec::new(),
+            Engine::Postgres(_) => {
+                let settings = done.iter().map(|statement| statement.text);
+                settings.filter(|text| postgres::is_setting(text)).collect()
             }
+            Engine::Mysql(_) => mysql::again(done),
+        };
+        // They may name the variables, and set some of them: in the end each has its own value.
+        let variables = progress.variables.as_deref();
+        for sql in variables.into_iter().chain(statements).chain(variables) {
+            self.sql(sql).await?;
         }
         Ok(())
     }

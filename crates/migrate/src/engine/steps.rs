@@ -63,8 +63,18 @@ pub(super) enum Mode {
 pub(super) struct Step {
     /// Its statements.
     pub(super) statements: Range<usize>,
-    /// Whether it is one statement that cannot be in a transaction.
-    pub(super) alone: bool,
+    pub(super) bond: Bond,
+}
+
+/// What holds a step together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bond {
+    /// A transaction, with the receipt.
+    Transaction,
+    /// It is one statement, which cannot be in a transaction.
+    Alone,
+    /// It is one statement, of which only the server knows whether it ends the transaction.
+    Unsure,
 }
 
 /// A script, ready to be run.

@@ -3,10 +3,13 @@
 //! They end a transaction at every statement that changes the schema, so a migration is always run statement by
 //! statement. Before such a statement it is kept what the schema is like; where nobody came to note that it was done,
 //! the schema tells: as only the lock's holder changes it, either it is as before, or the statement was done, which for
-//! one statement the engines promise to be all or nothing (<https://dev.mysql.com/doc/refman/8.4/en/atomic-ddl.html>).
+//! one statement the engines promise to be all or nothing (<https://dev.mysql.com/doc/refman/8.4/en/atomic-ddl.html>;
+//! MariaDB for each table of several only: <https://mariadb.com/kb/en/atomic-ddl/>). Once a statement has failed, somebody
+//! may put right what was in its way, and the schema tells nothing any more.
 
 mod lock;
 mod schema;
+mod session;
 mod snapshot;
 mod statements;
 
@@ -20,7 +23,8 @@ use sqlx::{
 use url::Url;
 
 pub(super) use schema::fingerprint;
-pub(super) use statements::script;
+pub(super) use session::{again, variables};
+pub(super) use statements::{completed, script};
 
 use super::shortened;
 use crate::{DatabaseError, LOCK_TIMEOUT, database::PATIENCE};

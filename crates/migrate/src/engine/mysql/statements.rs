@@ -6,7 +6,7 @@ use crate::{
         Dialect,
         split::{Kind, split, tokens},
     },
-    engine::steps::{Mode, Script, Source, Statement, Step},
+    engine::steps::{Bond, Mode, Script, Source, Statement, Step},
 };
 
 /// Statements that change rows, or nothing: they stay in a transaction
@@ -19,7 +19,6 @@ const IN_TRANSACTION: &[&str] = &[
     "REPLACE",
     "SELECT",
     "WITH",
-    "CALL",
     "DO",
     "SET",
     "VALUES",
@@ -28,13 +27,15 @@ const IN_TRANSACTION: &[&str] = &[
     "RELEASE",
     "ROLLBACK",
     "PREPARE",
-    "EXECUTE",
     "DEALLOCATE",
     "SHOW",
     "EXPLAIN",
     "DESCRIBE",
     "HANDLER",
 ];
+
+/// Statements that run others, of which only the server knows what they do.
+const UNSURE: &[&str] = &["CALL", "EXECUTE"];
 
 fn words(statement: &str) -> Vec<String> {
     const ENOUGH: usize = 6;
@@ -77,7 +78,7 @@ pub(in crate::engine) fn script<'a>(source: &Source<'a>) -> Result<Script<'a>, S
                 {
                     steps.push(Step {
                         statements: begin..kept.len(),
-                        alone: false,
+                        bond: Bond::Transaction,
                     });
                 }
             }
@@ -89,15 +90,21 @@ pub(in crate::engine) fn script<'a>(source: &Source<'a>) -> Result<Script<'a>, S
                 return refuse(ScriptProblem::TransactionControl);
             }
             (first, _) => {
-                let alone = !IN_TRANSACTION.contains(&first);
-                if alone && block.is_some() {
+                let bond = if UNSURE.contains(&first) {
+                    Bond::Unsure
+                } else if IN_TRANSACTION.contains(&first) {
+                    Bond::Transaction
+                } else {
+                    Bond::Alone
+                };
+                if bond == Bond::Alone && block.is_some() {
                     return refuse(ScriptProblem::OutsideTransaction);
                 }
                 kept.push(statement);
                 if block.is_none() {
                     steps.push(Step {
                         statements: kept.len() - 1..kept.len(),
-                        alone,
+                        bond,
                     });
                 }
             }
@@ -106,7 +113,7 @@ pub(in crate::engine) fn script<'a>(source: &Source<'a>) -> Result<Script<'a>, S
     if let Some((_, opened)) = block {
         return Err(source.refuse(ScriptProblem::TransactionControl, opened.line, opened.text));
     }
-    let rows_only = steps.iter().all(|step| !step.alone);
+    let rows_only = steps.iter().all(|step| step.bond == Bond::Transaction);
     Ok(Script {
         // Where nothing ends it, one transaction has room for all.
         mode: match source.transactional && rows_only {
@@ -115,6 +122,27 @@ pub(in crate::engine) fn script<'a>(source: &Source<'a>) -> Result<Script<'a>, S
         },
         statements: kept,
         steps,
+    })
+}
+
+/// What completes a statement that a server may have done in part: one that drops several things.
+pub(in crate::engine) fn completed(statement: &str) -> Option<String> {
+    let mut drop = tokens(statement, Dialect::Mysql).filter(|token| token.kind == Kind::Word);
+    let kind = match (drop.next(), drop.next()) {
+        (Some(first), Some(kind)) if first.is("drop") && (kind.is("table") || kind.is("view")) => {
+            kind
+        }
+        _ => return None,
+    };
+    let several = tokens(statement, Dialect::Mysql).any(|token| token.text == ",");
+    if !several {
+        return None;
+    }
+    let after = statement.find(kind.text)? + kind.text.len();
+    let (head, rest) = statement.split_at(after);
+    Some(match drop.next() {
+        Some(next) if next.is("if") => statement.to_owned(),
+        _ => format!("{head} IF EXISTS{rest}"),
     })
 }
 
@@ -130,7 +158,7 @@ mod tests {
         Script::up(&set.migrations()[0], set.layout(), Dialect::Mysql)
             .map(|script| {
                 let steps = script.steps.into_iter();
-                let steps = steps.map(|step| (step.statements, step.alone));
+                let steps = steps.map(|step| (step.statements, step.bond != Bond::Transaction));
                 (script.mode, steps.collect())
             })
             .map_err(|error| error.problem)
@@ -157,6 +185,13 @@ mod tests {
                 Ok((Mode::Stepwise, vec![(0..1, true)])),
             ),
             (
+                "PREPARE s FROM 'ALTER TABLE a ADD y int'; EXECUTE s; CALL p()",
+                Ok((
+                    Mode::Stepwise,
+                    vec![(0..1, false), (1..2, true), (2..3, true)],
+                )),
+            ),
+            (
                 "BEGIN; ALTER TABLE a ADD y int; COMMIT",
                 Err(OutsideTransaction),
             ),
@@ -169,5 +204,17 @@ mod tests {
         for (sql, expected) in cases {
             assert_eq!(shape(sql), expected, "{sql}");
         }
+    }
+
+    #[test]
+    fn several_that_are_dropped_may_be_dropped_in_part() {
+        let completed = |statement| completed(statement).unwrap_or_default();
+        assert_eq!(completed("DROP TABLE a"), "");
+        assert_eq!(completed("ALTER TABLE a DROP x, DROP y"), "");
+        assert_eq!(completed("drop table a, b"), "drop table IF EXISTS a, b");
+        assert_eq!(
+            completed("DROP VIEW IF EXISTS a, b"),
+            "DROP VIEW IF EXISTS a, b"
+        );
     }
 }

@@ -23,7 +23,9 @@ use sqlx::{
 };
 use url::Url;
 
-pub(super) use statements::{indexes, is_done, left, own_names, remains, script};
+pub(super) use statements::{
+    failed, indexes, is_done, is_setting, left, own_names, remains, script, without,
+};
 
 use super::shortened;
 use crate::{DatabaseError, LOCK_TIMEOUT, STATEMENT_TIMEOUT, database::PATIENCE};

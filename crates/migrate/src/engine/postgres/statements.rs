@@ -10,7 +10,7 @@ use crate::{
     },
     engine::{
         connection::Connection,
-        steps::{Mode, Script, Source, Statement, Step},
+        steps::{Bond, Mode, Script, Source, Statement, Step},
     },
 };
 
@@ -76,9 +76,14 @@ pub(in crate::engine) fn script<'a>(source: &Source<'a>) -> Result<Script<'a>, S
                 kept.push(*statement);
                 if block.is_none() {
                     let step = kept.len() - 1..kept.len();
+                    let bond = if alone {
+                        Bond::Alone
+                    } else {
+                        Bond::Transaction
+                    };
                     steps.push(Step {
                         statements: step,
-                        alone,
+                        bond,
                     });
                 }
             }
@@ -104,7 +109,7 @@ pub(in crate::engine) fn script<'a>(source: &Source<'a>) -> Result<Script<'a>, S
 fn together(statements: std::ops::Range<usize>) -> Step {
     Step {
         statements,
-        alone: false,
+        bond: Bond::Transaction,
     }
 }
 
@@ -185,19 +190,56 @@ pub(in crate::engine) async fn indexes(connection: &mut Connection) -> Result<St
     Ok(lines?.join("\n"))
 }
 
+/// Added to what is kept of the indexes once a statement has failed: whatever somebody does then is not its doing.
+const FAILED: &str = "\n!";
+
+/// What is kept of the indexes once a statement has failed.
+pub(in crate::engine) fn failed(before: &str) -> String {
+    format!("{}{FAILED}", before.trim_end_matches(FAILED))
+}
+
 /// Whether a statement outside a transaction was done between two looks at the indexes.
 pub(in crate::engine) fn is_done(statement: &str, before: &str, now: &str) -> bool {
+    if before.ends_with(FAILED) {
+        return false;
+    }
     let words = words(statement);
     let (before, now): (BTreeSet<&str>, BTreeSet<&str>) =
         (before.lines().collect(), now.lines().collect());
     let names = |lines: &BTreeSet<&str>| -> BTreeSet<String> {
         lines.iter().map(|line| line[1..].to_owned()).collect()
     };
+    let name = named(statement);
+    let meant = |index: &str| name.as_deref().is_none_or(|name| relation(index) == name);
     match words.first().map(String::as_str) {
-        Some("CREATE") => now.difference(&before).any(|line| line.starts_with('+')),
-        Some("DROP") => names(&before).difference(&names(&now)).next().is_some(),
+        Some("CREATE") => {
+            let mut new = now
+                .difference(&before)
+                .filter_map(|line| line.strip_prefix('+'));
+            new.any(meant)
+        }
+        Some("DROP") => {
+            let (before, now) = (names(&before), names(&now));
+            before.difference(&now).any(|index| meant(index))
+        }
         // The others may be run again.
         _ => false,
+    }
+}
+
+/// An index's own name, without its schema and quotes.
+fn relation(index: &str) -> String {
+    let mut parts = tokens(index, Dialect::Postgres)
+        .filter(|token| matches!(token.kind, Kind::Word | Kind::Quoted));
+    let last = parts.by_ref().last();
+    last.map_or_else(String::new, |token| unquoted(token.kind, token.text))
+}
+
+/// A name as the catalogue has it.
+fn unquoted(kind: Kind, text: &str) -> String {
+    match kind {
+        Kind::Quoted => text.trim_matches('"').replace("\"\"", "\""),
+        _ => text.to_lowercase(),
     }
 }
 
@@ -210,15 +252,22 @@ pub(in crate::engine) fn left(before: &str, now: &str) -> Vec<String> {
         .collect()
 }
 
+/// The indexes but for some that are not valid.
+pub(in crate::engine) fn without(now: &str, left: &[String]) -> String {
+    let is_left = |line: &&str| {
+        let invalid = line.strip_prefix('-');
+        invalid.is_some_and(|index| left.iter().any(|left| left == index))
+    };
+    let others: Vec<&str> = now.lines().filter(|line| !is_left(line)).collect();
+    others.join("\n")
+}
+
 /// What is to be run before a statement: an index that is not valid is in the way of one with its name.
 pub(in crate::engine) fn remains(statement: &str, left: &[String], now: &str) -> Vec<String> {
     let words = words(statement);
     let created = words.first().is_some_and(|word| word == "CREATE");
     let name = named(statement).filter(|_| created);
-    let of_that_name = |index: &&str| {
-        let relation = index.rsplit('.').next().unwrap_or_default();
-        name.as_deref() == Some(relation.trim_matches('"'))
-    };
+    let of_that_name = |index: &&str| name.as_deref() == Some(relation(index).as_str());
     let invalid = now.lines().filter_map(|line| line.strip_prefix('-'));
     let found: BTreeSet<&str> = invalid
         .filter(|index| left.iter().any(|left| left == index) || of_that_name(index))
@@ -229,18 +278,35 @@ pub(in crate::engine) fn remains(statement: &str, left: &[String], now: &str) ->
         .collect()
 }
 
-/// The name of the index that a statement makes concurrently, where it gives one.
+/// The name, without its schema, of the one index that a statement makes or drops concurrently, where it gives one.
 fn named(statement: &str) -> Option<String> {
     let mut rest = tokens(statement, Dialect::Postgres)
         .filter(|token| !matches!(token.kind, Kind::Space | Kind::Comment))
         .skip_while(|token| !token.is("concurrently"))
         .skip(1)
         .skip_while(|token| token.is("if") || token.is("not") || token.is("exists"));
-    let name = rest.next().filter(|token| !token.is("on"))?;
-    Some(match name.kind {
-        Kind::Quoted => name.text.trim_matches('"').to_owned(),
-        _ => name.text.to_ascii_lowercase(),
-    })
+    let mut name = rest.next().filter(|token| !token.is("on"))?;
+    while let Some(token) = rest.next() {
+        match token.text {
+            "." => name = rest.next()?,
+            // Several: any of them tells as much as all.
+            "," => return None,
+            _ => break,
+        }
+    }
+    Some(unquoted(name.kind, name.text))
+}
+
+/// Whether a statement sets something for the session, and is to be run again in another.
+pub(in crate::engine) fn is_setting(statement: &str) -> bool {
+    let words = words(statement);
+    let word = |index: usize| words.get(index).map_or("", String::as_str);
+    match (word(0), word(1)) {
+        ("SET", "LOCAL" | "TRANSACTION" | "CONSTRAINTS") => false,
+        ("SET" | "RESET", _) => true,
+        ("SELECT", _) => words.iter().any(|word| word == "SET_CONFIG"),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -256,7 +322,12 @@ mod tests {
     }
 
     fn step(statements: std::ops::Range<usize>, alone: bool) -> Step {
-        Step { statements, alone }
+        let bond = if alone {
+            Bond::Alone
+        } else {
+            Bond::Transaction
+        };
+        Step { statements, bond }
     }
 
     #[test]
@@ -328,16 +399,42 @@ mod tests {
         assert!(!is_done(create, none, none));
         assert!(!is_done(create, none, half));
         assert!(is_done(create, none, whole));
+        assert!(!is_done(create, &failed(none), whole));
+        let named = "CREATE INDEX CONCURRENTLY side.\"A b\" ON t (x)";
+        assert!(!is_done(named, none, whole));
+        assert!(is_done(named, none, "+public.a\n+side.\"A b\""));
         assert_eq!(left(none, half), ["public.t_x_idx"]);
         assert_eq!(
             remains(create, &left(none, half), half),
             ["DROP INDEX CONCURRENTLY IF EXISTS public.t_x_idx"]
         );
+        // Cut short once more, before it is gone.
+        assert_eq!(without(half, &left(none, half)), none);
         let drop = "DROP INDEX CONCURRENTLY a";
         assert!(!is_done(drop, none, none));
         assert!(!is_done(drop, none, "-public.a"));
         assert!(is_done(drop, none, ""));
+        assert!(!is_done(drop, "+public.a\n+public.b", "+public.a"));
         assert!(remains(drop, &[], "-public.a").is_empty());
+    }
+
+    #[test]
+    fn what_is_set_for_the_session_is_known() {
+        for setting in [
+            "set search_path TO a",
+            "SET SESSION work_mem = '1MB'",
+            "RESET ROLE",
+            "SELECT pg_catalog.set_config('search_path', '', false)",
+        ] {
+            assert!(is_setting(setting), "{setting}");
+        }
+        for other in [
+            "SET LOCAL work_mem = '1MB'",
+            "SET CONSTRAINTS ALL DEFERRED",
+            "SELECT 1",
+        ] {
+            assert!(!is_setting(other), "{other}");
+        }
     }
 
     #[test]
@@ -347,6 +444,10 @@ mod tests {
         for (sql, expected) in [
             (
                 "CREATE INDEX CONCURRENTLY IF NOT EXISTS OURS ON t (x)",
+                drop("ours"),
+            ),
+            (
+                "CREATE INDEX CONCURRENTLY public.ours ON t (x)",
                 drop("ours"),
             ),
             (

@@ -13,7 +13,7 @@ use crate::{
 pub(super) use native::{is_there, put};
 
 const COLUMNS: &str = "version, name, checksum, contract, because, state, applied_at_ms, took_ms, applied_by, down_sql";
-const LATER_COLUMNS: &str = "down_transactional, done, done_checksum, before_doing";
+const LATER_COLUMNS: &str = "down_transactional, done, done_checksum, before_doing, done_variables";
 
 fn table(dialect: Dialect) -> String {
     // MySQL's TEXT ends at 64 KiB, and its catalogue does not say of which table a check is.
@@ -40,7 +40,8 @@ fn table(dialect: Dialect) -> String {
     down_transactional BIGINT NOT NULL DEFAULT 1,
     done BIGINT,
     done_checksum {short},
-    before_doing {long}
+    before_doing {long},
+    done_variables {long}
 )"
     )
 }
@@ -51,7 +52,7 @@ pub(super) async fn create(connection: &mut Connection, layout: Layout) -> Resul
     if columns.is_empty() {
         let sql = table(connection.dialect());
         connection.execute(&sql).await?;
-    } else if !columns.iter().any(|column| column == "done") {
+    } else if !columns.iter().any(|column| column == "done_variables") {
         extend(connection).await?;
     }
     native::create(connection, layout).await
@@ -79,10 +80,10 @@ pub(super) async fn read(
     let mut history = History::default();
     let columns = connection.columns(TABLE).await?;
     if !columns.is_empty() {
-        let later = match columns.iter().any(|column| column == "done") {
+        let later = match columns.iter().any(|column| column == "done_variables") {
             true => LATER_COLUMNS,
             false => {
-                "1 AS down_transactional, NULL AS done, NULL AS done_checksum, NULL AS before_doing"
+                "1 AS down_transactional, NULL AS done, NULL AS done_checksum, NULL AS before_doing, NULL AS done_variables"
             }
         };
         let sql = format!("SELECT {COLUMNS}, {later} FROM {TABLE}");
@@ -152,6 +153,7 @@ fn receipt(row: &Row) -> Result<Receipt, sqlx::Error> {
                 done: usize::try_from(row.integer("done")?).unwrap_or_default(),
                 checksum: row.text("done_checksum")?,
                 before: row.maybe("before_doing")?,
+                variables: row.maybe("done_variables")?,
             }),
         },
     })
@@ -192,7 +194,7 @@ pub(super) async fn put_receipt(
         Dialect::Sqlite | Dialect::Postgres => "INSERT INTO",
     };
     let mut sql = format!(
-        "{sql} {TABLE} ({COLUMNS}, {LATER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "{sql} {TABLE} ({COLUMNS}, {LATER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     );
     if connection.dialect() != Dialect::Mysql {
         let columns = COLUMNS.split(", ").skip(1).chain(LATER_COLUMNS.split(", "));
@@ -203,7 +205,7 @@ pub(super) async fn put_receipt(
     }
     let progress = receipt.progress.as_ref();
     let done = progress.map(|progress| i64::try_from(progress.done).unwrap_or(i64::MAX));
-    let values: [Value<'_>; 14] = [
+    let values: [Value<'_>; 15] = [
         receipt.version.into(),
         (&receipt.name).into(),
         (&receipt.checksum).into(),
@@ -219,6 +221,9 @@ pub(super) async fn put_receipt(
         progress.map(|progress| &progress.checksum).into(),
         progress
             .and_then(|progress| progress.before.as_ref())
+            .into(),
+        progress
+            .and_then(|progress| progress.variables.as_ref())
             .into(),
     ];
     connection.write(&sql, &values).await.map(drop)

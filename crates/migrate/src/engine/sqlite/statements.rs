@@ -6,7 +6,7 @@
 use super::lexer::{Kind, Token, tokens};
 use crate::{
     ScriptError, ScriptProblem,
-    engine::steps::{Mode, Script, Source, Statement, Step},
+    engine::steps::{Bond, Mode, Script, Source, Statement, Step},
 };
 
 /// Its words outside quotes, in upper case.
@@ -121,7 +121,7 @@ pub(in crate::engine) fn script<'a>(source: &Source<'a>) -> Result<Script<'a>, S
     }
     let all = Step {
         statements: 0..statements.len(),
-        alone: false,
+        bond: Bond::Transaction,
     };
     Ok(Script {
         mode: match source.transactional {
