@@ -10,7 +10,7 @@ use std::{
 
 use towpath_migrate::{Database, Event, layout};
 
-use crate::kit::{clock, url};
+use crate::kit::clock;
 
 const DATABASE: &str = "TOWPATH_TEST_DATABASE";
 const MIGRATIONS: &str = "TOWPATH_TEST_MIGRATIONS";
@@ -69,7 +69,7 @@ fn process() {
                 .collect();
             say(&format!("done {}", by.join(" ")));
         }
-        Err(error) => say(&format!("failed {error}")),
+        Err(error) => say(&format!("failed {error} ({})", error.remedy())),
     }
 }
 
@@ -101,7 +101,8 @@ pub struct Applier {
 }
 
 pub struct Orders<'a> {
-    pub database: &'a Path,
+    /// Its URL.
+    pub database: String,
     pub migrations: &'a Path,
     pub key: &'a str,
     pub patience: Duration,
@@ -131,7 +132,7 @@ impl Orders<'_> {
                 "--nocapture",
                 "--test-threads=1",
             ])
-            .env(DATABASE, url(self.database))
+            .env(DATABASE, &self.database)
             .env(MIGRATIONS, self.migrations)
             .env(KEY, self.key)
             .env(PATIENCE_MS, self.patience.as_millis().to_string())

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use crate::{
     child::Orders,
-    kit::{Place, texts},
+    kit::{Place, texts, url},
 };
 
 const LOGGED: &[(&str, &str)] = &[
@@ -19,9 +19,9 @@ const LOGGED: &[(&str, &str)] = &[
 
 const LOG: &str = "SELECT CAST(version AS TEXT) FROM log";
 
-fn orders<'a>(database: &'a Path, migrations: &'a Path, key: &'a str) -> Orders<'a> {
+fn orders<'a>(database: &Path, migrations: &'a Path, key: &'a str) -> Orders<'a> {
     Orders {
-        database,
+        database: url(database),
         migrations,
         key,
         patience: Duration::from_secs(60),

@@ -9,7 +9,7 @@ use towpath_migrate::{PlanError, Settlement, layout};
 
 use crate::{
     child::{Applier, Orders},
-    kit::{Place, apply, database_at, execute, texts},
+    kit::{Place, apply, database_at, execute, texts, url},
 };
 
 /// How often an applier is killed; more with TOWPATH_TEST_ROUNDS.
@@ -53,14 +53,14 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// The same for the same seed: a failing round can be run again.
-fn scatter(seed: u64, below: u64) -> u64 {
+pub fn scatter(seed: u64, below: u64) -> u64 {
     let mixed = (seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     ((mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 33) % below.max(1)
 }
 
-fn orders<'a>(database: &'a Path, migrations: &'a Path) -> Orders<'a> {
+fn orders<'a>(database: &Path, migrations: &'a Path) -> Orders<'a> {
     Orders {
-        database,
+        database: url(database),
         migrations,
         key: "killed",
         patience: Duration::from_secs(60),

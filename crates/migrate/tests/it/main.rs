@@ -7,12 +7,12 @@ mod child;
 mod classify;
 mod concurrent;
 mod crash;
+mod cut_short;
 mod disk;
 mod histories;
 mod hostile;
 mod kit;
 mod layouts;
-#[expect(dead_code, reason = "what is not used yet")]
 #[path = "../../../probe/tests/stand-ins/mariadb.rs"]
 mod mariadb;
 mod mysql_engine;
@@ -20,11 +20,11 @@ mod no_transaction;
 #[expect(dead_code, reason = "some of it is for other tests")]
 #[path = "../../../probe/tests/stand-ins/place.rs"]
 mod place;
-#[expect(dead_code, reason = "what is not used yet")]
 #[path = "../../../probe/tests/stand-ins/postgres.rs"]
 mod postgres;
 mod postgres_engine;
 mod refusals;
+mod relay;
 mod schema;
 #[path = "../../../probe/tests/stand-ins/server.rs"]
 mod server;
