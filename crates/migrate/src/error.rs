@@ -44,6 +44,14 @@ pub enum DatabaseError {
         /// What the system or the server said.
         message: String,
     },
+    /// Its server cannot prove that it is the one that is meant.
+    #[error("trust the server of the database {database}: {message}")]
+    Untrusted {
+        /// The database.
+        database: String,
+        /// What is wrong with its certificate.
+        message: String,
+    },
     /// Its server refuses the user, or lets it not do this.
     #[error("be let in to the database {database}: {message}")]
     Denied {
@@ -114,6 +122,10 @@ impl DatabaseError {
             DatabaseError::Unreachable { .. } => {
                 "make sure that its server runs and can be reached from here, then try again"
             }
+            DatabaseError::Untrusted { .. } => {
+                "name the authority that signed its certificate in the URL (sslrootcert for PostgreSQL, ssl-ca for MySQL), \
+                 and the host as the certificate has it"
+            }
             DatabaseError::Denied { .. } => {
                 "check the user and the password in its URL, and what its server lets that user do"
             }
@@ -134,8 +146,10 @@ impl DatabaseError {
     /// What the database itself said, without our words around it.
     pub(crate) fn detail(&self) -> String {
         match self {
-            // That the server is gone is more than something that it said.
-            DatabaseError::Unreachable { .. } => format!("could not {self}"),
+            // That the server is gone, or another, is more than something that it said.
+            DatabaseError::Unreachable { .. } | DatabaseError::Untrusted { .. } => {
+                format!("could not {self}")
+            }
             DatabaseError::Open { message, .. }
             | DatabaseError::Denied { message, .. }
             | DatabaseError::ReadOnly { message, .. }

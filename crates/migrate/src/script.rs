@@ -76,7 +76,7 @@ impl ScriptError {
     if *undoing { "undo" } else { "apply" },
     title(*version, name),
     cause.detail(),
-    if *transactional { "" } else { "; it runs outside a transaction, and what came before this is kept" }
+    kept(*transactional, *number, *goes_on_with)
 )]
 pub struct FailedStatement {
     /// The migration's version.
@@ -93,13 +93,23 @@ pub struct FailedStatement {
     pub layout: Layout,
     /// Whether the migration ran in a transaction, so that nothing of it was kept.
     pub transactional: bool,
-    /// Whether it goes on with this statement when it is run again.
-    pub goes_on: bool,
+    /// With which statement it goes on when it is run again; none where it begins anew, or not at all.
+    pub goes_on_with: Option<usize>,
     /// Whether the migration was being undone.
     pub undoing: bool,
     /// What the database said.
     #[source]
     pub cause: DatabaseError,
+}
+
+fn kept(transactional: bool, number: usize, goes_on_with: Option<usize>) -> String {
+    match goes_on_with {
+        _ if transactional => String::new(),
+        Some(with) if with != number => {
+            format!("; what came before statement {with} is kept, what came after it is not")
+        }
+        _ => "; it runs outside a transaction, and what came before this is kept".into(),
+    }
 }
 
 impl FailedStatement {
@@ -111,9 +121,13 @@ impl FailedStatement {
         };
         if self.transactional {
             format!("{first}; nothing of this migration was kept")
-        } else if self.goes_on {
+        } else if let Some(with) = self.goes_on_with {
+            let with = match with == self.number {
+                true => "this statement".to_owned(),
+                false => format!("statement {with}"),
+            };
             format!(
-                "{first}; it goes on with this statement, and what follows it in the file may be corrected"
+                "{first}; it goes on with {with}, and what follows it in the file may be corrected"
             )
         } else {
             format!(

@@ -357,7 +357,9 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
                     self.note(&mut receipt, &progress, &mut is_open).await?;
                 }
                 self.open(&mut is_open).await?;
-                self.statements(step.statements.clone()).await?;
+                // What was done is not done again, though it may be of a step that was another when it was.
+                let begin = step.statements.start.max(progress.done);
+                self.statements(begin..step.statements.end).await?;
             } else {
                 let now = self.schema_now().await?;
                 progress.before = Some(self.before(&now, &remains));
@@ -418,10 +420,10 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
 
     /// What the session's variables are, once so many statements are done.
     async fn variables(&mut self, done: usize) -> Result<Option<String>, ApplyError> {
-        let (engine, statements) = (self.engine, &self.script.statements[..done]);
+        let (engine, script) = (self.engine, &self.script.statements);
         self.attempt(async |connection| match engine {
             Engine::Sqlite(_) | Engine::Postgres(_) => Ok(None),
-            Engine::Mysql(_) => mysql::variables(connection, statements).await,
+            Engine::Mysql(_) => mysql::variables(connection, script, done).await,
         })
         .await
     }
@@ -529,10 +531,19 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
             Engine::Sqlite(_) | Engine::Mysql(_) => Vec::new(),
             Engine::Postgres(_) => postgres::remains(text, remains, now),
         };
+        let patient = match self.engine {
+            Engine::Postgres(postgres) => postgres.patiently(text, &self.script.statements),
+            Engine::Sqlite(_) | Engine::Mysql(_) => None,
+        };
+        let Some([before, after]) = patient else {
+            return self.statements(step.statements.clone()).await;
+        };
+        self.sql(&before).await?;
         for sql in first {
             self.sql(&sql).await?;
         }
-        self.statements(step.statements.clone()).await
+        self.statements(step.statements.clone()).await?;
+        self.sql(&after).await
     }
 
     /// The schema as far as it is compared to find out whether a statement was done.
@@ -624,6 +635,15 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
 
     fn failed(&self, statement: &Statement<'_>, error: &sqlx::Error) -> ApplyError {
         let (version, name) = self.job.title();
+        let numbers = |step: &Step| {
+            let statements = &self.script.statements[step.statements.clone()];
+            (
+                statements.first().map(|first| first.number),
+                statements.last().map(|last| last.number),
+            )
+        };
+        let begun = self.script.steps.iter().map(numbers);
+        let mut begun = begun.filter(|(_, last)| *last >= Some(statement.number));
         ApplyError::Statement(Box::new(FailedStatement {
             version,
             name: name.to_owned(),
@@ -632,7 +652,10 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
             statement: super::steps::beginning(statement.text),
             layout: self.set.layout(),
             transactional: self.script.mode == Mode::Whole,
-            goes_on: self.script.mode == Mode::Stepwise,
+            goes_on_with: match self.script.mode {
+                Mode::Stepwise => begun.next().and_then(|(first, _)| first),
+                Mode::Whole | Mode::Announced => None,
+            },
             undoing: matches!(self.job, Job::Undo { .. }),
             cause: self.engine.error(error),
         }))

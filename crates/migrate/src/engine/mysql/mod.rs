@@ -13,7 +13,7 @@ mod session;
 mod snapshot;
 mod statements;
 
-use std::{collections::BTreeMap, fmt, str::FromStr as _, time::Duration};
+use std::{collections::BTreeMap, fmt, io, str::FromStr as _, time::Duration};
 
 use percent_encoding::percent_decode_str;
 use sqlx::{
@@ -172,13 +172,18 @@ impl Mysql {
         let database = self.title();
         let refusal = match error {
             sqlx::Error::Database(refusal) => refusal,
+            // What a certificate is refused for comes as an error of reading from the server.
+            sqlx::Error::Io(source) if source.kind() == io::ErrorKind::InvalidData => {
+                let message = source.to_string();
+                return DatabaseError::Untrusted { database, message };
+            }
             sqlx::Error::Io(source) => {
                 let message = source.to_string();
                 return DatabaseError::Unreachable { database, message };
             }
             sqlx::Error::Tls(source) => {
                 let message = source.to_string();
-                return DatabaseError::Unreachable { database, message };
+                return DatabaseError::Untrusted { database, message };
             }
             other => {
                 return DatabaseError::Refused {

@@ -51,32 +51,44 @@ fn names<'a>(statements: &[Statement<'a>]) -> BTreeSet<&'a str> {
     names
 }
 
-/// SQL that gives a session the values that the variables of these statements have now; none where they have none.
+/// Whether a script asks for the last number that was given to a row: that is the session's, too.
+fn asks_for_last_id(script: &[Statement<'_>]) -> bool {
+    script.iter().any(|statement| {
+        let text = statement.text.to_ascii_lowercase();
+        text.contains("last_insert_id") || text.contains("@@identity")
+    })
+}
+
+/// SQL that gives a session the values that a script's variables have after so many of its statements; none where it has
+/// none.
 pub(in crate::engine) async fn variables(
     connection: &mut Connection,
-    statements: &[Statement<'_>],
+    script: &[Statement<'_>],
+    done: usize,
 ) -> Result<Option<String>, sqlx::Error> {
-    let names: Vec<&str> = names(statements).into_iter().collect();
-    if names.is_empty() {
+    let names = names(&script[..done]).into_iter();
+    let mut wanted: Vec<(String, String)> = names
+        .map(|name| (format!("@{name}"), literal(name)))
+        .collect();
+    if asks_for_last_id(script) {
+        wanted.push(("last_insert_id".into(), "last_insert_id()".into()));
+    }
+    if wanted.is_empty() {
         return Ok(None);
     }
-    let literals: Vec<String> = (0..)
-        .zip(&names)
-        .map(|(index, name): (usize, _)| format!("CAST({} AS CHAR) AS v{index}", literal(name)))
+    let values: Vec<String> = (0..)
+        .zip(&wanted)
+        .map(|(index, (_, value)): (usize, _)| format!("CAST({value} AS CHAR) AS v{index}"))
         .collect();
     // Each time another text: a statement that was prepared before takes the types for what they were then.
-    let sql = format!(
-        "SELECT {} /* after {} */",
-        literals.join(", "),
-        statements.len()
-    );
+    let sql = format!("SELECT {} /* after {done} */", values.join(", "));
     let rows = connection.rows(&sql, &[]).await?;
     let Some(row) = rows.first() else {
         return Ok(None);
     };
-    let assignments = names.iter().enumerate().map(|(index, name)| {
+    let assignments = wanted.iter().enumerate().map(|(index, (name, _))| {
         let value = row.text(&format!("v{index}"))?;
-        Ok(format!("@{name} = {value}"))
+        Ok(format!("{name} = {value}"))
     });
     let assignments: Result<Vec<String>, sqlx::Error> = assignments.collect();
     Ok(Some(format!("SET {}", assignments?.join(", "))))

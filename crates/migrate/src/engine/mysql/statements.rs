@@ -101,11 +101,20 @@ pub(in crate::engine) fn script<'a>(source: &Source<'a>) -> Result<Script<'a>, S
                     return refuse(ScriptProblem::OutsideTransaction);
                 }
                 kept.push(statement);
-                if block.is_none() {
-                    steps.push(Step {
-                        statements: kept.len() - 1..kept.len(),
+                let end = kept.len();
+                if block.is_some() {
+                    continue;
+                }
+                match steps.last_mut() {
+                    // As far as nothing ends it, they share a transaction: one may ask how many rows the last has changed.
+                    Some(Step {
+                        statements,
+                        bond: Bond::Transaction,
+                    }) if source.transactional && bond == Bond::Transaction => statements.end = end,
+                    _ => steps.push(Step {
+                        statements: end - 1..end,
                         bond,
-                    });
+                    }),
                 }
             }
         }
@@ -170,11 +179,18 @@ mod tests {
         let cases = [
             (
                 "INSERT INTO a VALUES (1); UPDATE a SET x = 2;",
-                Ok((Mode::Whole, vec![(0..1, false), (1..2, false)])),
+                Ok((Mode::Whole, vec![(0..2, false)])),
             ),
             (
-                "CREATE TABLE a (x int); INSERT INTO a VALUES (1);",
-                Ok((Mode::Stepwise, vec![(0..1, true), (1..2, false)])),
+                "CREATE TABLE a (x int); INSERT INTO a VALUES (1); SET @n = row_count(); DROP TABLE a",
+                Ok((
+                    Mode::Stepwise,
+                    vec![(0..1, true), (1..3, false), (3..4, true)],
+                )),
+            ),
+            (
+                "-- no-transaction\nINSERT INTO a VALUES (1); INSERT INTO a VALUES (2);",
+                Ok((Mode::Stepwise, vec![(0..1, false), (1..2, false)])),
             ),
             (
                 "START TRANSACTION; INSERT INTO a VALUES (1); DELETE FROM b; COMMIT; TRUNCATE a",

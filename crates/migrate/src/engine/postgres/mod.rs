@@ -27,7 +27,7 @@ pub(super) use statements::{
     failed, indexes, is_done, is_setting, left, own_names, remains, script, without,
 };
 
-use super::shortened;
+use super::{shortened, steps::Statement};
 use crate::{DatabaseError, LOCK_TIMEOUT, STATEMENT_TIMEOUT, database::PATIENCE};
 
 /// A PostgreSQL database.
@@ -162,11 +162,35 @@ impl Postgres {
         )
     }
 
+    /// What stands around a statement that nobody has to wait behind: it may wait for the others' transactions as long as
+    /// a statement may take, for one that is given up leaves an index that is not valid. Not where the script says itself
+    /// how long.
+    pub(super) fn patiently(
+        &self,
+        statement: &str,
+        script: &[Statement<'_>],
+    ) -> Option<[String; 2]> {
+        let says = |statement: &Statement<'_>| {
+            let text = statement.text.to_ascii_lowercase();
+            text.contains("lock_timeout")
+        };
+        let is_patient = statements::is_concurrent(statement) && !script.iter().any(says);
+        is_patient.then(|| {
+            [Duration::ZERO, self.lock_timeout]
+                .map(|timeout| format!("SET lock_timeout = {}", timeout.as_millis()))
+        })
+    }
+
     /// Sorts its errors (<https://www.postgresql.org/docs/current/errcodes-appendix.html>) by what a person would do.
     pub(super) fn error(&self, error: &sqlx::Error) -> DatabaseError {
         let database = self.title();
         let refusal = match error {
             sqlx::Error::Database(refusal) => refusal,
+            // What a certificate is refused for comes as an error of reading from the server.
+            sqlx::Error::Io(source) if source.kind() == io::ErrorKind::InvalidData => {
+                let message = source.to_string();
+                return DatabaseError::Untrusted { database, message };
+            }
             sqlx::Error::Io(source) => {
                 let message = match source.kind() {
                     io::ErrorKind::UnexpectedEof => "it closed the connection".into(),
@@ -176,7 +200,7 @@ impl Postgres {
             }
             sqlx::Error::Tls(source) => {
                 let message = source.to_string();
-                return DatabaseError::Unreachable { database, message };
+                return DatabaseError::Untrusted { database, message };
             }
             other => {
                 return DatabaseError::Refused {

@@ -161,6 +161,11 @@ fn runs_alone(words: &[String]) -> bool {
     }
 }
 
+/// Whether a statement takes only locks that readers and writers do not wait for.
+pub(super) fn is_concurrent(statement: &str) -> bool {
+    words(statement).iter().any(|word| word == "CONCURRENTLY")
+}
+
 /// Lets the names in our statements mean what they did before the script, where it may have changed that.
 pub(in crate::engine) fn own_names(statements: &[Statement<'_>]) -> Option<&'static str> {
     let changes = |statement: &Statement<'_>| {
