@@ -7,9 +7,12 @@ use std::{
 };
 
 use tempfile::TempDir;
-use towpath_migrate::{ApplyError, DatabaseError, LockError, PlanError, SnapshotError};
+use towpath_migrate::{ApplyError, Database, DatabaseError, LockError, PlanError, SnapshotError};
 
-use crate::kit::{Place, apply, database_at, listing, set, texts};
+use crate::{
+    kit::{Place, apply, database_at, listing, set, texts},
+    postgres::Postgres,
+};
 
 /// A file system in memory, of a size of its own. Only root can make one.
 struct Disk {
@@ -259,4 +262,46 @@ async fn one_database_has_one_lock_whatever_it_is_called() {
         ["app.db", "app.db.towpath-lock"]
     );
     assert_eq!(place.listing(), ["link", "other.db", "real"]);
+}
+
+#[tokio::test]
+async fn a_full_disk_of_a_server_takes_back_the_migration_that_filled_it() {
+    let Some(disk) = Disk::new(
+        "a_full_disk_of_a_server_takes_back_the_migration_that_filled_it",
+        "30m",
+    ) else {
+        return;
+    };
+    let Some(server) = Postgres::start().await else {
+        return;
+    };
+    let place = disk.path("space");
+    fs::create_dir(&place).unwrap();
+    server.own(&place);
+    let sql = format!("CREATE TABLESPACE small LOCATION '{}'", place.display());
+    server.sql("postgres", &sql);
+    server.sql("postgres", "CREATE DATABASE app TABLESPACE small");
+    let database = Database::open(&server.url("app")).unwrap();
+    let first = ("1_make.sql", "CREATE TABLE t (x text);");
+    let huge = (
+        "2_huge.sql",
+        "CREATE TABLE u (x int);\nINSERT INTO t SELECT repeat(md5(i::text), 30) FROM generate_series(1, 100000) AS i;",
+    );
+    apply(&database, &set(&[first])).await.unwrap();
+    let error = apply(&database, &set(&[first, huge])).await.unwrap_err();
+    assert!(
+        matches!(&error, ApplyError::Statement(failed)
+            if failed.number == 2 && matches!(failed.cause, DatabaseError::Full { .. })),
+        "{error:?}"
+    );
+    assert!(
+        error.remedy().starts_with("free space on the disk"),
+        "{}",
+        error.remedy()
+    );
+    assert_eq!(database.history().await.unwrap().latest(), Some(1));
+    assert_eq!(
+        server.sql("app", "SELECT to_regclass('u') IS NULL, count(*) FROM t"),
+        "t|0\n"
+    );
 }

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod apply;
+#[path = "../../../probe/tests/stand-ins/authority.rs"]
+mod authority;
 mod child;
 mod classify;
 mod concurrent;
@@ -31,4 +33,5 @@ mod server;
 mod servers;
 mod snapshot;
 mod sqlx_interop;
+mod tls;
 mod tools;

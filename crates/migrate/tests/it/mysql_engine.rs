@@ -130,6 +130,23 @@ async fn what_failed_in_the_middle_goes_on_there() {
 }
 
 #[tokio::test]
+async fn what_somebody_does_after_a_failure_is_not_taken_for_the_statement() {
+    let Some(server) = MariaDb::start().await else {
+        return;
+    };
+    let database = open(&server.create("app"));
+    let set = set(&[(
+        "1_later.sql",
+        "CREATE TABLE a (x int);\nALTER TABLE b ADD y int;\nINSERT INTO a VALUES (1);",
+    )]);
+    apply(&database, &set).await.unwrap_err();
+    server.sql("app", "CREATE TABLE b (x int)");
+    apply(&database, &set).await.unwrap();
+    assert_eq!(server.sql("app", "SELECT count(y) FROM b"), "0\n");
+    assert_eq!(server.sql("app", "SELECT x FROM a"), "1\n");
+}
+
+#[tokio::test]
 async fn rows_are_changed_in_one_transaction() {
     let Some(server) = MariaDb::start().await else {
         return;

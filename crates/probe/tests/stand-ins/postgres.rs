@@ -154,6 +154,11 @@ impl Postgres {
             .collect()
     }
 
+    /// Gives a directory to it, to keep data in.
+    pub fn own(&self, directory: &Path) {
+        self.account.own(directory);
+    }
+
     /// Ends all of its processes at once by SIGKILL, as when the machine fails.
     pub fn crash(&mut self) {
         let server = self.server.take().expect("a server that runs");

@@ -1,8 +1,11 @@
 //! Appliers on servers that are cut short: killed at any moment and between any two statements, cut off, their
 //! connections ended by the server. Whatever it was, another goes on, and in the end every statement was run exactly once.
 
+mod middle;
 mod mysql;
 mod postgres;
+mod server_dies;
+mod undo;
 
 use std::{
     fmt,
@@ -31,6 +34,10 @@ trait Server {
     fn sql(&self, database: &str, sql: &str) -> String;
     /// Ends every connection to a database, as an administrator does.
     fn disconnect(&self, database: &str);
+    /// Is killed.
+    fn crash(&mut self);
+    /// Starts again, where it was.
+    async fn restart(&mut self);
 }
 
 /// How an applier is cut short.

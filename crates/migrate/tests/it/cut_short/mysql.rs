@@ -10,6 +10,7 @@ impl Server for MariaDb {
         SELECT count(*), sum(crc32(concat_ws('|', name, coalesce(boss > 0, '-'), coalesce(mood, '-')))), sum(n - id) FROM guests;
         SELECT ben.name, bosses.name, nobody, share FROM bosses JOIN guests AS ben ON ben.boss = bosses.id
           JOIN guests AS ada ON ada.id = bosses.id AND ada.name LIKE 'Ada%';
+        SELECT ben.friend > 0, ben.friend = cleo.id FROM guests AS ben JOIN guests AS cleo ON ben.name = 'Ben' AND cleo.name = 'Cleo';
         SELECT count(*), min(id) FROM zeros;
         SELECT * FROM children ORDER BY id;
         SELECT * FROM kept ORDER BY x;
@@ -40,6 +41,14 @@ impl Server for MariaDb {
             let mut kill = self.command("mariadb").unwrap();
             kill.arg("-e").arg(format!("KILL {id}")).output().unwrap();
         }
+    }
+
+    fn crash(&mut self) {
+        self.crash();
+    }
+
+    async fn restart(&mut self) {
+        self.restart().await;
     }
 }
 
@@ -73,7 +82,14 @@ pub const FILES: &[(&str, &str)] = &[
          DELETE FROM guests WHERE name LIKE '%5';
          INSERT INTO bosses VALUES (@boss, @`who is it`, @nobody, @share);
          CREATE INDEX bosses_id ON bosses (id);
-         INSERT INTO log VALUES (3, @count), (3, length(@last));",
+         INSERT INTO log VALUES (3, @count), (3, length(@last));
+         SET @logged = row_count();
+         ALTER TABLE log ADD COLUMN note varchar(20) NOT NULL DEFAULT '';
+         INSERT INTO log (version, n) VALUES (3, 100 + @logged);
+         ALTER TABLE log DROP COLUMN note;
+         INSERT INTO guests (name) VALUES ('Cleo');
+         ALTER TABLE guests ADD COLUMN friend bigint;
+         UPDATE guests SET friend = last_insert_id() WHERE name = 'Ben';",
     ),
     (
         "04_dump.up.sql",

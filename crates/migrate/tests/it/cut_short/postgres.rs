@@ -35,6 +35,14 @@ impl Server for Postgres {
         let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname =";
         self.sql("postgres", &format!("{sql} '{database}'"));
     }
+
+    fn crash(&mut self) {
+        self.crash();
+    }
+
+    async fn restart(&mut self) {
+        self.restart().await;
+    }
 }
 
 /// Every statement that is not harmless to run twice is followed or preceded by a trace that would be there twice.
