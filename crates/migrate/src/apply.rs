@@ -178,6 +178,27 @@ pub(crate) async fn run(
     Ok(receipts)
 }
 
+/// Gives receipts to what the user's own tool has applied, and applies nothing; answers with the versions.
+pub(crate) async fn adopt(
+    engine: &Engine,
+    set: &MigrationSet,
+    key: &str,
+) -> Result<Vec<i64>, ApplyError> {
+    let mut session = engine.session(key, set, |_| {}).await?;
+    let adopted = async {
+        let plan = plan::decide(set, session.history().await?)?;
+        if !plan.adopted.is_empty() {
+            session.adopt(&plan).await?;
+        }
+        Ok(plan.adopted)
+    };
+    let adopted: Result<Vec<i64>, ApplyError> = adopted.await;
+    let closed = session.close().await;
+    let adopted = adopted?;
+    closed?;
+    Ok(adopted)
+}
+
 async fn all(
     session: &mut Session,
     plan: &Plan,

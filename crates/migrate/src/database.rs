@@ -115,6 +115,11 @@ impl Database {
         apply::run(&self.engine, plan, key, &now, &mut on_event).await
     }
 
+    /// Gives receipts to what the user's own tool has applied, and applies nothing; answers with the versions.
+    pub async fn adopt(&self, set: &MigrationSet, key: &str) -> Result<Vec<i64>, ApplyError> {
+        apply::adopt(&self.engine, set, key).await
+    }
+
     /// Undoes versions, which are the latest that are applied, the latest first: runs what was kept with each receipt when
     /// it was applied, and takes the receipt and the row of the user's own tool away in the same transaction.
     ///

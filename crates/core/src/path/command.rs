@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{BuiltArtifact, Commit, Migration, Outcome, Plan, Policy, Source, Trigger};
+use super::{BuiltArtifact, Commit, Migration, Outcome, Plan, Policy, SchemaWork, Source, Trigger};
 use crate::{
     Digest,
     names::{DatabaseName, DeploymentNumber, EnvironmentName, ReleaseNumber, ServiceName},
@@ -69,6 +69,19 @@ pub enum Command {
     ListSecrets {
         /// The environment's rules.
         policy: Box<Policy>,
+    },
+    /// Change a database by hand. It is recorded before it is done, and what is applied then is said after it.
+    WorkOnSchema {
+        /// The rules of the environment that keeps it.
+        policy: Box<Policy>,
+        /// The database.
+        database: DatabaseName,
+        /// What is done.
+        work: SchemaWork,
+        /// Why.
+        reason: String,
+        /// All that are applied, in order, once it is done.
+        applied: Option<Vec<Migration>>,
     },
     /// Read secrets of an environment. It is recorded before they are read.
     ReadSecrets {
@@ -211,7 +224,8 @@ impl Command {
             | Command::Advance { deployment } => needs.deployments.push(*deployment),
             Command::ListSecrets { policy }
             | Command::ReadSecrets { policy, .. }
-            | Command::WriteSecrets { policy, .. } => {
+            | Command::WriteSecrets { policy, .. }
+            | Command::WorkOnSchema { policy, .. } => {
                 needs.environment = Some(policy.environment.clone());
             }
             _ => {}

@@ -16,7 +16,9 @@ use crate::{
     journal::Stream,
     names::{DeploymentNumber, EnvironmentName, ReleaseNumber, ServiceName},
 };
-use environment::{hold, lock, read_secrets, record_schema, release_hold, unlock, write_secrets};
+use environment::{
+    hold, lock, read_secrets, record_schema, release_hold, unlock, work_on_schema, write_secrets,
+};
 use request::request;
 use signature::{reject, sign};
 
@@ -93,6 +95,21 @@ pub fn decide(
             key,
             outcome,
         } => end_attempt(state, actor, *deployment, key, outcome, now),
+        Command::WorkOnSchema {
+            policy,
+            database,
+            work,
+            reason,
+            applied,
+        } => work_on_schema(
+            state,
+            actor,
+            policy,
+            (database, *work),
+            reason,
+            applied.as_deref(),
+            now,
+        ),
         Command::RecordSchema {
             home,
             database,

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, BuiltArtifact, Commit, Crossed, Evidence, GateReport, Migration, Plan, Source};
+use super::{
+    Actor, BuiltArtifact, Commit, Crossed, Evidence, GateReport, Migration, Plan, SchemaWork,
+    Source,
+};
 use crate::{
     Digest, Time,
     journal::{Draft, Record, Stream},
@@ -59,12 +62,21 @@ pub enum Event {
     },
     /// Automatic deployments may go on.
     HoldReleased,
-    /// A step that did not pass left other migrations applied than were known.
+    /// A step that did not pass, or somebody by hand, left other migrations applied than were known.
     SchemaSeen {
         /// The database that the environment keeps.
         database: DatabaseName,
         /// All that are applied, in order.
         applied: Vec<Migration>,
+    },
+    /// Somebody is about to change a database that the environment keeps, by hand.
+    SchemaWork {
+        /// The database.
+        database: DatabaseName,
+        /// What is done.
+        work: SchemaWork,
+        /// Why.
+        reason: String,
     },
     /// Somebody is about to read secrets of the environment. Never the values.
     SecretsRead {

@@ -51,6 +51,38 @@ pub enum Right {
     WriteSecrets,
 }
 
+/// What people do to a database by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SchemaWork {
+    /// Apply migrations.
+    Migrate,
+    /// Undo migrations.
+    Undo,
+    /// Copy it.
+    Snapshot,
+    /// Put a copy back.
+    Restore,
+    /// Take over what another tool has applied.
+    Adopt,
+    /// Say what is true where the schema and its records disagree.
+    Settle,
+    /// Make it anew.
+    Reset,
+}
+
+impl SchemaWork {
+    /// The right that it takes.
+    pub fn right(self) -> Right {
+        match self {
+            SchemaWork::Migrate | SchemaWork::Snapshot | SchemaWork::Adopt | SchemaWork::Settle => {
+                Right::Deploy
+            }
+            SchemaWork::Undo | SchemaWork::Restore | SchemaWork::Reset => Right::Rollback,
+        }
+    }
+}
+
 impl Right {
     fn verb(self) -> &'static str {
         match self {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use towpath_core::{
     Digest,
     manifest::{Environment, Manifest},
-    names::{DeploymentNumber, ReleaseNumber},
-    path::{Command, GateReport, Plan, Policy, Refusal, Release},
+    names::{DatabaseName, DeploymentNumber, ReleaseNumber},
+    path::{Command, GateReport, Migration, Plan, Policy, Refusal, Release, SchemaWork},
 };
 
 use super::EngineError;
@@ -113,6 +113,20 @@ pub enum Ask {
     ReleaseHold {
         /// The environment's name or alias.
         environment: String,
+    },
+    /// Change a database by hand; it is recorded before it is done, and what is applied then after it.
+    WorkOnSchema {
+        /// The name or alias of the environment that keeps it.
+        environment: String,
+        /// The database.
+        database: DatabaseName,
+        /// What is done.
+        work: SchemaWork,
+        /// Why.
+        reason: String,
+        /// All that are applied, in order, once it is done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        applied: Option<Vec<Migration>>,
     },
     /// See which secrets an environment has.
     ListSecrets {
@@ -313,9 +327,22 @@ impl Place {
             })
     }
 
-    /// The command that an ask about secrets is; `None` for others.
-    pub fn secrets_command(&self, ask: &Ask) -> Result<Option<Command>, RequestError> {
+    /// The command of an ask that is only recorded; `None` for others.
+    pub fn recorded_command(&self, ask: &Ask) -> Result<Option<Command>, RequestError> {
         Ok(Some(match ask {
+            Ask::WorkOnSchema {
+                environment,
+                database,
+                work,
+                reason,
+                applied,
+            } => Command::WorkOnSchema {
+                policy: self.policy(environment)?,
+                database: database.clone(),
+                work: *work,
+                reason: reason.clone(),
+                applied: applied.clone(),
+            },
             Ask::ListSecrets { environment } => Command::ListSecrets {
                 policy: self.policy(environment)?,
             },

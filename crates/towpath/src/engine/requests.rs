@@ -189,8 +189,11 @@ impl Engine {
                 self.command(actor, Command::ReleaseHold { policy }).await?;
                 done(format!("{name} is not held any more"))
             }
-            Ask::ListSecrets { .. } | Ask::ReadSecrets { .. } | Ask::WriteSecrets { .. } => {
-                if let Some(command) = place.secrets_command(ask)? {
+            Ask::WorkOnSchema { .. }
+            | Ask::ListSecrets { .. }
+            | Ask::ReadSecrets { .. }
+            | Ask::WriteSecrets { .. } => {
+                if let Some(command) = place.recorded_command(ask)? {
                     self.command(actor, command).await?;
                 }
                 done("recorded".into())

@@ -284,3 +284,128 @@ fn a_project_keeps_the_layout_of_its_tool_and_its_tools_table() {
         assert_eq!(versions(&after[0]["applied"]).len(), 2, "{layout}");
     }
 }
+
+/// A project with a second migration that can be undone, and with people who may do so in staging.
+fn with_second() -> Project {
+    let project = Project::new();
+    project.change(
+        "towpath.toml",
+        "test     = [\"sh check.sh\"]\nsign_off = [{ name = \"qa\", role = \"qa\" }, { name = \"acceptance\", role = \"leader\" }]\n",
+        "",
+    );
+    project.commit("nobody signs");
+    project.towpath("deploy stg", 0);
+    project.write(
+        "migrations/0002_tide.up.sql",
+        "ALTER TABLE trips ADD COLUMN tide TEXT;\n",
+    );
+    project.write(
+        "migrations/0002_tide.down.sql",
+        "ALTER TABLE trips DROP COLUMN tide;\n",
+    );
+    project
+}
+
+const TIDE: &str = "SELECT count(*) FROM pragma_table_info('trips') WHERE name = 'tide'";
+
+#[test]
+fn a_database_is_migrated_and_taken_back_by_hand_and_the_journal_says_so() {
+    let project = with_second();
+    project
+        .towpath("db migrate stg --dry-run", 0)
+        .says(&["would apply 2 (tide)"]);
+    assert_eq!(project.number("staging", TIDE), 0);
+    let ran = project.towpath("db migrate stg --json --reason \"ahead of the release\"", 0);
+    assert_eq!(ran.json::<Value>()["databases"][0]["applied"], json!([2]));
+    ran.says(&["copied main of staging to", "applied 2 (tide)"]);
+    assert_eq!(project.number("staging", TIDE), 1);
+    project
+        .towpath("db migrate stg", 0)
+        .says(&["nothing to apply"]);
+    let journal = project.towpath("journal --json", 0).stdout;
+    assert!(journal.contains("schema-work"), "{journal}");
+    assert!(journal.contains("ahead of the release"), "{journal}");
+    assert!(journal.contains("dana@acme.test"), "{journal}");
+
+    project.git("clean --quiet -fd migrations");
+    project
+        .towpath("db undo stg --dry-run", 0)
+        .says(&["would undo 2 (tide)"]);
+    project.towpath("db undo stg", 0).says(&["undid 2 (tide)"]);
+    assert_eq!(project.number("staging", TIDE), 0);
+    project.towpath("db undo stg", 1).says(&[
+        "nothing that undoes it was kept when it was applied",
+        "go forward",
+    ]);
+    // What the path knows of the schema went along.
+    project.towpath("status stg", 0).shows(&["staging"]);
+}
+
+#[test]
+fn what_a_restore_loses_is_said_before_and_it_is_taken_back_itself() {
+    let project = with_second();
+    let taken: Value = project.towpath("db snapshot stg --json", 0).json();
+    let file = taken["path"].as_str().unwrap().to_owned();
+    project.towpath("db migrate stg", 0);
+    let refused = project.towpath(&format!("db restore stg --from {file}"), 3);
+    refused.says(&[
+        "main of staging goes back by",
+        "whatever was written since is lost",
+        "not applied any more: 2 (tide)",
+        "main of staging was not touched",
+        "add --yes",
+    ]);
+    assert_eq!(project.number("staging", TIDE), 1);
+    let restored: Value = project
+        .towpath(&format!("db restore stg --from {file} --yes --json"), 0)
+        .json();
+    assert_eq!(restored["no_longer_applied"], json!(["2 (tide)"]));
+    assert_eq!(project.number("staging", TIDE), 0);
+    let before = restored["before"].as_str().unwrap();
+    project.towpath(&format!("db restore stg --from {before} --yes"), 0);
+    assert_eq!(project.number("staging", TIDE), 1);
+    project
+        .towpath("db restore stg --from nowhere.db --yes", 1)
+        .says(&["could not read the snapshot nowhere.db"]);
+}
+
+#[test]
+fn by_hand_takes_the_right_a_reason_and_a_moment_without_a_deployment() {
+    let project = with_second();
+    project
+        .ask("db migrate stg")
+        .by("mallory")
+        .ends(3)
+        .says(&["mallory@acme.test may not deploy to staging"]);
+    project
+        .ask("db migrate production")
+        .by("olive")
+        .ends(3)
+        .says(&[
+            "main of production is changed by deployments, which come through staging",
+            "--reason",
+        ]);
+    project
+        .ask("db migrate production --reason \"before the release\"")
+        .by("olive")
+        .ends(0)
+        .says(&["applied 1 (trips)", "applied 2 (tide)"]);
+    assert_eq!(project.number("production", TIDE), 1);
+    project
+        .towpath("db settle stg 1 --applied", 1)
+        .says(&["nothing about it is in doubt"]);
+}
+
+#[test]
+fn what_the_projects_own_tool_applied_is_taken_over() {
+    let project = with_second();
+    project.execute("staging", "DROP TABLE _towpath_receipts");
+    project
+        .towpath("db adopt stg", 0)
+        .says(&["main of staging: 1 taken over"]);
+    project
+        .towpath("db adopt stg", 0)
+        .says(&["main of staging: 0 taken over"]);
+    let status = databases(&project, "db status stg", 0);
+    assert_eq!(status[0]["applied"][0]["applied_by"], "adopted");
+}

@@ -7,7 +7,7 @@ use crate::{
     Time,
     journal::Stream,
     names::{DatabaseName, EnvironmentName},
-    path::{Actor, Event, Migration, Policy, Refusal, Right, State},
+    path::{Actor, Event, Migration, Policy, Refusal, Right, SchemaWork, State},
 };
 
 const LONGEST_LOCK: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -115,6 +115,52 @@ pub(super) fn write_secrets(
     let event = Event::SecretsWritten {
         by: by.to_owned(),
         keys: keys.to_vec(),
+        reason: said(reason)?,
+    };
+    Ok(on_environment(policy, event))
+}
+
+/// Nobody works on a database that a deployment has, or that is kept for somebody else.
+pub(super) fn work_on_schema(
+    state: &State,
+    actor: &Actor,
+    policy: &Policy,
+    (database, work): (&DatabaseName, SchemaWork),
+    reason: &str,
+    applied: Option<&[Migration]>,
+    now: Time,
+) -> Result<Events, Refusal> {
+    check_place(state, actor, policy, work.right())?;
+    let environment = state.environment(&policy.environment);
+    if let Some(applied) = applied {
+        if state.applied(&policy.environment, database) == applied {
+            return Ok(Events::new());
+        }
+        let event = Event::SchemaSeen {
+            database: database.clone(),
+            applied: applied.to_vec(),
+        };
+        return Ok(on_environment(policy, event));
+    }
+    if let Some(deployment) = environment.active {
+        return Err(Refusal::NotNow {
+            deployment,
+            what: format!("has {} just now", policy.environment),
+            help: "wait for its end, or cancel it".into(),
+        });
+    }
+    let lock = environment.lock.filter(|lock| lock.until > now);
+    if let Some(lock) = lock.filter(|lock| lock.owner != actor.to_string()) {
+        return Err(Refusal::Locked {
+            environment: policy.environment.clone(),
+            owner: lock.owner,
+            until: lock.until,
+            reason: lock.reason,
+        });
+    }
+    let event = Event::SchemaWork {
+        database: database.clone(),
+        work,
         reason: said(reason)?,
     };
     Ok(on_environment(policy, event))

@@ -280,6 +280,11 @@ fn elsewhere() -> BoxedStrategy<Event> {
             database: "main".parse().unwrap(),
             applied,
         }),
+        text().prop_map(|reason| Event::SchemaWork {
+            database: "main".parse().unwrap(),
+            work: SchemaWork::Restore,
+            reason,
+        }),
         (text(), prop::collection::vec(text(), 0..3), text())
             .prop_map(|(by, keys, reason)| Event::SecretsRead { by, keys, reason }),
         (text(), prop::collection::vec(text(), 0..3), text())

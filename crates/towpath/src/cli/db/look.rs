@@ -32,6 +32,7 @@ pub struct Look {
 }
 
 /// Why migrations cannot be applied, and the way out.
+#[derive(Clone)]
 pub struct Refused {
     pub why: String,
     pub help: String,

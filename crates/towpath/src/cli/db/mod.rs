@@ -1,10 +1,17 @@
 //! `towpath db`: the databases of environments, and what migrations do to them. A file a verb.
 
+mod adopt;
+mod hand;
 mod lint;
 mod look;
+mod migrate;
 mod open;
 mod plan;
+mod restore;
+mod settle;
+mod snapshot;
 mod status;
+mod undo;
 
 use std::path::PathBuf;
 
@@ -13,12 +20,13 @@ use clap::{Args, Subcommand};
 use super::{Global, context, error::CliError, exit::Exit};
 use crate::{engine::Place, home::Home};
 
-/// Show what is applied to the databases of environments, and what the work tree's migrations would do
+/// Look at the databases of environments, and at what migrations do to them; and change one by hand
 ///
-/// Only looks: a deployment is what migrates.
+/// A deployment migrates by itself. What is done by hand takes the same rights, and stands in the same journal.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  towpath db status\n  towpath db status staging --json\n  towpath db plan production\n  towpath db lint"
+    after_help = "Examples:\n  towpath db status\n  towpath db status staging --json\n  towpath db plan production\n  towpath db lint\n  \
+                  towpath db migrate local\n  towpath db undo local"
 )]
 pub struct Db {
     #[command(subcommand)]
@@ -30,6 +38,12 @@ enum Verb {
     Status(status::Status),
     Plan(plan::Plan),
     Lint(lint::Lint),
+    Migrate(migrate::Migrate),
+    Undo(undo::Undo),
+    Snapshot(snapshot::Snapshot),
+    Restore(restore::Restore),
+    Adopt(adopt::Adopt),
+    Settle(settle::Settle),
 }
 
 impl Db {
@@ -38,11 +52,17 @@ impl Db {
             Verb::Status(verb) => verb.run(&Project::open(global).await?).await,
             Verb::Plan(verb) => verb.run(&Project::open(global).await?).await,
             Verb::Lint(verb) => verb.run(global).await,
+            Verb::Migrate(verb) => verb.run(&Project::open(global).await?).await,
+            Verb::Undo(verb) => verb.run(&Project::open(global).await?).await,
+            Verb::Snapshot(verb) => verb.run(&Project::open(global).await?).await,
+            Verb::Restore(verb) => verb.run(&Project::open(global).await?).await,
+            Verb::Adopt(verb) => verb.run(&Project::open(global).await?).await,
+            Verb::Settle(verb) => verb.run(&Project::open(global).await?).await,
         }
     }
 }
 
-/// A project that is only looked at: nobody has to say who looks.
+/// A project: nobody has to say who looks, only who changes something.
 struct Project {
     root: PathBuf,
     place: Place,

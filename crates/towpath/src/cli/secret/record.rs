@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use towpath_core::path::Actor;
+use towpath_core::{
+    names::{DatabaseName, EnvironmentName},
+    path::{Actor, Migration, SchemaWork},
+};
 
 use crate::{
     cli::{context::Context, error::CliError},
@@ -102,13 +105,32 @@ impl Recorder {
         .await
     }
 
+    /// Records that a database is about to be changed by hand; with what is applied, that it was.
+    pub async fn schema(
+        &self,
+        environment: &EnvironmentName,
+        database: &DatabaseName,
+        work: SchemaWork,
+        reason: &str,
+        applied: Option<Vec<Migration>>,
+    ) -> Result<(), CliError> {
+        self.ask(Ask::WorkOnSchema {
+            environment: environment.to_string(),
+            database: database.clone(),
+            work,
+            reason: reason.into(),
+            applied,
+        })
+        .await
+    }
+
     async fn ask(&self, ask: Ask) -> Result<(), CliError> {
         match &self.way {
             Way::Server(client) => {
                 client.ask(&self.actor, Some(&self.root), &ask).await?;
             }
             Way::Own(journal) => {
-                if let Some(command) = self.place.secrets_command(&ask)? {
+                if let Some(command) = self.place.recorded_command(&ask)? {
                     let recorded =
                         Store::record(journal, &self.actor, &command, self.closing, now()).await;
                     recorded.map_err(RequestError::from)?;

@@ -21,6 +21,17 @@ impl Project {
         })
     }
 
+    /// Changes an environment's database, as its services might.
+    pub fn execute(&self, environment: &str, sql: &'static str) {
+        let folder = self.data().join("databases").join(environment);
+        let options = SqliteConnectOptions::new().filename(folder.join("main.db"));
+        runtime().block_on(async {
+            let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+            sqlx::query(sql).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        });
+    }
+
     /// Changes the journal's database behind everybody's back.
     pub fn damage(&self, sql: &'static str) {
         let file = self.data().join("journal.db");

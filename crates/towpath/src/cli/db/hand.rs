@@ -1,0 +1,261 @@
+//! What the verbs share that change a database by hand: who may, what the journal is told before and after, and copies.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use towpath_core::path::{Migration, SchemaWork};
+use towpath_migrate::{DatabaseError, Event, History, classify::Dialect};
+
+use super::{Project, look::Refused, open::Opened};
+use crate::{
+    cli::{
+        context::Context,
+        error::CliError,
+        exit::Exit,
+        secret::{Recorder, why},
+        style,
+    },
+    clock::now,
+    engine::releases,
+};
+
+/// Which databases are meant, and why.
+#[derive(Args)]
+pub struct Hand {
+    /// The environment, by name or alias.
+    environment: String,
+    /// The database, where there are several.
+    #[arg(long, short = 'd')]
+    database: Option<String>,
+    /// Why it is done by hand; it is kept in the journal.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+/// A database that is changed by hand.
+pub struct InHand {
+    pub opened: Opened,
+    recorder: Recorder,
+    work: SchemaWork,
+    reason: String,
+    /// Who does it, as receipts keep it.
+    pub key: String,
+    snapshots: PathBuf,
+    dialect: Dialect,
+}
+
+impl Hand {
+    /// The databases that are meant: all of the environment's, unless one is named.
+    pub async fn all(&self, project: &Project, verb: &str) -> Result<Vec<Opened>, CliError> {
+        let environment = project.place.environment(&self.environment)?;
+        let mut opened = project.open_all(environment, verb).await?;
+        if let Some(name) = &self.database {
+            opened.retain(|opened| opened.name.as_str() == name);
+            if opened.is_empty() {
+                let known: Vec<&str> = project
+                    .place
+                    .manifest
+                    .databases
+                    .keys()
+                    .map(|name| name.as_str())
+                    .collect();
+                return Err(CliError::new(
+                    Exit::Refused,
+                    "db::no-such-database",
+                    format!("there is no database {name:?}"),
+                    format!("there are {}", known.join(", ")),
+                ));
+            }
+        }
+        Ok(opened)
+    }
+
+    /// The one database that is meant.
+    pub async fn one(&self, project: &Project, verb: &str) -> Result<Opened, CliError> {
+        let mut opened = self.all(project, verb).await?;
+        match (opened.pop(), opened.is_empty()) {
+            (Some(opened), true) => Ok(opened),
+            (None, _) => Err(CliError::new(
+                Exit::Refused,
+                "db::no-such-database",
+                "no databases are declared",
+                "`[databases.NAME]` in towpath.toml declares one",
+            )),
+            (Some(_), false) => Err(CliError::new(
+                Exit::Usage,
+                "db::which-database",
+                format!("{} has several databases", self.environment),
+                "say which with --database NAME",
+            )),
+        }
+    }
+
+    /// Takes one in hand: the journal is told what is about to be done, which is refused to whoever may not.
+    pub async fn take(
+        &self,
+        project: &Project,
+        opened: Opened,
+        work: SchemaWork,
+    ) -> Result<InHand, CliError> {
+        self.refuse_unexplained(project, &opened)?;
+        let context = Context::open(&project.global).await?;
+        let recorder = Recorder::open(&context).await?;
+        let reason = why(self.reason.as_deref(), "by hand");
+        recorder
+            .schema(&opened.home, &opened.name, work, &reason, None)
+            .await?;
+        let declared = project.place.manifest.databases.get(&opened.name);
+        let dialect = declared.map_or(Dialect::Sqlite, |declared| {
+            releases::dialect_of(declared.engine)
+        });
+        Ok(InHand {
+            snapshots: project.home.snapshots().join(opened.home.as_str()),
+            key: context.actor.to_string(),
+            opened,
+            recorder,
+            work,
+            reason,
+            dialect,
+        })
+    }
+}
+
+impl Hand {
+    /// Where releases come only after they were verified elsewhere, nobody goes around that without saying why.
+    fn refuse_unexplained(&self, project: &Project, opened: &Opened) -> Result<(), CliError> {
+        let environment = project.place.environment(opened.home.as_str())?;
+        if environment.after.is_empty() || self.reason.is_some() {
+            return Ok(());
+        }
+        Err(CliError::new(
+            Exit::Refused,
+            "db::no-reason",
+            format!(
+                "{} of {} is changed by deployments, which come through {}",
+                opened.name,
+                opened.home,
+                environment
+                    .after
+                    .iter()
+                    .map(|name| name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+            "say with --reason why it has to be done by hand",
+        ))
+    }
+}
+
+impl InHand {
+    /// Where a copy of it lies that was taken now.
+    pub fn snapshot_place(&self) -> Result<PathBuf, CliError> {
+        std::fs::create_dir_all(&self.snapshots).map_err(|error| {
+            CliError::new(
+                Exit::Disorder,
+                "db::failed",
+                format!("could not make {}: {error}", self.snapshots.display()),
+                "make its folder writable",
+            )
+        })?;
+        let kind = match self.dialect {
+            Dialect::Sqlite => "db",
+            Dialect::Postgres => "dump",
+            Dialect::Mysql => "sql",
+        };
+        let at = now().to_string().replace(':', "");
+        let name = format!("{}-{at}.{kind}", self.opened.name);
+        Ok(self.snapshots.join(name))
+    }
+
+    /// Copies it, before it is changed.
+    pub async fn copy(&self) -> Result<PathBuf, CliError> {
+        let place = self.snapshot_place()?;
+        let taken = self.opened.database.snapshot(&place).await;
+        let taken = taken.map_err(|error| failed(&error.to_string(), error.remedy()))?;
+        eprintln!(
+            "copied {} of {} to {}",
+            self.opened.name,
+            self.opened.home,
+            taken.path.display()
+        );
+        Ok(taken.path)
+    }
+
+    /// Tells the journal what is applied now.
+    pub async fn done(&self) -> Result<(), CliError> {
+        let history = self.opened.history().await.map_err(database_failed)?;
+        let applied = history.receipts.values().map(|receipt| self.known(receipt));
+        self.recorder
+            .schema(
+                &self.opened.home,
+                &self.opened.name,
+                self.work,
+                &self.reason,
+                Some(applied.collect()),
+            )
+            .await
+    }
+
+    /// A receipt's migration, by what the work tree says of it where it has it.
+    fn known(&self, receipt: &towpath_migrate::Receipt) -> Migration {
+        let set = self.opened.set.as_ref().and_then(|set| set.as_ref().ok());
+        let migration = set.and_then(|set| set.get(receipt.version));
+        let same = migration.filter(|migration| migration.checksum == receipt.checksum);
+        let recorded = releases::recorded(receipt);
+        match same {
+            Some(migration) => Migration {
+                reversible: recorded.reversible,
+                ..releases::reference(migration, self.dialect)
+            },
+            None => recorded,
+        }
+    }
+}
+
+impl Opened {
+    /// What the database remembers.
+    pub async fn history(&self) -> Result<History, DatabaseError> {
+        match &self.set {
+            Some(Ok(set)) => self.database.history_for(set).await,
+            _ => self.database.history().await,
+        }
+    }
+}
+
+/// Tells an event of applying or undoing.
+pub fn tell(event: &Event) {
+    let title = |version: i64, name: &str| style::plain(&format!("{version} ({name})"));
+    match event {
+        Event::Waiting { holder } => eprintln!("waits for {}", style::plain(holder)),
+        Event::Adopted { versions } => eprintln!("took over {} migrations", versions.len()),
+        Event::Started { version, name } => eprintln!("applies {}", title(*version, name)),
+        Event::Applied { receipt } => eprintln!(
+            "applied {} in {} ms",
+            title(receipt.version, &receipt.name),
+            receipt.took_ms
+        ),
+        Event::AlreadyApplied { receipt } => eprintln!(
+            "{} was applied by {}",
+            title(receipt.version, &receipt.name),
+            style::plain(&receipt.applied_by)
+        ),
+        Event::Undoing { version, name } => eprintln!("undoes {}", title(*version, name)),
+        Event::Undone { receipt } => eprintln!("undid {}", title(receipt.version, &receipt.name)),
+        _ => {}
+    }
+}
+
+/// An error of a database, as the command line has it.
+pub fn failed(why: &str, help: String) -> CliError {
+    CliError::new(Exit::Failed, "db::failed", format!("could not {why}"), help)
+}
+
+pub fn database_failed(error: DatabaseError) -> CliError {
+    failed(&error.to_string(), error.remedy())
+}
+
+impl From<Refused> for CliError {
+    fn from(refused: Refused) -> CliError {
+        CliError::new(Exit::Failed, "db::cannot-plan", refused.why, refused.help)
+    }
+}

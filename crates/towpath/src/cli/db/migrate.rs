@@ -1,0 +1,89 @@
+//! `towpath db migrate`: the work tree's migrations, applied by hand.
+
+use clap::Args;
+use serde_json::json;
+use towpath_core::path::SchemaWork;
+
+use super::{
+    Project,
+    hand::{Hand, failed, tell},
+    look::Refused,
+};
+use crate::{
+    cli::{error::CliError, exit::Exit, style},
+    clock::now,
+};
+
+/// Apply the work tree's migrations to an environment's databases, without a deployment
+///
+/// For a developer's own environment, and for repairs: what is deployed migrates by itself, by the commit that it is. A database that has
+/// migrations is copied first, unless the manifest says `snapshot = false`. The journal says who did it, and why.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  towpath db migrate local\n  towpath db migrate staging --dry-run\n  \
+                  towpath db migrate staging --reason \"the index is needed before the release\""
+)]
+pub struct Migrate {
+    #[command(flatten)]
+    hand: Hand,
+    /// Only say what would be applied.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Migrate {
+    pub(super) async fn run(self, project: &Project) -> Result<Exit, CliError> {
+        let mut shown = Vec::new();
+        for opened in self.hand.all(project, "migrate").await? {
+            let set = match &opened.set {
+                None => continue,
+                Some(Err(refused)) => return Err(refused.clone().into()),
+                Some(Ok(set)) => set.clone(),
+            };
+            let plan = opened.database.plan(&set).await.map_err(Refused::from)?;
+            let title = format!("{} of {}", opened.name, opened.home);
+            let versions: Vec<i64> = plan.pending.iter().map(|one| one.version).collect();
+            shown.push(json!({
+                "database": opened.name,
+                "home": opened.home,
+                "applied": versions,
+                "adopted": plan.adopted,
+            }));
+            if plan.is_empty() {
+                eprintln!("{title}: nothing to apply");
+                continue;
+            }
+            if self.dry_run {
+                for migration in &plan.pending {
+                    let text = format!("{} ({})", migration.version, migration.name);
+                    eprintln!("{title}: would apply {}", style::plain(&text));
+                }
+                continue;
+            }
+            let copies = project
+                .place
+                .manifest
+                .databases
+                .get(&opened.name)
+                .is_some_and(|declared| declared.snapshot);
+            let taken = self.hand.take(project, opened, SchemaWork::Migrate).await?;
+            if copies && !plan.pending.is_empty() && !plan.history.is_empty() {
+                taken.copy().await?;
+            }
+            let database = taken.opened.database.clone().create_if_missing();
+            let applied = database
+                .apply(&plan, &taken.key, || now().0, |event| tell(&event))
+                .await;
+            // Also what was applied before one that failed.
+            taken.done().await?;
+            applied.map_err(|error| failed(&error.to_string(), error.remedy()))?;
+        }
+        if project.json {
+            println!(
+                "{}",
+                json!({"version": 1, "dry_run": self.dry_run, "databases": shown})
+            );
+        }
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,96 @@
+//! `towpath db undo`: the latest migrations, undone by hand.
+
+use clap::Args;
+use serde_json::json;
+use towpath_core::path::SchemaWork;
+
+use super::{
+    Project,
+    hand::{Hand, database_failed, failed, tell},
+};
+use crate::{
+    cli::{error::CliError, exit::Exit, style},
+    clock::now,
+    engine::releases,
+};
+
+/// Undo an environment's latest migrations, by what was stored when they were applied
+///
+/// What undoes a migration is kept in the database beside its receipt, so that it is there when the files are not. What was written since to
+/// what a migration has added is lost; the database is copied first, unless the manifest says `snapshot = false`. A release that knows a
+/// migration does not run without it: `towpath rollback` takes release and schema back together.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  towpath db undo local\n  towpath db undo staging --to 20261101 --dry-run\n  towpath db undo local --steps 3"
+)]
+pub struct Undo {
+    #[command(flatten)]
+    hand: Hand,
+    /// How many.
+    #[arg(long, default_value_t = 1, conflicts_with = "to")]
+    steps: usize,
+    /// All after this version, which stays.
+    #[arg(long)]
+    to: Option<i64>,
+    /// Only say what would be undone.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Undo {
+    pub(super) async fn run(self, project: &Project) -> Result<Exit, CliError> {
+        let opened = self.hand.one(project, "undo").await?;
+        let history = opened.history().await.map_err(database_failed)?;
+        let latest = history.receipts.values().rev();
+        let chosen: Vec<_> = match self.to {
+            Some(to) => latest.take_while(|receipt| receipt.version > to).collect(),
+            None => latest.take(self.steps).collect(),
+        };
+        let versions: Vec<i64> = chosen.iter().map(|receipt| receipt.version).collect();
+        let title = format!("{} of {}", opened.name, opened.home);
+        for receipt in &chosen {
+            let text = style::plain(&format!("{} ({})", receipt.version, receipt.name));
+            match &receipt.down {
+                None => eprintln!("{title}: nothing that undoes {text} was kept"),
+                Some(_) if self.dry_run => eprintln!("{title}: would undo {text}"),
+                Some(_) => {}
+            }
+        }
+        if versions.is_empty() {
+            eprintln!("{title}: nothing to undo");
+        }
+        if !self.dry_run && !versions.is_empty() {
+            let declared = project.place.manifest.databases.get(&opened.name);
+            let copies = declared.is_some_and(|declared| declared.snapshot);
+            let layout = declared.map(|declared| releases::layout_of(declared.layout));
+            let taken = self.hand.take(project, opened, SchemaWork::Undo).await?;
+            if copies {
+                taken.copy().await?;
+            }
+            let layout = layout.unwrap_or(towpath_migrate::Layout::Sqlx);
+            let undone = taken
+                .opened
+                .database
+                .undo(
+                    layout,
+                    &versions,
+                    &taken.key,
+                    || now().0,
+                    |event| {
+                        tell(&event);
+                    },
+                )
+                .await;
+            // Also what was undone before one that failed.
+            taken.done().await?;
+            undone.map_err(|error| failed(&error.to_string(), error.remedy()))?;
+        }
+        if project.json {
+            println!(
+                "{}",
+                json!({"version": 1, "dry_run": self.dry_run, "undone": versions})
+            );
+        }
+        Ok(Exit::Done)
+    }
+}
