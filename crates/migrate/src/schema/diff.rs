@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Schema, Table,
-    model::{Kind, Part, PartOf},
+    model::Kind,
+    parts::{Part, PartOf},
 };
 
 /// What is there on one side only, or otherwise on the two.

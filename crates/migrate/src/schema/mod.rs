@@ -17,6 +17,7 @@ mod diff;
 mod model;
 pub mod mysql;
 mod name;
+mod parts;
 pub mod postgres;
 mod sql;
 pub mod sqlite;
@@ -24,10 +25,10 @@ pub mod sqlite;
 pub use capture::{Captured, Direction, Note, capture};
 pub use diff::{Change, Detail, Difference, ObjectDifference, Reordered, diff};
 pub use model::{
-    Column, Constraint, ConstraintKind, Generated, Index, Kind, Object, ObjectKey, Part, Schema,
-    Table,
+    Column, Constraint, ConstraintKind, Generated, Index, Kind, Object, ObjectKey, Schema, Table,
 };
 pub use name::Name;
+pub use parts::Part;
 pub use sql::Sql;
 
 use crate::{Layout, receipt};
