@@ -3,7 +3,7 @@
 //! The tables that we and the users' tools keep are read and written with it, so that what is said about them is said
 //! once. Parameters are written `?`; what a query answers are whole numbers and text.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use sqlx::{
     AssertSqlSafe, Column as _, ColumnIndex, Connection as _, Decode, MySqlConnection,
@@ -212,19 +212,48 @@ impl Connection {
 
     /// The names of a table's columns, in the schema that names without one mean; none when there is no such table.
     pub(super) async fn columns(&mut self, table: &str) -> Result<Vec<String>, sqlx::Error> {
+        let mut columns = self.columns_of(&[table]).await?;
+        Ok(columns.remove(table).unwrap_or_default())
+    }
+
+    /// The columns of those of the tables that there are, with one query where each costs a way to a server.
+    pub(super) async fn columns_of(
+        &mut self,
+        tables: &[&str],
+    ) -> Result<BTreeMap<String, Vec<String>>, sqlx::Error> {
+        let wanted = vec!["?"; tables.len()].join(", ");
         let sql = match self.dialect() {
-            Dialect::Sqlite => "SELECT name FROM pragma_table_info(?)",
-            Dialect::Postgres => {
-                "SELECT attname::text AS name FROM pg_attribute
-                 WHERE attrelid = to_regclass(quote_ident(?)) AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
+            Dialect::Sqlite => {
+                let each = "SELECT ? AS home, name, cid AS place FROM pragma_table_info(?)";
+                vec![each; tables.len()].join(" UNION ALL ") + " ORDER BY place"
             }
-            Dialect::Mysql => {
-                "SELECT CAST(column_name AS CHAR) AS name FROM information_schema.columns
-                 WHERE table_schema = database() AND table_name = ? ORDER BY ordinal_position"
-            }
+            Dialect::Postgres => format!(
+                "SELECT home, attname::text AS name FROM unnest(ARRAY[{wanted}]::text[]) AS home
+                 JOIN pg_attribute ON attrelid = to_regclass(quote_ident(home))
+                 WHERE attnum > 0 AND NOT attisdropped ORDER BY attnum"
+            ),
+            Dialect::Mysql => format!(
+                "SELECT CAST(lower(table_name) AS CHAR) AS home, CAST(column_name AS CHAR) AS name
+                 FROM information_schema.columns
+                 WHERE table_schema = database() AND table_name IN ({wanted}) ORDER BY ordinal_position"
+            ),
         };
-        let rows = self.rows(sql, &[table.into()]).await?;
-        rows.iter().map(|row| row.text("name")).collect()
+        let times = match self.dialect() {
+            Dialect::Sqlite => 2,
+            Dialect::Postgres | Dialect::Mysql => 1,
+        };
+        let values: Vec<Value<'_>> = tables
+            .iter()
+            .flat_map(|&table| std::iter::repeat_n(Value::Text(table), times))
+            .collect();
+        let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for row in self.rows(&sql, &values).await? {
+            found
+                .entry(row.text("home")?)
+                .or_default()
+                .push(row.text("name")?);
+        }
+        Ok(found)
     }
 
     /// Ends it and waits for that, which rolls back what was not committed.

@@ -78,8 +78,12 @@ pub(super) async fn read(
     set: Option<&MigrationSet>,
 ) -> Result<History, sqlx::Error> {
     let mut history = History::default();
-    let columns = connection.columns(TABLE).await?;
-    if !columns.is_empty() {
+    let mut tables = vec![TABLE];
+    tables.extend(Layout::ALL.into_iter().map(Layout::history_table));
+    tables.sort_unstable();
+    tables.dedup();
+    let tables = connection.columns_of(&tables).await?;
+    if let Some(columns) = tables.get(TABLE) {
         let later = match columns.iter().any(|column| column == "done_variables") {
             true => LATER_COLUMNS,
             false => {
@@ -93,9 +97,8 @@ pub(super) async fn read(
         }
     }
     let own = set.map_or(Layout::Sqlx, MigrationSet::layout);
-    let columns = connection.columns(own.history_table()).await?;
-    if !columns.is_empty() {
-        let mut strange = !native::is_its_own(&columns, own);
+    if let Some(columns) = tables.get(own.history_table()) {
+        let mut strange = !native::is_its_own(columns, own);
         if !strange {
             let recorded = native::read(connection, own, set, &history.receipts).await?;
             strange = recorded.unread;
@@ -106,28 +109,19 @@ pub(super) async fn read(
         }
     }
     for layout in Layout::ALL {
-        if layout.history_table() != own.history_table() {
-            unread(connection, layout, &mut history).await?;
+        let table = layout.history_table();
+        let Some(columns) = tables.get(table) else {
+            continue;
+        };
+        // A user may have a table of that name for something else.
+        if table != own.history_table()
+            && native::is_its_own(columns, layout)
+            && native::filled(connection, table).await?
+        {
+            history.unread.insert(table);
         }
     }
     Ok(history)
-}
-
-async fn unread(
-    connection: &mut Connection,
-    layout: Layout,
-    history: &mut History,
-) -> Result<(), sqlx::Error> {
-    let table = layout.history_table();
-    let columns = connection.columns(table).await?;
-    // A user may have a table of that name for something else.
-    if !columns.is_empty()
-        && native::is_its_own(&columns, layout)
-        && native::filled(connection, table).await?
-    {
-        history.unread.insert(table);
-    }
-    Ok(())
 }
 
 fn receipt(row: &Row) -> Result<Receipt, sqlx::Error> {
