@@ -315,16 +315,16 @@ fn a_database_is_migrated_and_taken_back_by_hand_and_the_journal_says_so() {
         .towpath("db migrate stg --dry-run", 0)
         .says(&["would apply 2 (tide)"]);
     assert_eq!(project.number("staging", TIDE), 0);
-    let ran = project.towpath("db migrate stg --json --reason \"ahead of the release\"", 0);
+    let ran = project.towpath("db migrate stg --json --reason ahead-of-the-release", 0);
     assert_eq!(ran.json::<Value>()["databases"][0]["applied"], json!([2]));
     ran.says(&["copied main of staging to", "applied 2 (tide)"]);
     assert_eq!(project.number("staging", TIDE), 1);
     project
         .towpath("db migrate stg", 0)
         .says(&["nothing to apply"]);
-    let journal = project.towpath("journal --json", 0).stdout;
+    let journal = project.towpath("journal show --json", 0).stdout;
     assert!(journal.contains("schema-work"), "{journal}");
-    assert!(journal.contains("ahead of the release"), "{journal}");
+    assert!(journal.contains("ahead-of-the-release"), "{journal}");
     assert!(journal.contains("dana@acme.test"), "{journal}");
 
     project.git("clean --quiet -fd migrations");
@@ -386,7 +386,7 @@ fn by_hand_takes_the_right_a_reason_and_a_moment_without_a_deployment() {
             "--reason",
         ]);
     project
-        .ask("db migrate production --reason \"before the release\"")
+        .ask("db migrate production --reason before-the-release")
         .by("olive")
         .ends(0)
         .says(&["applied 1 (trips)", "applied 2 (tide)"]);

@@ -162,8 +162,9 @@ impl InHand {
             Dialect::Postgres => "dump",
             Dialect::Mysql => "sql",
         };
-        let at = now().to_string().replace(':', "");
-        let name = format!("{}-{at}.{kind}", self.opened.name);
+        let now = now();
+        let at = now.to_string().replace([':', 'Z'], "");
+        let name = format!("{}-{at}.{:03}.{kind}", self.opened.name, now.0 % 1000);
         Ok(self.snapshots.join(name))
     }
 

@@ -26,6 +26,7 @@ pub struct Settle {
     #[command(flatten)]
     hand: Hand,
     /// The migration's version.
+    #[arg(id = "migration", value_name = "VERSION")]
     version: i64,
     /// All of it is in the schema.
     #[arg(long, group = "finding")]
