@@ -158,7 +158,9 @@ impl Lint {
             for look in Look::at(&project, environment, "lint").await? {
                 let migrations = match (self.all, look.pending) {
                     (true, _) => look.all.unwrap_or_default(),
-                    (false, Some(Ok(pending))) => pending,
+                    (false, Some(Ok(pending))) => {
+                        pending.into_iter().map(|one| one.migration).collect()
+                    }
                     (false, Some(Err(refused))) => {
                         return Err(CliError::new(
                             Exit::Failed,

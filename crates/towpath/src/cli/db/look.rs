@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 use towpath_core::{
     manifest::Environment,
     names::{DatabaseName, EnvironmentName},
+    path::{self, ContractSource},
 };
-use towpath_migrate::{ContractKind, History, Migration, PlanError};
+use towpath_migrate::{History, Migration, PlanError, classify::Dialect};
 
 use super::{Project, open::Opened};
 use crate::{
@@ -26,9 +27,25 @@ pub struct Look {
     /// What the database remembers.
     pub history: History,
     /// What the migrations of the work tree would add; `None` where the manifest names no migrations.
-    pub pending: Option<Result<Vec<Migration>, Refused>>,
+    pub pending: Option<Result<Vec<Pending>, Refused>>,
     /// All of them, where they can be read.
     pub all: Option<Vec<Migration>>,
+}
+
+/// A migration that is not applied yet.
+pub struct Pending {
+    pub migration: Migration,
+    /// The contract that counts: what it declares, otherwise what its SQL tells.
+    pub admitted: path::Migration,
+}
+
+impl Pending {
+    fn of(migration: Migration, dialect: Dialect) -> Pending {
+        Pending {
+            admitted: releases::reference(&migration, dialect),
+            migration,
+        }
+    }
 }
 
 /// Why migrations cannot be applied, and the way out.
@@ -84,7 +101,13 @@ impl Look {
             Some(Err(refused)) => Some(Err(refused)),
             Some(Ok(set)) => {
                 let plan = database.plan(&set).await;
-                Some(plan.map(|plan| plan.pending).map_err(Refused::from))
+                let pending = plan.map(|plan| {
+                    let pending = plan.pending.into_iter();
+                    pending
+                        .map(|one| Pending::of(one, database.dialect()))
+                        .collect()
+                });
+                Some(pending.map_err(Refused::from))
             }
         };
         Ok(Look {
@@ -104,8 +127,8 @@ impl Look {
     }
 
     /// How many of these older releases cannot run on. An empty database has none.
-    pub fn breaking(&self, pending: &[Migration]) -> usize {
-        let breaks = |one: &&Migration| !keeps_older_releases(one.contract.kind);
+    pub fn breaking(&self, pending: &[Pending]) -> usize {
+        let breaks = |one: &&Pending| !one.admitted.contract.keeps_older_releases();
         match self.history.is_empty() {
             true => 0,
             false => pending.iter().filter(breaks).count(),
@@ -149,19 +172,19 @@ impl Look {
     }
 }
 
-fn of_migration(migration: &Migration) -> Value {
+fn of_migration(pending: &Pending) -> Value {
+    let Pending {
+        migration,
+        admitted,
+    } = pending;
     json!({
         "version": migration.version,
         "name": migration.name,
-        "contract": migration.contract.kind,
-        "because": migration.contract.because,
-        "keeps_older_releases": keeps_older_releases(migration.contract.kind),
+        "contract": admitted.contract,
+        "declared": admitted.source == ContractSource::Declared,
+        "because": admitted.because,
+        "keeps_older_releases": admitted.contract.keeps_older_releases(),
         "transactional": migration.transactional,
         "has_down": migration.down.is_some(),
     })
-}
-
-/// Whether a release that does not know such a migration still runs after it.
-fn keeps_older_releases(kind: ContractKind) -> bool {
-    releases::contract(kind).keeps_older_releases()
 }

@@ -2,9 +2,12 @@
 
 use clap::Args;
 use serde_json::{Value, json};
-use towpath_migrate::{ContractKind, Migration};
+use towpath_core::path::{Contract, ContractSource};
 
-use super::{Project, look::Look};
+use super::{
+    Project,
+    look::{Look, Pending},
+};
 use crate::cli::{check::plural, error::CliError, exit::Exit, style};
 
 /// Show which of the work tree's migrations an environment's databases would get, and who could run on them afterwards
@@ -69,12 +72,20 @@ fn print(look: &Look) {
     }
 }
 
-fn print_migration(migration: &Migration) {
+fn print_migration(pending: &Pending) {
     let paint = style::of_stdout();
-    let said = match (migration.contract.kind, &migration.contract.because) {
-        (ContractKind::Unknown, _) => paint.waits("says nothing of older releases"),
-        (kind, None) => kind.to_string(),
-        (kind, Some(because)) => format!("{kind}, because {}", style::plain(because)),
+    let Pending {
+        migration,
+        admitted,
+    } = pending;
+    let kind = match (admitted.contract, admitted.source) {
+        (Contract::Unknown, _) => paint.waits("says nothing of older releases"),
+        (kind, ContractSource::Declared) => kind.to_string(),
+        (kind, ContractSource::Derived) => format!("{kind} by its SQL"),
+    };
+    let said = match &admitted.because {
+        None => kind,
+        Some(because) => format!("{kind}, because {}", style::plain(because)),
     };
     let mut notes = Vec::new();
     if !migration.transactional {
