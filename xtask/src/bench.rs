@@ -21,6 +21,10 @@ const BENCHES: &[Bench] = &[
         run: crate::bench_histories::run,
     },
     Bench {
+        name: "migrate",
+        run: crate::bench_migrate::run,
+    },
+    Bench {
         name: "path",
         run: crate::bench_path::run,
     },

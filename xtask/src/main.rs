@@ -3,6 +3,7 @@
 mod bench;
 mod bench_catalogue;
 mod bench_histories;
+mod bench_migrate;
 mod bench_path;
 mod bench_proxy;
 mod bench_secrets;

@@ -12,6 +12,7 @@ mod place;
 #[expect(dead_code, reason = "some of it is for tests")]
 #[path = "../../probe/tests/stand-ins/postgres.rs"]
 mod postgres;
+mod rig;
 #[expect(dead_code, reason = "some of it is for tests")]
 #[path = "../../probe/tests/stand-ins/server.rs"]
 mod server;
@@ -20,11 +21,12 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use packages::{HISTORIES, MIGRATORS};
 use postgres::{Postgres, Setup};
+use rig::{apply, now, timed};
 use server::output;
 use towpath_migrate::{
     Database, Layout,
@@ -82,21 +84,6 @@ async fn main() {
     }
 }
 
-/// Applies what is pending, and says how many migrations that were.
-async fn apply(layout: Layout, folder: &str, url: &str) {
-    let set = layout::load(layout, folder).unwrap();
-    let database = Database::open(url).unwrap();
-    let plan = database
-        .plan(&set)
-        .await
-        .unwrap_or_else(|error| panic!("{error}"));
-    let receipts = database.apply(&plan, "histories", now, |_| {}).await;
-    println!(
-        "{}",
-        receipts.unwrap_or_else(|error| panic!("{error}")).len()
-    );
-}
-
 /// Undoes all of them, the latest first, until one cannot be undone.
 async fn undo(layout: Layout, folder: &str, url: &str) {
     let set = layout::load(layout, folder).unwrap();
@@ -108,12 +95,6 @@ async fn undo(layout: Layout, folder: &str, url: &str) {
         "{}",
         undone.await.unwrap_or_else(|error| panic!("{error}")).len()
     );
-}
-
-/// Milliseconds since 1970.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    i64::try_from(since.as_millis()).unwrap()
 }
 
 /// Compares every project, and prints a row for each.
@@ -372,12 +353,6 @@ impl Comparison<'_> {
             .arg(self.server.url(database));
         command
     }
-}
-
-fn timed<A>(work: impl FnOnce() -> A) -> (A, Duration) {
-    let begun = Instant::now();
-    let done = work();
-    (done, begun.elapsed())
 }
 
 fn median(spans: &mut [Duration]) -> String {

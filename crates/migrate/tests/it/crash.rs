@@ -151,6 +151,7 @@ async fn killed_at_any_moment_each_migration_is_applied_exactly_once() {
             "round {round}"
         );
     }
+    println!("{rounds} appliers killed, {cut_short} before their last migration was applied");
     assert!(
         cut_short > 5,
         "only {cut_short} of {rounds} rounds killed it in time to matter"
