@@ -186,8 +186,8 @@ async fn several_tables_that_were_dropped_in_part_are_dropped_to_the_end() {
         let relay = Relay::start(Protocol::Mysql, server.port(), Stop::Before(at)).await;
         let applier = orders(relay.url(&url), &folder).start();
         relay.stopped().await;
+        applier.kill();
         drop(relay);
-        complains(applier);
         let history = open(&url).history().await.unwrap();
         let progress = history
             .receipts
