@@ -644,6 +644,19 @@ impl Manifest {
         })
     }
 
+    /// The environments that really use a database which one of them keeps.
+    pub fn users_of<'a>(
+        &'a self,
+        database: &'a DatabaseName,
+        home: &'a EnvironmentName,
+    ) -> impl Iterator<Item = &'a EnvironmentName> {
+        let names = self
+            .environments
+            .iter()
+            .map(|environment| &environment.name);
+        names.filter(move |name| self.database_home(name, database) == *home)
+    }
+
     /// The environment whose database an environment really uses.
     pub fn database_home(
         &self,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Action, Deployment, EnvironmentState, Kind, NoReturnAccepted, Plan, PointOfNoReturn, Release,
     Right, State, Trigger, check_return, frozen_until, no_return, parity, points_of_no_return,
-    promise, schema_allows,
+    promise, schema_allows, shared,
 };
 use crate::{Time, names::EnvironmentName};
 
@@ -35,6 +35,8 @@ pub enum Gate {
     SafeBack,
     /// It can be taken back, or somebody accepted that it cannot.
     PointOfNoReturn,
+    /// Nobody changes a database that it shares.
+    SharedDatabase,
 }
 
 impl fmt::Display for Gate {
@@ -49,6 +51,7 @@ impl fmt::Display for Gate {
             Gate::SignedOff => "signed off",
             Gate::Parity => "parity",
             Gate::SafeBack => "safe back",
+            Gate::SharedDatabase => "shared database",
             Gate::PointOfNoReturn => "no return",
         })
     }
@@ -129,6 +132,9 @@ pub fn ask_gates(state: &State, candidate: &Candidate<'_>, now: Time) -> Vec<Gat
     let environment = state.environment(&candidate.plan.environment);
     let mut reports = vec![report(Gate::NotVetoed, veto(candidate))];
     reports.push(report(Gate::Schema, schema(state, candidate)));
+    if let Some(answer) = shared::ask(state, candidate) {
+        reports.push(report(Gate::SharedDatabase, answer));
+    }
     // Taking a release back is for emergencies: only what would make it wrong stops it.
     if candidate.plan.kind != Kind::Rollback {
         reports.push(report(Gate::Verified, verified(&environment, candidate)));

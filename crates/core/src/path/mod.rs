@@ -24,6 +24,7 @@ mod refusal;
 mod release;
 mod rollback;
 mod schema;
+mod shared;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -50,5 +51,6 @@ use rollback::live_tenants;
 pub use rollback::*;
 pub use schema::*;
 use schema::{has, migrated};
+pub use shared::changed_by;
 pub use state::*;
 pub use way_back::*;

@@ -104,6 +104,9 @@ fn print(preview: &Preview) {
         on_failure(preview)
     );
     println!("{} {}", paint.dim("way back:"), way_back(preview));
+    for shared in &preview.shared {
+        println!("{} {}", paint.dim("changes:"), paint.waits(shared));
+    }
     for point in &preview.points_of_no_return {
         let told = style::plain(point);
         println!("{} {told}", paint.bad("point of no return:"));

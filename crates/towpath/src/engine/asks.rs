@@ -198,6 +198,9 @@ pub struct Preview {
     pub gates: Vec<GateReport>,
     /// Migrations that the environment's databases do not have yet, as `database: version name`.
     pub pending: Vec<String>,
+    /// Who else uses the databases that it changes, in a line each for people.
+    #[serde(default)]
+    pub shared: Vec<String>,
     /// Where one can return to once it is there.
     pub returns_to: Option<ReleaseNumber>,
     /// What is undone for that, database by database; nothing where code alone is enough.

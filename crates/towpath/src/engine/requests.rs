@@ -2,12 +2,12 @@
 
 use towpath_core::{
     manifest::{Environment, Manifest},
-    names::{DeploymentNumber, EnvironmentName, ReleaseNumber},
+    names::{DatabaseName, DeploymentNumber, EnvironmentName, ReleaseNumber},
     path::{
         Actor, Answer, Candidate, Command, Commit, GateReport, NoReturn, Outcome, Plan, Policy,
-        Receipt, Refusal, Release, State, Trigger, ask_gates, once_settled, plan_deploy,
-        plan_return, points_of_no_return, return_target, reversals, rollback_way, safe_back_to,
-        verdict_of_gates,
+        Receipt, Refusal, Release, State, Trigger, ask_gates, changed_by, once_settled,
+        plan_deploy, plan_return, points_of_no_return, return_target, reversals, rollback_way,
+        safe_back_to, verdict_of_gates,
     },
 };
 
@@ -247,7 +247,7 @@ impl Engine {
         };
         let gates = ask_gates(&state, &candidate, now());
         let pending = pending(&state, &plan, &release);
-        Ok(previewed(&state, plan, release, gates, pending))
+        Ok(previewed(&state, place, plan, release, gates, pending))
     }
 
     /// What a rollback would do, without doing any of it.
@@ -270,7 +270,7 @@ impl Engine {
             release: &release,
         };
         let gates = ask_gates(&state, &candidate, now());
-        Ok(previewed(&state, plan, release, gates, Vec::new()))
+        Ok(previewed(&state, place, plan, release, gates, Vec::new()))
     }
 
     async fn command(&self, actor: &Actor, command: Command) -> Result<(), RequestError> {
@@ -621,8 +621,27 @@ impl Engine {
 }
 
 /// What would be done, with where one can return to afterwards.
+/// Who else uses the databases that a plan changes.
+fn shared(manifest: &Manifest, plan: &Plan) -> Vec<String> {
+    let changed = plan
+        .steps
+        .iter()
+        .filter_map(|step| changed_by(&step.action));
+    let told = |(database, home): (&DatabaseName, &EnvironmentName)| {
+        let users = manifest.users_of(database, home);
+        let others: Vec<&str> = users
+            .filter(|name| **name != plan.environment)
+            .map(|name| name.as_str())
+            .collect();
+        let others = (!others.is_empty()).then(|| others.join(", "))?;
+        Some(format!("{database} of {home}, which {others} use as well"))
+    };
+    changed.filter_map(told).collect()
+}
+
 fn previewed(
     state: &State,
+    place: &Place,
     plan: Plan,
     release: Release,
     gates: Vec<GateReport>,
@@ -632,6 +651,7 @@ fn previewed(
     let way = return_target(&after, &plan.environment, Some(release.number));
     let returns_by = way.iter().flat_map(|way| &way.undo);
     Preview {
+        shared: shared(&place.manifest, &plan),
         returns_to: way.as_ref().ok().map(|way| way.standing.release),
         returns_by: returns_by.map(ToString::to_string).collect(),
         points_of_no_return: points_of_no_return(state, &plan, &release)

@@ -409,3 +409,18 @@ fn what_the_projects_own_tool_applied_is_taken_over() {
     let status = databases(&project, "db status stg", 0);
     assert_eq!(status[0]["applied"][0]["applied_by"], "adopted");
 }
+
+#[test]
+fn who_else_uses_a_database_is_named_before_it_is_changed() {
+    let project = Project::new();
+    project.change(
+        "towpath.toml",
+        "[environments.production]\n",
+        "[environments.local]\ngroup = \"development\"\nused_by = [\"developer\"]\n\
+         databases.main = { same_as = \"staging\" }\n\n[environments.production]\n",
+    );
+    project.commit("a laptop's");
+    project
+        .towpath("plan stg", 0)
+        .shows(&["changes: main of staging, which local use as well"]);
+}

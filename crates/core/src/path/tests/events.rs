@@ -182,6 +182,7 @@ fn gates() -> BoxedStrategy<Vec<GateReport>> {
         Just(Gate::Parity),
         Just(Gate::PointOfNoReturn),
         Just(Gate::SafeBack),
+        Just(Gate::SharedDatabase),
     ];
     let report = (gate, answer).prop_map(|(gate, answer)| GateReport { gate, answer });
     prop::collection::vec(report, 0..3).boxed()

@@ -19,6 +19,7 @@ mod retries;
 mod rights;
 mod rollbacks;
 mod schema;
+mod shared;
 mod signatures;
 mod stops;
 mod undoing;
