@@ -1,6 +1,6 @@
 //! A user's database: what this crate can do with it, whichever engine it has.
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use crate::{
     ApplyError, DatabaseError, Event, History, Layout, MigrationSet, Plan, PlanError, Receipt,
@@ -154,6 +154,11 @@ impl Database {
     /// behind.
     pub async fn snapshot(&self, to: impl AsRef<Path>) -> Result<Snapshot, SnapshotError> {
         self.engine.snapshot(to.as_ref()).await
+    }
+
+    /// How many rows each table of the user's schema has, as of one instant. It reads them all.
+    pub async fn rows(&self) -> Result<BTreeMap<String, i64>, DatabaseError> {
+        self.engine.rows().await
     }
 
     /// Makes the database's content that of a snapshot, in one transaction: a crash leaves the one or the other.

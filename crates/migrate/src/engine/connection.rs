@@ -166,7 +166,7 @@ impl Connection {
         }
         Ok(match self {
             Connection::Sqlite(connection) => run!(connection, sql),
-            Connection::Postgres(connection) => run!(connection, numbered(sql)),
+            Connection::Postgres(connection) => run!(connection, numbered(sql, values)),
             Connection::Mysql(connection) => run!(connection, sql),
         })
     }
@@ -196,7 +196,7 @@ impl Connection {
         }
         match self {
             Connection::Sqlite(connection) => run!(connection, sql),
-            Connection::Postgres(connection) => run!(connection, numbered(sql)),
+            Connection::Postgres(connection) => run!(connection, numbered(sql, values)),
             Connection::Mysql(connection) => run!(connection, sql),
         }
     }
@@ -275,7 +275,10 @@ impl Connection {
 }
 
 /// SQL with the parameters as PostgreSQL has them. None of ours has a question mark elsewhere.
-fn numbered(sql: &str) -> String {
+fn numbered(sql: &str, values: &[Value<'_>]) -> String {
+    if values.is_empty() {
+        return sql.to_owned();
+    }
     let mut parts = sql.split('?');
     let mut text = parts.next().unwrap_or_default().to_owned();
     for (index, part) in parts.enumerate() {
@@ -322,7 +325,8 @@ mod tests {
 
     #[test]
     fn parameters_get_numbers() {
-        assert_eq!(numbered("SELECT 1"), "SELECT 1");
-        assert_eq!(numbered("a = ? AND b = ?"), "a = $1 AND b = $2");
+        assert_eq!(numbered("SELECT \"?\"", &[]), "SELECT \"?\"");
+        let two = [1.into(), 2.into()];
+        assert_eq!(numbered("a = ? AND b = ?", &two), "a = $1 AND b = $2");
     }
 }

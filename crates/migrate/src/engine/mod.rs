@@ -9,6 +9,7 @@ mod partial;
 mod postgres;
 mod programs;
 mod records;
+mod rows;
 mod run;
 mod scratch;
 mod settle;
@@ -121,13 +122,8 @@ impl Engine {
         connection: &mut Connection,
         set: Option<&MigrationSet>,
     ) -> Result<History, DatabaseError> {
-        let begin = match self {
-            Engine::Sqlite(_) => "BEGIN",
-            Engine::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            Engine::Mysql(_) => "START TRANSACTION WITH CONSISTENT SNAPSHOT",
-        };
         let found = async {
-            connection.execute(begin).await?;
+            connection.execute(self.begin_to_read()).await?;
             records::read(connection, set).await
         };
         found.await.map_err(|error| self.error(&error))
@@ -185,6 +181,15 @@ impl Engine {
     /// Closes a connection and waits for it, which ends a transaction that was not committed.
     async fn close(&self, connection: Connection) -> Result<(), DatabaseError> {
         connection.close().await.map_err(|error| self.error(&error))
+    }
+
+    /// Begins a transaction that reads, as of one instant.
+    fn begin_to_read(&self) -> &'static str {
+        match self {
+            Engine::Sqlite(_) => "BEGIN",
+            Engine::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Engine::Mysql(_) => "START TRANSACTION WITH CONSISTENT SNAPSHOT",
+        }
     }
 
     /// Begins a transaction that writes.

@@ -347,25 +347,27 @@ fn what_a_restore_loses_is_said_before_and_it_is_taken_back_itself() {
     let taken: Value = project.towpath("db snapshot stg --json", 0).json();
     let file = taken["path"].as_str().unwrap().to_owned();
     project.towpath("db migrate stg", 0);
-    let refused = project.towpath(&format!("db restore stg --from {file}"), 3);
+    project.execute("staging", "INSERT INTO trips (said) VALUES ('since')");
+    let refused = project.towpath(&format!("db restore stg {file}"), 3);
     refused.says(&[
         "main of staging goes back by",
         "whatever was written since is lost",
+        "trips: 2 rows now, 1 then",
         "not applied any more: 2 (tide)",
         "main of staging was not touched",
         "add --yes",
     ]);
     assert_eq!(project.number("staging", TIDE), 1);
     let restored: Value = project
-        .towpath(&format!("db restore stg --from {file} --yes --json"), 0)
+        .towpath(&format!("db restore stg {file} --yes --json"), 0)
         .json();
     assert_eq!(restored["no_longer_applied"], json!(["2 (tide)"]));
     assert_eq!(project.number("staging", TIDE), 0);
     let before = restored["before"].as_str().unwrap();
-    project.towpath(&format!("db restore stg --from {before} --yes"), 0);
+    project.towpath(&format!("db restore stg {before} --yes"), 0);
     assert_eq!(project.number("staging", TIDE), 1);
     project
-        .towpath("db restore stg --from nowhere.db --yes", 1)
+        .towpath("db restore stg nowhere.db --yes", 1)
         .says(&["could not read the snapshot nowhere.db"]);
 }
 

@@ -1,14 +1,16 @@
 //! `towpath db restore`: a copy put back, once it is said what that loses.
 
-use std::{path::PathBuf, time::SystemTime};
+use std::{collections::BTreeMap, path::PathBuf, time::SystemTime};
 
 use clap::Args;
 use serde_json::json;
 use towpath_core::{path::SchemaWork, time::human};
+use towpath_migrate::{Database, classify::Dialect};
 
 use super::{
     Project,
     hand::{Hand, database_failed, failed},
+    open::Opened,
 };
 use crate::cli::{error::CliError, exit::Exit, style};
 
@@ -24,14 +26,41 @@ pub struct Restore {
     #[command(flatten)]
     hand: Hand,
     /// The snapshot.
-    #[arg(long, short)]
+    #[arg(value_name = "FILE")]
     from: PathBuf,
     /// Do it.
     #[arg(long)]
     yes: bool,
 }
 
+/// Of a table, how many rows it has now and how many in the snapshot.
+type Rows = BTreeMap<String, (i64, i64)>;
+
 impl Restore {
+    /// Tables with another number of rows than in the snapshot. The file of SQLite is a database itself; what a server's program has
+    /// written, only that program reads.
+    async fn rows_lost(&self, opened: &Opened) -> Result<Rows, CliError> {
+        if opened.database.dialect() != Dialect::Sqlite {
+            return Ok(Rows::new());
+        }
+        let url = format!("sqlite://{}?mode=ro", self.from.display());
+        let snapshot = Database::open(&url).map_err(database_failed)?;
+        let then = snapshot.rows().await.map_err(database_failed)?;
+        let now = opened.database.rows().await.map_err(database_failed)?;
+        let of = |rows: &BTreeMap<String, i64>, table: &String| rows.get(table).copied();
+        let tables = now.keys().chain(then.keys());
+        Ok(tables
+            .map(|table| {
+                let counts = (of(&now, table), of(&then, table));
+                (
+                    table.clone(),
+                    (counts.0.unwrap_or(0), counts.1.unwrap_or(0)),
+                )
+            })
+            .filter(|(_, (now, then))| now != then)
+            .collect())
+    }
+
     pub(super) async fn run(self, project: &Project) -> Result<Exit, CliError> {
         let opened = self.hand.one(project, "restore").await?;
         let taken_at = std::fs::metadata(&self.from).and_then(|data| data.modified());
@@ -61,6 +90,11 @@ impl Restore {
             "{title} goes back by {}: whatever was written since is lost",
             human(age)
         );
+        let rows = self.rows_lost(&opened).await?;
+        for (table, (now, then)) in &rows {
+            let table = style::plain(table);
+            eprintln!("{table}: {now} rows now, {then} then");
+        }
         if !later.is_empty() {
             eprintln!("not applied any more: {}", later.join(", "));
         }
@@ -80,7 +114,7 @@ impl Restore {
         match project.json {
             true => println!(
                 "{}",
-                json!({"version": 1, "restored": self.from, "before": copy, "seconds_lost": age.as_secs(), "no_longer_applied": later})
+                json!({"version": 1, "restored": self.from, "before": copy, "seconds_lost": age.as_secs(), "no_longer_applied": later, "rows": rows})
             ),
             false => println!("{title} is what {} holds", self.from.display()),
         }
