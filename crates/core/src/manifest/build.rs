@@ -225,6 +225,7 @@ impl Names {
                 undo: written.undo,
                 no_return: written.no_return.unwrap_or(asks),
                 keep_safe_back: written.keep_safe_back,
+                proven: written.require.iter().any(|word| word == "rollback-proven"),
             },
             config: variables(written.config),
             secrets: written.secrets,

@@ -271,6 +271,7 @@ pub(super) static ENVIRONMENT: TableSpec = TableSpec {
         key("undo", Text(Format::Choice(&["ask", "automatic"])), Absent::Text("ask"), r#""ask""#, "When down-migrations are run: \"ask\", only when a person rolls back, or \"automatic\", also by itself after a failure."),
         key("no_return", Text(Format::Choice(&["ask", "allow"])), Nothing, r#""ask""#, "Whether somebody has to accept a deployment that passes a point of no return: \"ask\" (the default in the group named or aliased production or prod) or \"allow\" (elsewhere)."),
         key("keep_safe_back", Integer(0, 4), Nothing, "2", "How many verified releases, beside what is live or warm, must stay possible to return to by code alone: a migration that takes away what one of them needs is refused. Without it, nothing is promised."),
+        key("require", Texts(Format::Choice(&["rollback-proven"])), Nothing, r#"["rollback-proven"]"#, "What a release must have shown before it comes here: \"rollback-proven\", that `towpath rehearse` went from it to the release before, and forward to it again."),
         key("config", Variables, Nothing, r#"{ LOG_LEVEL = "debug" }"#, "Configuration, handed to services and commands as variables; for a secret, a reference to where it is kept."),
         key("secrets", Text(Format::Path), Nothing, r#""secrets/staging.yaml""#, "Its secret file, in the SOPS format; `secrets/NAME.yaml` unless said."),
         key("recipients", NAMES, Nothing, r#"["dana", "staging-agent"]"#, "Recipients whose keys open its secret file."),

@@ -295,6 +295,9 @@ pub struct GoingBack {
     /// How many verified releases, beside what is live and warm, must stay possible to return to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_safe_back: Option<u8>,
+    /// Whether a release's way back must have been rehearsed before it comes here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proven: bool,
 }
 
 /// What is asked before a deployment that cannot be taken back.

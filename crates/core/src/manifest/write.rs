@@ -329,6 +329,8 @@ fn environment(manifest: &Manifest, environment: &Environment, all: &mut Vec<Sec
     if let Some(many) = e.going_back.keep_safe_back {
         section.put("keep_safe_back", many.to_string());
     }
+    let require = e.going_back.proven.then(|| "rollback-proven".to_owned());
+    section.texts("require", require.as_slice(), &[]);
     section.text("secrets", e.secrets.as_deref());
     section.texts("recipients", &e.recipients, &[]);
     section.text("overrides", e.overrides.as_deref());

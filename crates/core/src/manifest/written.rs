@@ -113,6 +113,7 @@ pub(super) struct Environment {
     pub(super) undo: UndoRule,
     pub(super) no_return: Option<NoReturnRule>,
     pub(super) keep_safe_back: Option<u8>,
+    pub(super) require: Vec<String>,
     pub(super) config: Variables,
     pub(super) secrets: Option<String>,
     pub(super) recipients: Vec<Name>,

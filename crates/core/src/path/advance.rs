@@ -445,7 +445,9 @@ fn end(state: &State, deployment: &Deployment, with: End, why: String) -> Events
     )];
     // A person's rollback that was refused changed nothing; one that should have undone a failure leaves that there.
     let undoes = matches!(deployment.trigger, Trigger::Undo { .. });
-    if deployment.plan.kind == Kind::Rollback && (with != End::Refused || undoes) {
+    // A rehearsal goes on from there by itself; what it fails at is held by that failure.
+    let goes_on = matches!(deployment.trigger, Trigger::Rehearsal { .. }) && with == End::Settled;
+    if deployment.plan.kind == Kind::Rollback && (with != End::Refused || undoes) && !goes_on {
         let reason = match (&deployment.trigger, with) {
             (_, End::Settled) => format!(
                 "{} rolled it back to {}",

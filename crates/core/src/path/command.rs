@@ -112,6 +112,24 @@ pub enum Command {
         /// What asks for it.
         trigger: Trigger,
     },
+    /// Say that a release can be taken back, because its rehearsal has shown it. What the journal holds decides.
+    ProveRollback {
+        /// The deployment that brought the release.
+        first: DeploymentNumber,
+        /// The one that returned from it.
+        back: DeploymentNumber,
+        /// The one that brought it again.
+        again: DeploymentNumber,
+    },
+    /// Say what stopped a rehearsal.
+    FailRehearsal {
+        /// The release that is rehearsed.
+        release: ReleaseNumber,
+        /// Its last deployment.
+        deployment: DeploymentNumber,
+        /// What it found.
+        finding: String,
+    },
     /// Sign what is asked for.
     Sign {
         /// The deployment.
@@ -214,6 +232,17 @@ impl Command {
                 needs.releases.push(*release);
             }
             Command::Request { plan, .. } => needs.releases.push(plan.release),
+            Command::ProveRollback { first, back, again } => {
+                needs.deployments.extend([*first, *back, *again]);
+            }
+            Command::FailRehearsal {
+                release,
+                deployment,
+                ..
+            } => {
+                needs.releases.push(*release);
+                needs.deployments.push(*deployment);
+            }
             Command::Sign { deployment, .. }
             | Command::Reject { deployment, .. }
             | Command::AcceptNoReturn { deployment, .. }

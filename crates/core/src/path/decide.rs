@@ -1,6 +1,7 @@
 //! What a command makes happen, or why it is refused. Authorisation is here, where a command enters, and nowhere else.
 
 mod environment;
+mod rehearsal;
 mod request;
 mod signature;
 
@@ -19,6 +20,7 @@ use crate::{
 use environment::{
     hold, lock, read_secrets, record_schema, release_hold, unlock, work_on_schema, write_secrets,
 };
+use rehearsal::{fail, prove};
 use request::request;
 use signature::{reject, sign};
 
@@ -66,6 +68,14 @@ pub fn decide(
             reason,
         } => write_secrets(state, actor, policy, by, keys, reason),
         Command::Request { plan, trigger } => request(state, actor, plan, trigger),
+        Command::ProveRollback { first, back, again } => {
+            prove(state, actor, [*first, *back, *again])
+        }
+        Command::FailRehearsal {
+            release,
+            deployment,
+            finding,
+        } => fail(state, actor, *release, *deployment, finding),
         Command::Sign {
             deployment,
             name,

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, BuiltArtifact, Commit, Crossed, Evidence, GateReport, Migration, Plan, SchemaWork,
-    Source,
+    Actor, BuiltArtifact, Commit, Crossed, Evidence, GateReport, Migration, Plan, Rehearsal,
+    SchemaWork, Source,
 };
 use crate::{
     Digest, Time,
@@ -45,6 +45,16 @@ pub enum Event {
     ReleaseVetoed {
         /// Why.
         reason: String,
+    },
+    /// A rehearsal went from it to the release before, and back to it, and found nothing.
+    RollbackProven {
+        /// How.
+        rehearsal: Rehearsal,
+    },
+    /// A rehearsal of the way back from it found something.
+    RehearsalFailed {
+        /// What, and how far it came.
+        rehearsal: Rehearsal,
     },
     /// Someone reserved the environment.
     Locked {
@@ -276,6 +286,13 @@ pub enum Trigger {
         /// Which.
         of: DeploymentNumber,
     },
+    /// A person's rehearsal of the way back from a release.
+    Rehearsal {
+        /// From which release.
+        of: ReleaseNumber,
+        /// The deployment that it follows on; nothing in between.
+        after: Option<DeploymentNumber>,
+    },
 }
 
 impl Trigger {
@@ -292,6 +309,7 @@ impl fmt::Display for Trigger {
             Trigger::Push { branch } => write!(f, "push to {branch}"),
             Trigger::Promotion { from } => write!(f, "promotion from {from}"),
             Trigger::Undo { of } => write!(f, "undoing {of}"),
+            Trigger::Rehearsal { of, .. } => write!(f, "rehearsal of {of}"),
         }
     }
 }

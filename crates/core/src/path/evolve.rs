@@ -126,6 +126,7 @@ fn evolve_release(state: &mut State, number: ReleaseNumber, fact: &Fact) {
             artifacts: None,
             vetoed: None,
             verified: Default::default(),
+            rehearsal: None,
         };
         state.releases.insert(number, release);
         return;
@@ -134,6 +135,9 @@ fn evolve_release(state: &mut State, number: ReleaseNumber, fact: &Fact) {
         return;
     };
     match &fact.event {
+        Event::RollbackProven { rehearsal } | Event::RehearsalFailed { rehearsal } => {
+            release.rehearsal = Some(rehearsal.clone());
+        }
         Event::ReleaseBuilt { artifacts } => release.artifacts = Some(artifacts.clone()),
         Event::ReleaseVetoed { reason } => {
             release.vetoed = Some(Veto {
@@ -476,6 +480,14 @@ fn apply_end(
             let standing = deployment.standing(at);
             if deployment.plan.launch.services.is_empty() {
                 environment.live = Some(standing.clone());
+            }
+            // A rehearsal leaves out what people do: it verifies nothing, and brings no rules.
+            let rehearses = matches!(deployment.trigger, Trigger::Rehearsal { .. });
+            if rehearses && deployment.plan.kind != Kind::Rollback {
+                if release.is_some_and(|release| release.verified.contains_key(name)) {
+                    environment.remember(standing);
+                }
+                return;
             }
             // A rollback brings back code, not the rights of people who have left since.
             if deployment.plan.kind != Kind::Rollback || environment.in_force.is_none() {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Action, Deployment, EnvironmentState, Kind, NoReturnAccepted, Plan, PointOfNoReturn, Release,
     Right, State, Trigger, check_return, frozen_until, no_return, parity, points_of_no_return,
-    promise, schema_allows, shared,
+    promise, rehearsal, schema_allows, shared,
 };
 use crate::{Time, names::EnvironmentName};
 
@@ -33,6 +33,8 @@ pub enum Gate {
     Parity,
     /// What is promised to stay possible stays possible.
     SafeBack,
+    /// A rehearsal has shown that it can be taken back.
+    RollbackProven,
     /// It can be taken back, or somebody accepted that it cannot.
     PointOfNoReturn,
     /// Nobody changes a database that it shares.
@@ -52,6 +54,7 @@ impl fmt::Display for Gate {
             Gate::Parity => "parity",
             Gate::SafeBack => "safe back",
             Gate::SharedDatabase => "shared database",
+            Gate::RollbackProven => "proven",
             Gate::PointOfNoReturn => "no return",
         })
     }
@@ -113,10 +116,11 @@ impl<'a> Candidate<'a> {
     /// A deployment that waits. Who retried it asked for it last.
     pub fn of(deployment: &'a Deployment, release: &'a Release) -> Self {
         let retried_by = deployment.retried_by.as_ref();
+        let is_rehearsal = matches!(deployment.trigger, Trigger::Rehearsal { .. });
         Candidate {
             plan: &deployment.plan,
             trigger: match retried_by {
-                Some(_) if !deployment.is_automatic() => &Trigger::Person,
+                Some(_) if !deployment.is_automatic() && !is_rehearsal => &Trigger::Person,
                 _ => &deployment.trigger,
             },
             requested_by: retried_by.unwrap_or(&deployment.requested_by),
@@ -148,6 +152,10 @@ pub fn ask_gates(state: &State, candidate: &Candidate<'_>, now: Time) -> Vec<Gat
         if promise::is_given(state, candidate) {
             let answer = safe_back(state, candidate, now);
             reports.push(report(Gate::SafeBack, answer));
+        }
+        if rehearsal::is_asked_for(&environment, candidate) {
+            let answer = rehearsal::ask(&environment, candidate);
+            reports.push(report(Gate::RollbackProven, answer));
         }
         let points = points_of_no_return(state, candidate.plan, candidate.release);
         if !points.is_empty() {
@@ -357,6 +365,9 @@ fn no_return(
 /// What is in force may have changed since the plan was made.
 fn signatures(environment: &EnvironmentState, candidate: &Candidate<'_>) -> Answer {
     let plan = candidate.plan;
+    if matches!(candidate.trigger, Trigger::Rehearsal { .. }) {
+        return pass("a rehearsal verifies nothing, so nobody has to sign");
+    }
     let needed = plan.policy.signatures(environment.in_force.as_ref());
     let asked_for = |name: &str, role| {
         plan.steps.iter().any(|step| match &step.action {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
+use super::Rehearsal;
 use crate::{
     Digest, Time,
     catalogue::SecretKeys,
@@ -175,6 +176,9 @@ pub struct Release {
     pub vetoed: Option<Veto>,
     /// The environments in which its latest deployment passed every phase.
     pub verified: BTreeMap<EnvironmentName, DeploymentNumber>,
+    /// What the last rehearsal of its way back found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<Rehearsal>,
 }
 
 /// A decision that a release is never deployed again.

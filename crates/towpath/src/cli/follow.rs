@@ -47,32 +47,35 @@ pub async fn follow(
     way: &Way,
     number: DeploymentNumber,
 ) -> Result<Exit, CliError> {
-    let mut progress = Progress::new();
-    let followed = tokio::select! {
-        followed = way.follow(number, |view| progress.show(view)) => followed?,
-        _ = tokio::signal::ctrl_c() => {
-            progress.close();
-            let goes_on = match way {
-                Way::Own(_) => format!("what runs goes on; `towpath retry {number}` picks it up"),
-                Way::Server(_) => "the server goes on with it".to_owned(),
-            };
-            eprintln!("\ndetached from {number}: {goes_on} (`towpath cancel {number}` stops it)");
-            return Ok(Exit::Detached);
-        }
+    let followed = match to_its_end(way, number).await? {
+        Ok(followed) => followed,
+        Err(exit) => return Ok(exit),
     };
-    progress.close();
-    let Some(Followed { view, waiting }) = followed else {
-        return Err(no_such(number));
-    };
+    tell(context, &followed);
+    way.finish().await?;
+    Ok(exit_of(&followed))
+}
+
+/// The exit status for how it stands.
+pub fn exit_of(followed: &Followed) -> Exit {
+    match followed.waiting {
+        Some(_) => Exit::Waits,
+        None => Exit::of_status(&followed.view.status),
+    }
+}
+
+/// Says how it stands, and what people do next.
+pub fn tell(context: &Context, Followed { view, waiting }: &Followed) {
     if context.json {
         println!("{}", json!({"version": 1, "deployment": view}));
     } else {
         let paint = style::of_stdout();
-        match &waiting {
+        match waiting {
             None => {
                 let why = view.why.as_deref().unwrap_or_default();
                 println!(
-                    "{number} {}: {}",
+                    "{} {}: {}",
+                    view.deployment,
                     paint.status(&view.status),
                     style::plain(why)
                 );
@@ -83,22 +86,39 @@ pub async fn follow(
                     .as_ref()
                     .map_or(String::new(), |who| format!(", from {who}"));
                 println!(
-                    "{number} {} {}{who}",
+                    "{} {} {}{who}",
+                    view.deployment,
                     paint.waits("waits for"),
                     waiting.reason
                 );
             }
         }
-        if let Some(hint) = hint(&view, waiting.is_some()) {
+        if let Some(hint) = hint(view, waiting.is_some()) {
             eprintln!("  {} {hint}", style::of_stderr().dim("next:"));
         }
     }
-    way.finish().await?;
-    Ok(if waiting.is_some() {
-        Exit::Waits
-    } else {
-        Exit::of_status(&view.status)
-    })
+}
+
+/// Follows a deployment to its end, or to where it waits for a person; nothing when Ctrl-C comes first.
+pub async fn to_its_end(
+    way: &Way,
+    number: DeploymentNumber,
+) -> Result<Result<Followed, Exit>, CliError> {
+    let mut progress = Progress::new();
+    let followed = tokio::select! {
+        followed = way.follow(number, |view| progress.show(view)) => followed?,
+        _ = tokio::signal::ctrl_c() => {
+            progress.close();
+            let goes_on = match way {
+                Way::Own(_) => format!("what runs goes on; `towpath retry {number}` picks it up"),
+                Way::Server(_) => "the server goes on with it".to_owned(),
+            };
+            eprintln!("\ndetached from {number}: {goes_on} (`towpath cancel {number}` stops it)");
+            return Ok(Err(Exit::Detached));
+        }
+    };
+    progress.close();
+    followed.map(Ok).ok_or_else(|| no_such(number))
 }
 
 /// What people do next.

@@ -30,6 +30,7 @@ mod progress;
 mod promote;
 pub mod proxy;
 mod reference;
+mod rehearse;
 mod reject;
 mod release;
 mod releases;
@@ -170,6 +171,7 @@ enum Verb {
     Reject(reject::Reject),
     Accept(accept::Accept),
     Rollback(rollback::Rollback),
+    Rehearse(rehearse::Rehearse),
     Status(status::Status),
     History(history::History),
     Logs(logs::Logs),
@@ -276,6 +278,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Verb::SignOff(verb) => verb.run(Context::open(global).await?).await,
         Verb::Reject(verb) => verb.run(Context::open(global).await?).await,
         Verb::Accept(verb) => verb.run(Context::open(global).await?).await,
+        Verb::Rehearse(verb) => verb.run(Context::open(global).await?).await,
         Verb::Rollback(verb) => verb.run(Context::open(global).await?).await,
         Verb::Status(verb) => verb.run(Context::open(global).await?).await,
         Verb::History(verb) => verb.run(Context::open(global).await?).await,

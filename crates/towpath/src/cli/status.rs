@@ -200,6 +200,13 @@ fn detail(environment: &EnvironmentView) {
             }
         }
     }
+    if let Some(rehearsal) = environment
+        .live
+        .as_ref()
+        .and_then(|live| live.rehearsal.as_ref())
+    {
+        line("rehearsal", style::plain(&rehearsal.to_string()));
+    }
     if let Some((release, until)) = &environment.warm {
         line(
             "warm",

@@ -46,6 +46,15 @@ pub enum Ask {
         /// To which release; the last verified one when not said.
         to: Option<ReleaseNumber>,
     },
+    /// Go on with the rehearsal of the way back from a release, or begin it.
+    Rehearse {
+        /// The environment's name or alias.
+        environment: String,
+        /// A release (`v42`) or a revision; the tip of the environment's branch when not said.
+        what: Option<String>,
+        /// The rehearsal's deployment that was followed to its end; none when it begins, or is taken up again.
+        followed: Option<DeploymentNumber>,
+    },
     /// Sign what an environment's deployment waits for.
     SignOff {
         /// Its name or alias, or the deployment (`d7`).
@@ -168,7 +177,7 @@ pub enum Ask {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "kebab-case")]
 pub enum Reply {
-    /// A release, built.
+    /// A release, built, or rehearsed.
     Release {
         /// The release.
         release: Box<Release>,

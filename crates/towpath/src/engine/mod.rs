@@ -12,6 +12,7 @@ mod housekeeping;
 mod http;
 mod instances;
 mod outputs;
+mod rehearsal;
 pub(crate) mod releases;
 mod requests;
 mod secrets;

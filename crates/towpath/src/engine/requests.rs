@@ -53,6 +53,14 @@ impl Engine {
                 };
                 self.requested(actor, &[command]).await
             }
+            Ask::Rehearse {
+                environment,
+                what,
+                followed,
+            } => {
+                self.rehearse(actor, place, environment, what.as_deref(), *followed)
+                    .await
+            }
             Ask::SignOff {
                 deployment,
                 name,
@@ -273,12 +281,20 @@ impl Engine {
         Ok(previewed(&state, place, plan, release, gates, Vec::new()))
     }
 
-    async fn command(&self, actor: &Actor, command: Command) -> Result<(), RequestError> {
+    pub(super) async fn command(
+        &self,
+        actor: &Actor,
+        command: Command,
+    ) -> Result<(), RequestError> {
         self.write(actor, &[command], None).await?;
         Ok(())
     }
 
-    async fn requested(&self, actor: &Actor, commands: &[Command]) -> Result<Reply, RequestError> {
+    pub(super) async fn requested(
+        &self,
+        actor: &Actor,
+        commands: &[Command],
+    ) -> Result<Reply, RequestError> {
         let written = self.write(actor, commands, None).await?;
         let deployment = written.requested().ok_or_else(|| RequestError::Unclear {
             what: "nothing was requested".into(),
@@ -321,7 +337,7 @@ impl Engine {
         self.requested(actor, &commands).await
     }
 
-    fn own_manifest(
+    pub(super) fn own_manifest(
         &self,
         release: &Release,
         name: &EnvironmentName,
@@ -403,7 +419,7 @@ impl Engine {
         })
     }
 
-    async fn release_for(
+    pub(super) async fn release_for(
         &self,
         actor: &Actor,
         place: &Place,
@@ -417,7 +433,7 @@ impl Engine {
         Ok(self.cut(actor, &commit).await?)
     }
 
-    async fn existing(&self, number: ReleaseNumber) -> Result<Release, RequestError> {
+    pub(super) async fn existing(&self, number: ReleaseNumber) -> Result<Release, RequestError> {
         Ok(self
             .release(number)
             .await?
@@ -452,12 +468,13 @@ impl Engine {
                     artifacts: None,
                     vetoed: None,
                     verified: Default::default(),
+                    rehearsal: None,
                 },
             },
         )
     }
 
-    async fn rollback_plan(
+    pub(super) async fn rollback_plan(
         &self,
         place: &Place,
         typed: &str,

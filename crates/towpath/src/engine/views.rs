@@ -11,9 +11,9 @@ use towpath_core::{
     names::{DeploymentNumber, EnvironmentName, GroupName, ReleaseNumber, ServiceName},
     path::{
         Answer, Attempt, Candidate, Deployment, EnvironmentState, Gate, Hold, Kind, Lock, Next,
-        NoReturnAccepted, Outcome, Phase, Release, Signature, State, Status, Undo, Verdict,
-        Waiting, ask_gates, frozen_until, next, observed, points_of_no_return, return_target,
-        safe_back_to, waiting,
+        NoReturnAccepted, Outcome, Phase, Rehearsal, Release, Signature, State, Status, Undo,
+        Verdict, Waiting, ask_gates, frozen_until, next, observed, points_of_no_return,
+        return_target, safe_back_to, waiting,
     },
 };
 
@@ -84,6 +84,9 @@ pub struct LiveView {
     pub since: Time,
     /// Whether its latest deployment here passed every phase.
     pub verified: bool,
+    /// What the last rehearsal of its way back found.
+    #[serde(default)]
+    pub rehearsal: Option<Rehearsal>,
     /// Why it must never be deployed again, if somebody said so.
     pub vetoed: Option<String>,
     /// Where users reach each service, as the target says.
@@ -466,6 +469,9 @@ impl Engine {
                 .map_or_else(String::new, |r| r.source.subject.clone()),
             deployment: live.deployment,
             since: live.since,
+            rehearsal: release
+                .as_ref()
+                .and_then(|release| release.rehearsal.clone()),
             vetoed: release
                 .as_ref()
                 .and_then(|release| release.vetoed.as_ref())

@@ -21,6 +21,7 @@ mod parity;
 mod place;
 mod project;
 mod refusals;
+mod rehearse;
 mod secret_scan;
 mod secrets;
 mod server;

@@ -48,6 +48,7 @@ fn environment(name: Name, table: &Table<'_>) -> Environment {
         undo: undo(table),
         no_return: no_return(table),
         keep_safe_back: keep_safe_back(table),
+        require: values(table.texts("require")),
         config: table.variables("config"),
         secrets: table.plain("secrets"),
         recipients: table.texts("recipients").unwrap_or_default(),

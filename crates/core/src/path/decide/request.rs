@@ -1,6 +1,6 @@
 //! Asking that a release be put into an environment.
 
-use super::{Events, check};
+use super::{Events, check, rehearsal::check_rehearsal};
 use crate::{
     journal::Stream,
     names::DeploymentNumber,
@@ -35,6 +35,9 @@ pub(super) fn request(
         Right::Deploy
     };
     check(state, actor, plan, right)?;
+    if let Trigger::Rehearsal { of, after } = trigger {
+        check_rehearsal(state, actor, plan, *of, *after)?;
+    }
     if let Some(veto) = &release.vetoed {
         return Err(Refusal::Vetoed {
             release: plan.release,
@@ -58,7 +61,7 @@ pub(super) fn request(
         .as_ref()
         .is_some_and(|live| live.release == plan.release);
     if live
-        && !matches!(trigger, Trigger::Person)
+        && !matches!(trigger, Trigger::Person | Trigger::Rehearsal { .. })
         && release.verified.contains_key(&plan.environment)
     {
         return Err(already("live".into()));

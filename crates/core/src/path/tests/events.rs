@@ -146,6 +146,7 @@ fn plan() -> BoxedStrategy<Plan> {
             plan.policy.going_back.undo = crate::manifest::UndoRule::Automatic;
             plan.policy.going_back.no_return = crate::manifest::NoReturnRule::Ask;
             plan.policy.going_back.keep_safe_back = Some(3);
+            plan.policy.going_back.proven = true;
             plan.steps[0].id = text;
             plan.launch.databases.insert("other".parse().unwrap(), home);
             plan
@@ -159,6 +160,8 @@ fn trigger() -> BoxedStrategy<Trigger> {
         text().prop_map(|branch| Trigger::Push { branch }),
         environment().prop_map(|from| Trigger::Promotion { from }),
         deployment().prop_map(|of| Trigger::Undo { of }),
+        (release(), prop::option::of(deployment()))
+            .prop_map(|(of, after)| Trigger::Rehearsal { of, after }),
     ]
     .boxed()
 }
@@ -183,6 +186,7 @@ fn gates() -> BoxedStrategy<Vec<GateReport>> {
         Just(Gate::PointOfNoReturn),
         Just(Gate::SafeBack),
         Just(Gate::SharedDatabase),
+        Just(Gate::RollbackProven),
     ];
     let report = (gate, answer).prop_map(|(gate, answer)| GateReport { gate, answer });
     prop::collection::vec(report, 0..3).boxed()
@@ -262,6 +266,26 @@ fn undo() -> BoxedStrategy<Undo> {
     .boxed()
 }
 
+fn rehearsal() -> BoxedStrategy<Rehearsal> {
+    (
+        environment(),
+        prop::option::of(release()),
+        prop::collection::vec(deployment(), 0..3),
+        text(),
+        prop::option::of(text()),
+    )
+        .prop_map(
+            |(environment, to, deployments, schema, finding)| Rehearsal {
+                environment,
+                to,
+                deployments,
+                schemas: BTreeMap::from([("main".parse().unwrap(), schema)]),
+                finding,
+            },
+        )
+        .boxed()
+}
+
 /// What happens to a project, a release or an environment.
 fn elsewhere() -> BoxedStrategy<Event> {
     prop_oneof![
@@ -273,6 +297,8 @@ fn elsewhere() -> BoxedStrategy<Event> {
         artifacts().prop_map(|artifacts| Event::ReleaseBuilt { artifacts }),
         text().prop_map(|cause| Event::ReleaseBuildFailed { cause }),
         text().prop_map(|reason| Event::ReleaseVetoed { reason }),
+        rehearsal().prop_map(|rehearsal| Event::RollbackProven { rehearsal }),
+        rehearsal().prop_map(|rehearsal| Event::RehearsalFailed { rehearsal }),
         (text(), time()).prop_map(|(reason, until)| Event::Locked { reason, until }),
         Just(Event::Unlocked),
         text().prop_map(|reason| Event::Held { reason }),

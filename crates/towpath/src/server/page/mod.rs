@@ -263,6 +263,7 @@ mod tests {
                 deployment: DeploymentNumber(6),
                 since: NOW,
                 verified: true,
+                rehearsal: None,
                 vetoed: Some("bad".into()),
                 addresses: BTreeMap::from([(
                     "web".parse().unwrap(),

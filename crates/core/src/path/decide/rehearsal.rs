@@ -1,0 +1,173 @@
+//! What a rehearsal of the way back may request, and what it may say of the release.
+
+use std::collections::BTreeMap;
+
+use super::{Events, check, find, said};
+use crate::{
+    journal::Stream,
+    names::{DatabaseName, DeploymentNumber, EnvironmentName, ReleaseNumber},
+    path::{
+        Actor, Deployment, Event, Kind, Plan, Refusal, Rehearsal, Right, State, Trigger,
+        rehearsal::{brings, returns, schemas},
+    },
+};
+
+/// Checks that a rehearsal's deployment follows on the one before it, with nothing in between.
+pub(super) fn check_rehearsal(
+    state: &State,
+    actor: &Actor,
+    plan: &Plan,
+    of: ReleaseNumber,
+    after: Option<DeploymentNumber>,
+) -> Result<(), Refusal> {
+    may_rehearse(state, actor, plan)?;
+    let name = &plan.environment;
+    let environment = state.environment(name);
+    if let Some(open) = environment.active.or(environment.queue.first().copied()) {
+        return Err(Refusal::NotNow {
+            deployment: open,
+            what: format!("is under way in {name}"),
+            help: "rehearse once it has ended".into(),
+        });
+    }
+    let begins = after.is_none() && plan.kind != Kind::Rollback && plan.release == of;
+    let follows_on = after.is_some_and(|after| {
+        let before = state.deployments.get(&after);
+        let fits = before.is_some_and(|before| match plan.kind {
+            Kind::Rollback => before.plan.environment == *name && brings(state, before, of),
+            _ => before.plan.environment == *name && returns(before, of) && plan.release == of,
+        });
+        fits && environment.last == Some(after)
+    });
+    match begins || follows_on {
+        true => Ok(()),
+        false => Err(Refusal::NotNow {
+            deployment: after.or(environment.last).unwrap_or(DeploymentNumber(0)),
+            what: format!("is not what the rehearsal of {of} goes on from"),
+            help: format!("`towpath rehearse {name} {of}` begins anew"),
+        }),
+    }
+}
+
+/// A rehearsal deploys and rolls back: whoever asks for it may do both.
+fn may_rehearse(state: &State, actor: &Actor, plan: &Plan) -> Result<(), Refusal> {
+    check(state, actor, plan, Right::Deploy)?;
+    check(state, actor, plan, Right::Rollback)
+}
+
+/// The proof, when the deployments are what a rehearsal is made of; what differs, when the schemas do.
+pub(super) fn prove(
+    state: &State,
+    actor: &Actor,
+    numbers: [DeploymentNumber; 3],
+) -> Result<Events, Refusal> {
+    let [first, back, again] = numbers;
+    let (before, between, after) = (find(state, first)?, find(state, back)?, find(state, again)?);
+    let of = after.plan.release;
+    may_rehearse(state, actor, &after.plan)?;
+    let follows = |deployment: &Deployment, number| matches!(&deployment.trigger, Trigger::Rehearsal { of: other, after } if *other == of && *after == Some(number));
+    let name = &after.plan.environment;
+    let same_place = before.plan.environment == *name && between.plan.environment == *name;
+    let is_whole = same_place
+        && before.plan.release == of
+        && before.plan.kind != Kind::Rollback
+        && returns(between, of)
+        && follows(between, first)
+        && follows(after, back)
+        && brings(state, after, of);
+    if !is_whole {
+        return Err(Refusal::NotNow {
+            deployment: again,
+            what: format!("is not the end of a rehearsal of {of}"),
+            help: format!("`towpath rehearse {name} {of}` rehearses it"),
+        });
+    }
+    // What an earlier rehearsal has already spoiled is not what there was.
+    let mut wanted = schemas(before);
+    wanted.extend(spoiled(state, of, name));
+    let now = schemas(after);
+    let changed = wanted
+        .iter()
+        .find(|(database, schema)| now.get(*database) != Some(*schema));
+    let finding = changed.map(|(database, schema)| {
+        let now = now.get(database).map_or("unknown", String::as_str);
+        format!(
+            "the schema of database {database} is not what it was before the way back: its fingerprint was {schema} and is {now}; a down-migration does not restore what was there"
+        )
+    });
+    let rehearsal = Rehearsal {
+        environment: name.clone(),
+        to: Some(between.plan.release),
+        deployments: numbers.to_vec(),
+        schemas: wanted,
+        finding,
+    };
+    Ok(match rehearsal.proves() {
+        true => vec![(Stream::Release(of), Event::RollbackProven { rehearsal })],
+        false => failed(state, of, rehearsal),
+    })
+}
+
+/// The fingerprints that an earlier rehearsal there found changed; they count until the schemas are so again.
+fn spoiled(
+    state: &State,
+    release: ReleaseNumber,
+    environment: &EnvironmentName,
+) -> BTreeMap<DatabaseName, String> {
+    let release = state.releases.get(&release);
+    let earlier = release.and_then(|release| release.rehearsal.as_ref());
+    let failed = earlier.filter(|one| !one.proves() && one.environment == *environment);
+    failed.map(|one| one.schemas.clone()).unwrap_or_default()
+}
+
+/// What stopped a rehearsal.
+pub(super) fn fail(
+    state: &State,
+    actor: &Actor,
+    release: ReleaseNumber,
+    number: DeploymentNumber,
+    finding: &str,
+) -> Result<Events, Refusal> {
+    let deployment = find(state, number)?;
+    may_rehearse(state, actor, &deployment.plan)?;
+    let is_of_it = deployment.plan.release == release
+        || matches!(&deployment.trigger, Trigger::Rehearsal { of, .. } if *of == release);
+    if !is_of_it || !state.releases.contains_key(&release) {
+        return Err(Refusal::NotNow {
+            deployment: number,
+            what: format!("is not of a rehearsal of {release}"),
+            help: "`towpath history` lists what there is".into(),
+        });
+    }
+    let mut deployments = vec![number];
+    if let Trigger::Rehearsal {
+        after: Some(after), ..
+    } = &deployment.trigger
+    {
+        deployments.insert(0, *after);
+    }
+    let returns = deployment.plan.kind == Kind::Rollback;
+    let rehearsal = Rehearsal {
+        environment: deployment.plan.environment.clone(),
+        to: returns.then_some(deployment.plan.release),
+        deployments,
+        schemas: spoiled(state, release, &deployment.plan.environment),
+        finding: Some(said(finding)?),
+    };
+    Ok(failed(state, release, rehearsal))
+}
+
+/// What is found is recorded, and nothing automatic comes on top of it before a person has looked.
+fn failed(state: &State, release: ReleaseNumber, rehearsal: Rehearsal) -> Events {
+    let environment = rehearsal.environment.clone();
+    let reason = format!("the rehearsal of {release} failed");
+    let is_held = state.environment(&environment).hold.is_some();
+    let mut events = vec![(
+        Stream::Release(release),
+        Event::RehearsalFailed { rehearsal },
+    )];
+    if !is_held {
+        events.push((Stream::Environment(environment), Event::Held { reason }));
+    }
+    events
+}
