@@ -481,16 +481,17 @@ fn apply_end(
             if deployment.plan.launch.services.is_empty() {
                 environment.live = Some(standing.clone());
             }
-            // A rehearsal leaves out what people do: it verifies nothing, and brings no rules.
+            // A rehearsal leaves out what people do: it verifies nothing that was not verified, and brings no rules.
             let rehearses = matches!(deployment.trigger, Trigger::Rehearsal { .. });
-            if rehearses && deployment.plan.kind != Kind::Rollback {
-                if release.is_some_and(|release| release.verified.contains_key(name)) {
-                    environment.remember(standing);
-                }
+            let was_verified = release
+                .as_ref()
+                .is_some_and(|release| release.verified.contains_key(name));
+            if rehearses && !was_verified {
                 return;
             }
             // A rollback brings back code, not the rights of people who have left since.
-            if deployment.plan.kind != Kind::Rollback || environment.in_force.is_none() {
+            let brings_rules = deployment.plan.kind != Kind::Rollback && !rehearses;
+            if brings_rules || environment.in_force.is_none() {
                 environment.in_force = Some(deployment.plan.policy.clone());
             }
             if deployment.plan.kind == Kind::Rollback {

@@ -15,6 +15,7 @@ mod parity;
 mod promises;
 mod queue;
 mod random;
+mod rehearsals;
 mod retries;
 mod rights;
 mod rollbacks;

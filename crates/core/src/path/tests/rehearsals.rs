@@ -1,0 +1,249 @@
+//! Rehearsals: what follows on what, what they prove, and what they do not.
+
+use super::{sim::Sim, world::*};
+use crate::{
+    names::{DeploymentNumber, EnvironmentName, ReleaseNumber},
+    path::*,
+};
+
+fn place() -> EnvironmentName {
+    env(STAGING)
+}
+
+/// The first release is verified in staging, and a second is there to be rehearsed.
+fn two() -> (Sim, ReleaseNumber) {
+    let mut sim = Sim::new();
+    let first = sim.cut(&[migration(1, Contract::Expand)]);
+    let number = sim.deploy(&dana(), STAGING, first).unwrap();
+    assert_eq!(sim.complete(number), End::Settled);
+    let second = sim.cut(&[
+        migration(1, Contract::Expand),
+        migration(2, Contract::Expand),
+    ]);
+    (sim, second)
+}
+
+fn forward(
+    sim: &mut Sim,
+    of: ReleaseNumber,
+    after: Option<DeploymentNumber>,
+) -> Result<DeploymentNumber, Refusal> {
+    let plan = rehearsed_deploy(sim.plan(STAGING, of));
+    sim.request(&dana(), plan, Trigger::Rehearsal { of, after })
+}
+
+fn back(
+    sim: &mut Sim,
+    of: ReleaseNumber,
+    after: DeploymentNumber,
+) -> Result<DeploymentNumber, Refusal> {
+    let returning = ReleaseNumber(1);
+    let manifest = sim.manifests[&returning].clone();
+    let tests = &manifest.environment(STAGING).unwrap().test;
+    let plan = rehearsed_return(sim.way(&place())?, tests);
+    let after = Some(after);
+    sim.request(&dana(), plan, Trigger::Rehearsal { of, after })
+}
+
+fn prove(sim: &mut Sim, [first, back, again]: [DeploymentNumber; 3]) -> Result<(), Refusal> {
+    let command = Command::ProveRollback { first, back, again };
+    sim.command(&dana(), command).map(drop)
+}
+
+fn done(sim: &mut Sim, number: DeploymentNumber) -> DeploymentNumber {
+    assert_eq!(sim.complete(number), End::Settled, "{}", sim.why(number));
+    assert!(sim.deployment(number).signatures.is_empty());
+    number
+}
+
+/// All three, one after the other.
+fn rehearsed(sim: &mut Sim, of: ReleaseNumber) -> [DeploymentNumber; 3] {
+    let station_of = |sim: &Sim| station(&sim.state, &place(), of, None);
+    assert_eq!(station_of(sim), Station::Forward { after: None });
+    let first = forward(sim, of, None).unwrap();
+    assert_eq!(station_of(sim), Station::UnderWay(first));
+    done(sim, first);
+    assert_eq!(station_of(sim), Station::Back { after: first });
+    let between = back(sim, of, first).unwrap();
+    done(sim, between);
+    let after = Some(between);
+    assert_eq!(station_of(sim), Station::Forward { after });
+    let again = forward(sim, of, after).unwrap();
+    done(sim, again);
+    let back = between;
+    assert_eq!(station_of(sim), Station::Prove { back, again });
+    [first, between, again]
+}
+
+#[test]
+fn three_deployments_prove_the_way_back_and_verify_nothing() {
+    let (mut sim, second) = two();
+    let numbers = rehearsed(&mut sim, second);
+    let ran = |number| -> Vec<Phase> {
+        let steps = sim.deployment(number).plan.steps.iter();
+        steps.map(|step| step.phase).collect()
+    };
+    for number in numbers {
+        assert!(ran(number).contains(&Phase::Test), "{number}");
+        assert!(!ran(number).contains(&Phase::SignOff), "{number}");
+    }
+    prove(&mut sim, numbers).unwrap();
+    let rehearsal = sim.release(second).rehearsal.clone().unwrap();
+    assert!(rehearsal.proves());
+    assert_eq!(rehearsal.deployments, numbers);
+    assert_eq!(rehearsal.to, Some(ReleaseNumber(1)));
+    assert_eq!(sim.live(STAGING), Some(second));
+    assert!(!sim.is_verified(second, STAGING));
+    assert_eq!(sim.env(STAGING).hold, None);
+    sim.replay();
+    // Asked once more, it is done once more.
+    let again = station(&sim.state, &place(), second, None);
+    assert_eq!(again, Station::Forward { after: None });
+}
+
+#[test]
+fn what_was_verified_stays_so_and_stays_a_place_to_return_to() {
+    let (mut sim, second) = two();
+    let number = sim.deploy(&dana(), STAGING, second).unwrap();
+    assert_eq!(sim.complete(number), End::Settled);
+    let between = back(&mut sim, second, number).unwrap();
+    done(&mut sim, between);
+    let again = forward(&mut sim, second, Some(between)).unwrap();
+    done(&mut sim, again);
+    prove(&mut sim, [number, between, again]).unwrap();
+    assert!(sim.is_verified(second, STAGING));
+    let verified = sim.env(STAGING).verified;
+    let verified: Vec<u32> = verified.iter().map(|one| one.release.0).collect();
+    assert_eq!(verified, [1, 2]);
+}
+
+#[test]
+fn ordinary_deployments_prove_nothing() {
+    let (mut sim, second) = two();
+    let first = sim.deploy(&dana(), STAGING, second).unwrap();
+    sim.complete(first);
+    let between = sim.rollback(&dana(), STAGING).unwrap();
+    sim.complete(between);
+    let again = sim.deploy(&dana(), STAGING, second).unwrap();
+    sim.complete(again);
+    let refused = prove(&mut sim, [first, between, again]).unwrap_err();
+    assert!(matches!(refused, Refusal::NotNow { .. }), "{refused}");
+    assert_eq!(sim.release(second).rehearsal, None);
+}
+
+#[test]
+fn the_order_is_proven_too_and_whoever_may_not_roll_back_proves_nothing() {
+    let (mut sim, second) = two();
+    let [first, between, again] = rehearsed(&mut sim, second);
+    for odd in [
+        [again, between, first],
+        [first, first, again],
+        [first, again, between],
+        [again, between, again],
+    ] {
+        let refused = prove(&mut sim, odd).unwrap_err();
+        assert!(matches!(refused, Refusal::NotNow { .. }), "{odd:?}");
+    }
+    let back = between;
+    let command = Command::ProveRollback { first, back, again };
+    let refused = sim.command(&mallory(), command).unwrap_err();
+    assert!(matches!(refused, Refusal::NotAllowed { .. }), "{refused}");
+}
+
+#[test]
+fn nothing_comes_in_between() {
+    let (mut sim, second) = two();
+    let first = forward(&mut sim, second, None).unwrap();
+    // Not before it has ended.
+    assert!(back(&mut sim, second, first).is_err());
+    done(&mut sim, first);
+    let between = back(&mut sim, second, first).unwrap();
+    done(&mut sim, between);
+    let other = sim.deploy(&dana(), STAGING, second).unwrap();
+    let stopped = station(&sim.state, &place(), second, Some(between));
+    assert_eq!(stopped, Station::Stopped { at: between });
+    sim.complete(other);
+    let refused = forward(&mut sim, second, Some(between)).unwrap_err();
+    let said = refused.to_string();
+    assert!(
+        said.contains("is not what the rehearsal of v2 goes on from"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_schema_that_is_not_as_it_was_is_remembered_as_it_was() {
+    let (mut sim, second) = two();
+    let spoil = |sim: &mut Sim, number, schema: &str| {
+        sim.run_to(number, "migrate-main");
+        let Receipt::Migrated {
+            database,
+            home,
+            applied,
+            fresh,
+            ..
+        } = sim.receipt(number)
+        else {
+            panic!("it migrates");
+        };
+        let schema = schema.to_owned();
+        let receipt = Receipt::Migrated {
+            database,
+            home,
+            applied,
+            fresh,
+            schema,
+        };
+        sim.finish(number, super::play::passed(receipt));
+        done(sim, number)
+    };
+    let round = |sim: &mut Sim, before: &str, after: &str| {
+        let first = forward(sim, second, None).unwrap();
+        spoil(sim, first, before);
+        let between = back(sim, second, first).unwrap();
+        done(sim, between);
+        let again = forward(sim, second, Some(between)).unwrap();
+        spoil(sim, again, after);
+        prove(sim, [first, between, again]).unwrap();
+        sim.release(second).rehearsal.clone().unwrap()
+    };
+    let found = round(&mut sim, "whole", "spoiled");
+    assert!(found.finding.unwrap().contains("was whole and is spoiled"));
+    assert!(sim.env(STAGING).hold.is_some());
+    // As it was before the second time, and not as it was before anything was spoiled.
+    let found = round(&mut sim, "spoiled", "spoiled");
+    assert!(found.finding.unwrap().contains("was whole and is spoiled"));
+    assert!(round(&mut sim, "whole", "whole").proves());
+    sim.replay();
+}
+
+#[test]
+fn production_asks_for_it_where_the_manifest_says_so() {
+    let (mut sim, _) = two();
+    environment(&mut sim.manifest, PRODUCTION).going_back.proven = true;
+    let third = sim.cut(&[migration(1, Contract::Expand)]);
+    let gate = |sim: &Sim| {
+        let plan = sim.plan(PRODUCTION, third);
+        let candidate = Candidate {
+            plan: &plan,
+            trigger: &Trigger::Person,
+            requested_by: "olga",
+            requested_at: sim.now,
+            release: sim.release(third),
+            accepted: None,
+        };
+        let reports = ask_gates(&sim.state, &candidate, sim.now).into_iter();
+        let mut reports = reports.filter(|report| report.gate == Gate::RollbackProven);
+        reports.next().map(|report| report.answer)
+    };
+    match gate(&sim) {
+        Some(Answer::Refuse { way_out, .. }) => {
+            assert_eq!(way_out, "`towpath rehearse staging v3`");
+        }
+        other => panic!("{other:?}"),
+    }
+    let numbers = rehearsed(&mut sim, third);
+    assert!(matches!(gate(&sim), Some(Answer::Refuse { .. })));
+    prove(&mut sim, numbers).unwrap();
+    assert!(matches!(gate(&sim), Some(Answer::Pass { .. })));
+}
