@@ -286,7 +286,7 @@ fn a_project_keeps_the_layout_of_its_tool_and_its_tools_table() {
 }
 
 /// A project with a second migration that can be undone, and with people who may do so in staging.
-fn with_second() -> Project {
+pub fn with_second() -> Project {
     let project = Project::new();
     project.change(
         "towpath.toml",

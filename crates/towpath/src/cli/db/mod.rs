@@ -1,6 +1,8 @@
 //! `towpath db`: the databases of environments, and what migrations do to them. A file a verb.
 
 mod adopt;
+mod compare;
+mod drift;
 mod hand;
 mod lint;
 mod look;
@@ -38,6 +40,7 @@ enum Verb {
     Status(status::Status),
     Plan(plan::Plan),
     Lint(lint::Lint),
+    Drift(drift::Drift),
     Migrate(migrate::Migrate),
     Undo(undo::Undo),
     Snapshot(snapshot::Snapshot),
@@ -52,6 +55,8 @@ impl Db {
             Verb::Status(verb) => verb.run(&Project::open(global).await?).await,
             Verb::Plan(verb) => verb.run(&Project::open(global).await?).await,
             Verb::Lint(verb) => verb.run(global).await,
+            Verb::Drift(verb) => verb.run(&Project::open(global).await?).await,
+            Verb::Capture(verb) => verb.run(&Project::open(global).await?).await,
             Verb::Migrate(verb) => verb.run(&Project::open(global).await?).await,
             Verb::Undo(verb) => verb.run(&Project::open(global).await?).await,
             Verb::Snapshot(verb) => verb.run(&Project::open(global).await?).await,
