@@ -26,8 +26,8 @@ pub(crate) use run::Session;
 pub(crate) use scratch::Scratch;
 
 use crate::{
-    ApplyError, DatabaseError, History, Layout, LockError, Migration, MigrationSet, ScriptError,
-    SettleError, Snapshot, SnapshotError,
+    ApplyError, DatabaseError, History, Layout, LockError, Migration, MigrationSet, RecordError,
+    ScriptError, SettleError, Snapshot, SnapshotError,
     classify::Dialect,
     schema::{self, Schema},
 };
@@ -253,6 +253,15 @@ impl From<LockedOut> for ApplyError {
 }
 
 impl From<LockedOut> for SettleError {
+    fn from(error: LockedOut) -> Self {
+        match error {
+            LockedOut::Database(error) => error.into(),
+            LockedOut::Lock(error) => error.into(),
+        }
+    }
+}
+
+impl From<LockedOut> for RecordError {
     fn from(error: LockedOut) -> Self {
         match error {
             LockedOut::Database(error) => error.into(),

@@ -1,8 +1,9 @@
-//! Writing down what a person found where the schema and its records disagree.
+//! Writing down what a person found where the schema and its records disagree, or what is in the schema already.
 
 use super::{Connection, Engine, records};
 use crate::{
-    History, Migration, MigrationSet, ReceiptState, SettleError, Settlement, engine::run::Session,
+    History, Migration, MigrationSet, ReceiptState, RecordError, SettleError, Settlement,
+    engine::run::Session, plan, schema::Schema,
 };
 
 impl Engine {
@@ -18,6 +19,46 @@ impl Engine {
         let settled = settle(&mut session, set, version, settlement, key, now_ms).await;
         let closed = session.close().await;
         settled?;
+        Ok(closed?)
+    }
+
+    /// Records what is there already: `compare` says whether it is, under the lock.
+    pub(crate) async fn record(
+        &self,
+        set: &MigrationSet,
+        version: i64,
+        key: &str,
+        now_ms: i64,
+        compare: impl Fn(&Schema) -> Result<(), RecordError>,
+    ) -> Result<(), RecordError> {
+        let mut session = Session::open(self, key, set, |_| {}).await?;
+        let recorded = async {
+            let plan = plan::decide(set, session.history().await?)?;
+            let [migration] = plan.pending.as_slice() else {
+                return Err(RecordError::NotNext { version });
+            };
+            if migration.version != version || plan.history.begun(version).is_some() {
+                return Err(RecordError::NotNext { version });
+            }
+            compare(&self.schema().await?)?;
+            let before = plan.history.before(version);
+            let written = session.write(async |connection| {
+                write(
+                    connection,
+                    set,
+                    version,
+                    before,
+                    Some(migration),
+                    key,
+                    now_ms,
+                )
+                .await
+            });
+            Ok(written.await?)
+        };
+        let recorded = recorded.await;
+        let closed = session.close().await;
+        recorded?;
         Ok(closed?)
     }
 }

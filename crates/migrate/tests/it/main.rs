@@ -25,6 +25,7 @@ mod place;
 #[path = "../../../probe/tests/stand-ins/postgres.rs"]
 mod postgres;
 mod postgres_engine;
+mod record;
 mod refusals;
 mod relay;
 mod schema;
