@@ -11,6 +11,7 @@ mod config;
 mod crash;
 mod databases;
 mod db;
+mod db_capture;
 mod db_drift;
 mod demo;
 mod doctor;

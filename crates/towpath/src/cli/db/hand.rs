@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use towpath_core::path::{Migration, SchemaWork};
+use towpath_core::{
+    manifest::Environment,
+    path::{Migration, SchemaWork},
+};
 use towpath_migrate::{DatabaseError, Event, History, classify::Dialect};
 
 use super::{Project, look::Refused, open::Opened};
@@ -23,13 +26,13 @@ use crate::{
 #[derive(Args)]
 pub struct Hand {
     /// The environment, by name or alias.
-    environment: String,
+    pub(super) environment: String,
     /// The database, where there are several.
     #[arg(long, short = 'd')]
-    database: Option<String>,
+    pub(super) database: Option<String>,
     /// Why it is done by hand; it is kept in the journal.
     #[arg(long)]
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 /// A database that is changed by hand.
@@ -42,6 +45,34 @@ pub struct InHand {
     pub key: String,
     snapshots: PathBuf,
     dialect: Dialect,
+}
+
+impl Project {
+    /// The environment that is meant; unless said, `local`, or the only one that nothing is deployed to.
+    pub fn own_environment(&self, typed: Option<&str>) -> Result<&Environment, CliError> {
+        if let Some(typed) = typed {
+            return Ok(self.place.environment(typed)?);
+        }
+        if let Some(local) = self.place.manifest.environment("local") {
+            return Ok(local);
+        }
+        let mut own = self.place.manifest.environments.iter();
+        let is_own = |one: &&Environment| one.branch.is_none() && one.after.is_empty();
+        match (own.find(is_own), own.any(|one| is_own(&one))) {
+            (Some(own), false) => Ok(own),
+            (_, several) => Err(CliError::new(
+                Exit::Usage,
+                "db::which-environment",
+                match several {
+                    true => {
+                        "there is no environment local, and several that nothing is deployed to"
+                    }
+                    false => "there is no environment local, and none that nothing is deployed to",
+                },
+                "name the environment that is meant",
+            )),
+        }
+    }
 }
 
 impl Hand {

@@ -1,8 +1,10 @@
 //! `towpath db`: the databases of environments, and what migrations do to them. A file a verb.
 
 mod adopt;
+mod capture;
 mod compare;
 mod drift;
+mod files;
 mod hand;
 mod lint;
 mod look;
@@ -41,6 +43,7 @@ enum Verb {
     Plan(plan::Plan),
     Lint(lint::Lint),
     Drift(drift::Drift),
+    Capture(capture::Capture),
     Migrate(migrate::Migrate),
     Undo(undo::Undo),
     Snapshot(snapshot::Snapshot),
