@@ -75,7 +75,8 @@ impl Capture {
         };
         let opened = hand.one(project, "capture").await?;
         let title = format!("{} of {}", opened.name, opened.home);
-        let (set, folder) = migrations_of(project, &opened)?;
+        let (set, directory) = migrations_of(&opened)?;
+        let folder = project.root.join(&directory);
         let compared = complete(&opened, &set, &title).await?;
         let difference = schema::diff(&compared.expected, &compared.found);
         if difference.is_empty() {
@@ -92,18 +93,18 @@ impl Capture {
         }
         let new = self.draft(&compared, &set, &folder)?;
         if !project.json {
-            new.print(&folder);
+            new.print(&directory);
         }
         new.try_out(&opened, &compared).await?;
         if self.dry_run {
             eprintln!("nothing was written");
         } else {
-            new.keep(&hand, project, opened, &folder, &title).await?;
+            new.keep(&hand, project, opened, &directory).await?;
         }
         if project.json {
             println!(
                 "{}",
-                json!({"version": 1, "dry_run": self.dry_run, "captured": new.shown(&folder)})
+                json!({"version": 1, "dry_run": self.dry_run, "captured": new.shown(&directory)})
             );
         }
         Ok(Exit::Done)
@@ -149,10 +150,10 @@ impl Capture {
     }
 }
 
-/// The migrations of the work tree, and where they lie.
-fn migrations_of(project: &Project, opened: &Opened) -> Result<(MigrationSet, PathBuf), CliError> {
+/// The migrations of the work tree, and the directory that they lie in, from the work tree's root.
+fn migrations_of(opened: &Opened) -> Result<(MigrationSet, PathBuf), CliError> {
     match (&opened.set, &opened.directory) {
-        (Some(Ok(set)), Some(directory)) => Ok((set.clone(), project.root.join(directory))),
+        (Some(Ok(set)), Some(directory)) => Ok((set.clone(), directory.into())),
         (Some(Err(refused)), _) => Err(refused.clone().into()),
         (_, _) => Err(failed(
             "capture a migration: the manifest names no migrations",
@@ -218,11 +219,10 @@ impl New {
         hand: &Hand,
         project: &Project,
         opened: Opened,
-        folder: &Path,
-        title: &str,
+        directory: &Path,
     ) -> Result<(), CliError> {
         let mut taken = hand.take(project, opened, SchemaWork::Settle).await?;
-        let paths = files::write(folder, &self.next.files)?;
+        let paths = files::write(&project.root.join(directory), &self.next.files)?;
         let version = self.migration.version;
         let database = &taken.opened.database;
         let recorded = database
@@ -237,9 +237,10 @@ impl New {
         }
         taken.opened.set = Some(Ok(self.set.clone()));
         taken.done().await?;
-        for path in &paths {
-            eprintln!("wrote {}", path.display());
+        for (name, _) in &self.next.files {
+            eprintln!("wrote {}", directory.join(name).display());
         }
+        let title = format!("{} of {}", taken.opened.name, taken.opened.home);
         let name = style::plain(&format!("{version} ({})", self.migration.name));
         eprintln!("{title} has it already: {name} counts as applied there");
         if !self.next.undoable && !self.captured.down.is_empty() {
@@ -249,10 +250,13 @@ impl New {
         Ok(())
     }
 
-    fn print(&self, folder: &Path) {
+    fn print(&self, directory: &Path) {
         let paint = style::of_stdout();
         for (name, text) in &self.next.files {
-            println!("{}", paint.strong(&folder.join(name).display().to_string()));
+            println!(
+                "{}",
+                paint.strong(&directory.join(name).display().to_string())
+            );
             for line in text.lines() {
                 println!("{}", format!("  {}", style::plain(line)).trim_end());
             }
@@ -274,10 +278,10 @@ impl New {
     }
 
     /// For scripts.
-    fn shown(&self, folder: &Path) -> Value {
+    fn shown(&self, directory: &Path) -> Value {
         let files = self.next.files.iter();
         let files: Vec<Value> = files
-            .map(|(name, text)| json!({"path": folder.join(name), "text": text}))
+            .map(|(name, text)| json!({"path": directory.join(name), "text": text}))
             .collect();
         json!({
             "version": self.migration.version,
