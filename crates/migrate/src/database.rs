@@ -169,6 +169,14 @@ impl Database {
         self.engine.restore(from.as_ref(), key).await
     }
 
+    /// Takes everything away that the database holds: tables, rows, and what it remembers of its migrations. Nothing when
+    /// there is no database yet.
+    ///
+    /// One transaction, but in MySQL. The user of the URL must be allowed to drop what is there.
+    pub async fn clear(&self, key: &str) -> Result<(), SnapshotError> {
+        self.engine.clear(key).await
+    }
+
     /// Everything that the database holds but rows, without our tables and those of the users' tools; nothing when there
     /// is no database yet.
     pub async fn schema(&self) -> Result<Schema, DatabaseError> {

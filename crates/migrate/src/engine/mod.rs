@@ -155,6 +155,14 @@ impl Engine {
         }
     }
 
+    pub(crate) async fn clear(&self, key: &str) -> Result<(), SnapshotError> {
+        match self {
+            Engine::Sqlite(sqlite) => sqlite.clear(key).await,
+            Engine::Postgres(postgres) => postgres.clear(key).await,
+            Engine::Mysql(mysql) => mysql.clear().await,
+        }
+    }
+
     /// Everything that the database holds; nothing when there is none.
     pub(crate) async fn schema(&self) -> Result<Schema, DatabaseError> {
         let Some(mut connection) = self.reader().await? else {

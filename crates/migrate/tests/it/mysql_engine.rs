@@ -281,6 +281,13 @@ async fn a_snapshot_is_taken_and_put_back() {
         "{error}"
     );
     assert_eq!(server.sql("app", "SELECT name FROM names"), "Ada\n");
+
+    database.clear("key").await.unwrap();
+    assert!(database.history().await.unwrap().is_empty());
+    let schema = database.schema().await.unwrap();
+    assert!(schema.tables.is_empty() && schema.objects.is_empty());
+    apply(&database, &set(PAST)).await.unwrap();
+    assert_eq!(server.sql("app", "SELECT name FROM guests"), "Ada\n");
 }
 
 #[tokio::test]

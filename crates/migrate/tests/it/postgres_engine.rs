@@ -403,6 +403,11 @@ async fn a_snapshot_is_taken_and_put_back() {
         .unwrap_err();
     assert_eq!(database.schema_fingerprint().await.unwrap(), before);
     assert_eq!(server.sql("app", "SELECT name FROM guests"), "Ada\n");
+
+    database.clear("key").await.unwrap();
+    assert!(database.history().await.unwrap().is_empty());
+    apply(&database, &set(PAST)).await.unwrap();
+    assert_eq!(database.schema_fingerprint().await.unwrap(), before);
 }
 
 #[tokio::test]

@@ -277,3 +277,29 @@ async fn what_a_snapshot_was_taken_of_may_be_restored_over_larger_and_smaller() 
         assert_eq!(texts(&place.file(), "PRAGMA integrity_check").await, ["ok"]);
     }
 }
+
+#[tokio::test]
+async fn what_is_cleared_holds_nothing_and_begins_anew() {
+    let place = filled().await;
+    let database = place.database();
+    let mut service = connect(&place.file()).await;
+    let before = database.schema_fingerprint().await.unwrap();
+    database.clear("key").await.unwrap();
+    assert!(database.history().await.unwrap().is_empty());
+    let schema = database.schema().await.unwrap();
+    assert!(schema.tables.is_empty() && schema.objects.is_empty());
+    // Whoever has it open sees the same.
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+        .fetch_one(&mut service)
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
+    service.close().await.unwrap();
+    assert_ne!(database.schema_fingerprint().await.unwrap(), before);
+    let made = set(&[("1_new.sql", "CREATE TABLE new (x);")]);
+    apply(&database, &made).await.unwrap();
+    // Nothing is made only to be emptied.
+    let absent = Place::new();
+    absent.database().clear("key").await.unwrap();
+    assert!(absent.listing().is_empty());
+}

@@ -72,6 +72,15 @@ impl Mysql {
         Ok(closed?)
     }
 
+    /// Takes everything away: table by table, so that one that was cut short is to be run again.
+    pub(in crate::engine) async fn clear(&self) -> Result<(), SnapshotError> {
+        let held = self.lock(|_| {}).await?;
+        let cleared = self.empty().await;
+        let closed = held.close().await.map_err(|error| self.error(&error));
+        cleared?;
+        Ok(closed?)
+    }
+
     async fn replay(&self, from: &Path) -> Result<(), SnapshotError> {
         self.empty().await?;
         let mut command = self.program(&["mariadb", "mysql"])?;

@@ -6,7 +6,7 @@ use std::{
     process::Stdio,
 };
 
-use sqlx::Connection as _;
+use sqlx::{AssertSqlSafe, Connection as _};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, copy},
     process::Command,
@@ -62,6 +62,26 @@ impl Postgres {
         let closed = held.close().await.map_err(|error| self.error(&error));
         restored?;
         Ok(closed?)
+    }
+
+    /// Takes everything away, in one transaction.
+    pub(in crate::engine) async fn clear(&self, key: &str) -> Result<(), SnapshotError> {
+        let held = self.lock(key, Layout::Sqlx, |_| {}).await?;
+        let cleared = self.empty().await;
+        let closed = held.close().await.map_err(|error| self.error(&error));
+        cleared?;
+        Ok(closed?)
+    }
+
+    async fn empty(&self) -> Result<(), SnapshotError> {
+        let failed = |error: sqlx::Error| self.error(&error);
+        let sql = format!("BEGIN;\n{}COMMIT;\n", self.preface("").await?);
+        let mut connection = self.connect().await?;
+        let emptied = sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(&mut connection)
+            .await;
+        connection.close().await.map_err(failed)?;
+        Ok(emptied.map(drop).map_err(failed)?)
     }
 
     /// Everything goes and comes in one transaction: a crash leaves the one or the other.

@@ -45,6 +45,27 @@ impl Sqlite {
         .await
     }
 
+    /// Puts an empty database in its place, as if that were a snapshot: others who have it open see it change.
+    pub(in crate::engine) async fn clear(&self, key: &str) -> Result<(), SnapshotError> {
+        let Some(mut connection) = self.reader().await? else {
+            return Ok(());
+        };
+        let found = look(&mut connection, "PRAGMA journal_mode")
+            .await
+            .map_err(|error| self.error(&error));
+        self.close(connection).await?;
+        let (_, page_size) = found?;
+        let folder = tempfile::Builder::new().prefix("towpath-empty-").tempdir();
+        let folder = folder.map_err(|error| self.unopenable(&error))?;
+        let empty = Sqlite {
+            path: folder.path().join("empty.db"),
+            access: Access::Create,
+            patience: self.patience,
+        };
+        empty.create(page_size).await?;
+        self.restore(&empty.path, key).await
+    }
+
     /// Looks at a snapshot before anything is touched; answers with the size of its pages.
     async fn refuse_unfit(&self, source: &Sqlite) -> Result<u32, SnapshotError> {
         let unreadable = |error: io::Error| source.unopenable(&error);
