@@ -13,6 +13,7 @@ mod databases;
 mod db;
 mod db_capture;
 mod db_drift;
+mod db_reset;
 mod demo;
 mod doctor;
 mod formats;

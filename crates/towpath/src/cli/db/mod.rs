@@ -11,6 +11,7 @@ mod look;
 mod migrate;
 mod open;
 mod plan;
+mod reset;
 mod restore;
 mod settle;
 mod snapshot;
@@ -44,6 +45,7 @@ enum Verb {
     Lint(lint::Lint),
     Drift(drift::Drift),
     Capture(capture::Capture),
+    Reset(reset::Reset),
     Migrate(migrate::Migrate),
     Undo(undo::Undo),
     Snapshot(snapshot::Snapshot),
@@ -60,6 +62,7 @@ impl Db {
             Verb::Lint(verb) => verb.run(global).await,
             Verb::Drift(verb) => verb.run(&Project::open(global).await?).await,
             Verb::Capture(verb) => verb.run(&Project::open(global).await?).await,
+            Verb::Reset(verb) => verb.run(&Project::open(global).await?).await,
             Verb::Migrate(verb) => verb.run(&Project::open(global).await?).await,
             Verb::Undo(verb) => verb.run(&Project::open(global).await?).await,
             Verb::Snapshot(verb) => verb.run(&Project::open(global).await?).await,
