@@ -17,6 +17,7 @@ fn a_developers_own_database_is_made_anew() {
     project.execute("local", "CREATE TABLE by_hand (x)");
     project.towpath("db reset", 3).says(&[
         "main of local is emptied, and gets the 2 migrations of the work tree: whatever it holds is lost",
+        "trips: 2 rows\n",
         "main of local was not touched",
         "add --yes",
     ]);
@@ -40,7 +41,7 @@ fn a_developers_own_database_is_made_anew() {
     project.execute("local", "INSERT INTO trips (said) VALUES ('mine')");
     let before: Value = project.towpath("db reset --yes --json", 0).json();
     let copy = before["before"].as_str().unwrap();
-    project.towpath(&format!("db restore local --from {copy} --yes"), 0);
+    project.towpath(&format!("db restore local {copy} --yes"), 0);
     assert_eq!(project.number("local", TRIPS), 2);
 }
 

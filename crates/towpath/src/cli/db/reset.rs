@@ -15,7 +15,7 @@ use super::{
     open::Opened,
 };
 use crate::{
-    cli::{check::plural, error::CliError, exit::Exit},
+    cli::{check::plural, error::CliError, exit::Exit, style},
     clock::now,
 };
 
@@ -76,6 +76,10 @@ impl Reset {
         eprintln!(
             "{title} is emptied, and gets the {count} of the work tree: whatever it holds is lost"
         );
+        let rows = opened.database.rows().await.map_err(database_failed)?;
+        for (table, count) in rows.iter().filter(|(_, count)| **count > 0) {
+            eprintln!("{}: {count} rows", style::plain(table));
+        }
         if !self.yes {
             return Err(CliError::new(
                 Exit::Refused,
