@@ -21,7 +21,10 @@ async fn what_is_there_is_recorded_and_can_be_undone() {
     let record = async |version| database.record(&files, version, "a person", clock()).await;
     let refused = record(2).await.unwrap_err();
     assert!(matches!(refused, RecordError::Differs { version: 2, .. }));
-    assert!(refused.to_string().contains("- name TEXT"), "{refused}");
+    assert!(
+        refused.to_string().contains("- column name: TEXT"),
+        "{refused}"
+    );
     execute(&place.file(), "ALTER TABLE users ADD COLUMN name TEXT").await;
     let refused = record(1).await.unwrap_err();
     assert!(matches!(refused, RecordError::NotNext { version: 1 }));
