@@ -1,8 +1,9 @@
 //! Rehearsing the way back: what it finds, and what it proves to those who ask for it.
 
+use nix::sys::signal::Signal;
 use towpath_core::path::Release;
 
-use crate::project::{Project, Ran};
+use crate::project::{Project, Ran, eventually};
 
 const PEOPLE: &str = r#"test     = ["sh check.sh"]
 sign_off = [{ name = "qa", role = "qa" }, { name = "acceptance", role = "leader" }]
@@ -247,4 +248,26 @@ fn whoever_may_not_roll_back_may_not_rehearse() {
     let refused = project.towpath("rehearse stg", 3);
     refused.says(&["may not roll back staging"]);
     assert_eq!(project.history().len(), 1, "nothing was done");
+}
+
+#[test]
+fn a_server_does_the_same_with_what_was_pushed() {
+    let project = project();
+    let server = project.ask("server --listen 127.0.0.1:0").start();
+    // It takes branches as they are at its first look.
+    eventually("the server has looked", || {
+        let journal = project.ask("journal show --json --limit 1000").run();
+        journal.stdout.contains("branch-moved").then_some(())
+    });
+    commit_renamed(&project, RENAMED_BACK);
+    eventually("the push is deployed", || {
+        let live = project.environment("staging").live;
+        live.filter(|live| live.release.0 == 2 && live.verified)
+    });
+    let ran = project.towpath("rehearse stg --json", 0);
+    assert!(rehearsed(&ran).rehearsal.unwrap().proves());
+    assert_eq!(project.history().len(), 4);
+    server.signal(Signal::SIGTERM);
+    server.ended();
+    project.towpath("journal verify", 0);
 }
