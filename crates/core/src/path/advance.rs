@@ -195,10 +195,14 @@ fn begin(state: &State, deployment: &Deployment, step: &Step, now: Time) -> Even
         }
     }
     if matches!(step.action, Action::Settle) {
-        let why = match deployment.plan.kind {
-            Kind::Rollback => format!(
+        let why = match (deployment.plan.kind, &deployment.trigger) {
+            (Kind::Rollback, _) => format!(
                 "{} is back on {}",
                 deployment.plan.environment, deployment.plan.release
+            ),
+            (_, Trigger::Rehearsal { .. }) => format!(
+                "{} is in {}, by a rehearsal, which verifies nothing",
+                deployment.plan.release, deployment.plan.environment
             ),
             _ => format!(
                 "{} is verified in {}",
