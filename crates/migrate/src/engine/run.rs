@@ -669,7 +669,8 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
         Err(self.transaction("ended its transaction, and what followed was kept without a receipt"))
     }
 
-    /// SQLite has no way to ask; but a transaction cannot be begun in one. To PostgreSQL a transaction has its time.
+    /// SQLite has no way to ask; but a transaction cannot be begun in one. On servers it is not asked: what ends a transaction
+    /// is refused where a script is cut, and they let no routine do so within one of ours.
     async fn in_own_transaction(&mut self) -> bool {
         match self.engine {
             Engine::Sqlite(_) => match self.connection.execute("BEGIN").await {
