@@ -26,6 +26,14 @@ pub enum Unreached {
         /// The environment that is to keep it.
         environment: EnvironmentName,
     },
+    /// The release's manifest cannot be read.
+    #[error("could not find the database {database}: {why}")]
+    Manifest {
+        /// The database.
+        database: DatabaseName,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The configuration that says where it is cannot be had.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -64,6 +72,10 @@ impl Unreached {
         match self {
             Unreached::Undeclared { database, .. } => {
                 format!("describe it in towpath.toml: `[databases.{database}]`")
+            }
+            Unreached::Manifest { .. } => {
+                "the data directory keeps each release's manifest: restore it from a backup, or deploy another release"
+                    .into()
             }
             Unreached::Config(error) => error.help(),
             Unreached::Nowhere {
@@ -156,7 +168,12 @@ impl Engine {
             database: name.clone(),
             environment: keeper.clone(),
         };
-        let manifest = self.manifest_of(release).map_err(|_| undeclared())?;
+        let manifest = self
+            .manifest_of(release)
+            .map_err(|error| Unreached::Manifest {
+                database: name.clone(),
+                why: error.to_string(),
+            })?;
         let mut filled = BTreeMap::new();
         if declared(&manifest, keeper, name)?.engine.is_server() {
             let mut environments = manifest.environments.iter();
