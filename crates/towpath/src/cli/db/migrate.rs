@@ -60,14 +60,8 @@ impl Migrate {
                 }
                 continue;
             }
-            let copies = project
-                .place
-                .manifest
-                .databases
-                .get(&opened.name)
-                .is_some_and(|declared| declared.snapshot);
             let taken = self.hand.take(project, opened, SchemaWork::Migrate).await?;
-            if copies && !plan.pending.is_empty() && !plan.history.is_empty() {
+            if taken.opened.is_copied && !plan.pending.is_empty() && !plan.history.is_empty() {
                 taken.copy().await?;
             }
             let database = taken.opened.database.clone().create_if_missing();

@@ -9,7 +9,7 @@ use towpath_core::{
     manifest::Environment,
     names::{DatabaseName, EnvironmentName},
 };
-use towpath_migrate::{Database, MigrationSet, layout};
+use towpath_migrate::{Database, Layout, MigrationSet, layout};
 
 use super::{Project, look::Refused};
 use crate::{
@@ -28,6 +28,10 @@ pub struct Opened {
     pub home: EnvironmentName,
     /// The directory of its migrations.
     pub directory: Option<String>,
+    /// The tool whose rules its migrations follow.
+    pub layout: Layout,
+    /// Whether it is copied before it is changed.
+    pub is_copied: bool,
     pub database: Database,
     /// Its migrations; `None` where the manifest names no directory.
     pub set: Option<Result<MigrationSet, Refused>>,
@@ -74,6 +78,8 @@ impl Project {
                 name: name.clone(),
                 home,
                 directory: declared.migrations.clone(),
+                layout: releases::layout_of(declared.layout),
+                is_copied: declared.snapshot,
                 database,
                 set,
             });

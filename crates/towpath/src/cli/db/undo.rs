@@ -11,7 +11,6 @@ use super::{
 use crate::{
     cli::{error::CliError, exit::Exit, style},
     clock::now,
-    engine::releases,
 };
 
 /// Undo an environment's latest migrations, by what was stored when they were applied
@@ -60,14 +59,11 @@ impl Undo {
             eprintln!("{title}: nothing to undo");
         }
         if !self.dry_run && !versions.is_empty() {
-            let declared = project.place.manifest.databases.get(&opened.name);
-            let copies = declared.is_some_and(|declared| declared.snapshot);
-            let layout = declared.map(|declared| releases::layout_of(declared.layout));
             let taken = self.hand.take(project, opened, SchemaWork::Undo).await?;
-            if copies {
+            if taken.opened.is_copied {
                 taken.copy().await?;
             }
-            let layout = layout.unwrap_or(towpath_migrate::Layout::Sqlx);
+            let layout = taken.opened.layout;
             let undone = taken
                 .opened
                 .database
