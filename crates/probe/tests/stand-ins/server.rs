@@ -52,7 +52,8 @@ pub fn free_port() -> u16 {
     let own = u16::try_from(process::id() % 400).unwrap() * 50;
     loop {
         let next = TAKEN.fetch_add(1, Ordering::Relaxed);
-        let port = 11_000 + (own + next) % 20_000;
+        // From 21,000 on are those of the proxy.
+        let port = 11_000 + (own + next) % 10_000;
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
