@@ -1,6 +1,12 @@
 //! `cargo xtask bench NAME`: finds the benchmark and hands it the rest of the command line.
 
-use crate::Failure;
+use std::{
+    env, fs,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use crate::{Failure, stand_ins};
 
 /// One benchmark.
 struct Bench {
@@ -47,6 +53,21 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         Some(bench) => (bench.run)(rest).map_err(Failure::Failed),
         None => Err(Failure::Usage(format!("there is no benchmark `{name}`"))),
     }
+}
+
+/// The program to measure: the release build, made here, unless `TOWPATH_BIN` names one.
+pub(crate) fn towpath() -> Result<PathBuf, String> {
+    let told = |error: std::io::Error| format!("could not find the program to measure: {error}");
+    if let Some(named) = env::var_os("TOWPATH_BIN") {
+        return fs::canonicalize(named).map_err(told);
+    }
+    let mut build = Command::new(stand_ins::cargo());
+    build
+        .args(["build", "--quiet", "--release", "--package", "towpath"])
+        .stdout(Stdio::null());
+    stand_ins::run(build, "cargo build --release --package towpath")?;
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    fs::canonicalize(target.join("release/towpath")).map_err(told)
 }
 
 /// The benchmarks' names, for the help text.

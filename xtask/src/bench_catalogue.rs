@@ -4,10 +4,12 @@
 use std::{
     fmt::Write as _,
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
+
+use crate::bench;
 
 const ENVIRONMENTS: usize = 200;
 const RESOURCES: usize = 5_000;
@@ -15,16 +17,16 @@ const RUNS: usize = 41;
 
 /// Measures each verb and prints a line for it.
 pub(crate) fn run(_args: &[String]) -> Result<(), String> {
-    run_quietly("cargo", &["build", "--release", "--package", "towpath"])?;
+    let towpath = bench::towpath()?;
     let root = std::env::temp_dir().join(format!("towpath-bench-catalogue-{}", std::process::id()));
     fs::create_dir_all(&root)
         .map_err(|error| format!("could not make {}: {error}", root.display()))?;
-    let done = measure(&root);
+    let done = measure(&root, &towpath);
     let _ = fs::remove_dir_all(&root);
     done
 }
 
-fn measure(root: &Path) -> Result<(), String> {
+fn measure(root: &Path, towpath: &Path) -> Result<(), String> {
     let manifest = manifest();
     fs::write(root.join("towpath.toml"), &manifest).map_err(|error| error.to_string())?;
     println!(
@@ -39,19 +41,25 @@ fn measure(root: &Path) -> Result<(), String> {
         ("docs --format html", &["docs", "--format", "html"]),
         ("docs --check", &["docs", "--check"]),
     ];
-    time(root, "docs --out", &["docs", "--out", "ENVIRONMENTS.md"], 1)?;
+    time(
+        towpath,
+        root,
+        "docs --out",
+        &["docs", "--out", "ENVIRONMENTS.md"],
+        1,
+    )?;
     for (name, args) in verbs {
-        time(root, name, args, RUNS)?;
+        time(towpath, root, name, args, RUNS)?;
     }
-    time(root, "import", &["import", "ENVIRONMENTS.md"], 5)
+    time(towpath, root, "import", &["import", "ENVIRONMENTS.md"], 5)
 }
 
 /// Runs a verb again and again.
-fn time(root: &Path, name: &str, args: &[&str], runs: usize) -> Result<(), String> {
+fn time(towpath: &Path, root: &Path, name: &str, args: &[&str], runs: usize) -> Result<(), String> {
     let mut took = Vec::with_capacity(runs);
     for _ in 0..runs {
         let begun = Instant::now();
-        let status = Command::new(binary()?)
+        let status = Command::new(towpath)
             .args(args)
             .current_dir(root)
             .stdin(Stdio::null())
@@ -73,12 +81,6 @@ fn time(root: &Path, name: &str, args: &[&str], runs: usize) -> Result<(), Strin
         ms(took.last()),
     );
     Ok(())
-}
-
-fn binary() -> Result<PathBuf, String> {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    fs::canonicalize(target.join("release/towpath")).map_err(|error| error.to_string())
 }
 
 /// Every fifth resource is one that the environment before declares.
@@ -112,18 +114,4 @@ fn manifest() -> String {
         }
     }
     text
-}
-
-fn run_quietly(program: &str, args: &[&str]) -> Result<(), String> {
-    let status = Command::new(program)
-        .args(args)
-        .status()
-        .map_err(|error| format!("could not run {program}: {error}"))?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(format!(
-            "`{program} {}` ended with {status}",
-            args.join(" ")
-        )),
-    }
 }

@@ -19,7 +19,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::needs;
+use crate::{bench, needs};
 
 const DEPLOYMENTS: usize = 20;
 const ROLLBACKS: usize = 20;
@@ -28,11 +28,6 @@ const OVERHEADS: usize = 20;
 /// Runs every measurement and prints a line for each.
 pub(crate) fn run(_args: &[String]) -> Result<(), String> {
     needs::ensure(needs::BENCHES)?;
-    run_in(
-        "cargo",
-        &["build", "--release", "--package", "towpath"],
-        Path::new("."),
-    )?;
     let bench = Bench::new()?;
     bench.deployments_under_load()?;
     bench.warm_rollbacks()?;
@@ -66,9 +61,7 @@ impl Drop for Bench {
 
 impl Bench {
     fn new() -> Result<Bench, String> {
-        let target = std::env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| PathBuf::from("target"), PathBuf::from);
-        let towpath = fs::canonicalize(target.join("release/towpath")).map_err(text)?;
+        let towpath = bench::towpath()?;
         let root = std::env::temp_dir().join(format!("towpath-bench-{}", std::process::id()));
         let work = root.join("work");
         fs::create_dir_all(&work).map_err(text)?;

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::needs;
+use crate::{bench, needs};
 
 /// How long a program may take until it listens.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -28,7 +28,7 @@ struct Settings {
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let settings = Settings::parse(args)?;
     needs::ensure(needs::BENCHES)?;
-    build()?;
+    let program = bench::towpath()?;
     let cores = thread::available_parallelism().map_or(1, usize::from);
     println!(
         "{cores} cores, shared by the load, the proxy and the backend; {} rounds of {} s, {} connections with keep-alive",
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let scratch = Scratch::new()?;
     let backend = backend(&scratch)?;
     let contenders = [
-        towpath(&scratch, &backend)?,
+        towpath(&program, &scratch, &backend)?,
         nginx(&scratch, &backend, cores)?,
         haproxy(&scratch, &backend, cores)?,
     ];
@@ -85,17 +85,6 @@ impl Settings {
             }
         }
         Ok(settings)
-    }
-}
-
-fn build() -> Result<(), String> {
-    let status = Command::new("cargo")
-        .args(["build", "--release", "--package", "towpath"])
-        .status()
-        .map_err(text)?;
-    match status.success() {
-        true => Ok(()),
-        false => Err("the release binary could not be built".into()),
     }
 }
 
@@ -298,7 +287,7 @@ backend back
 }
 
 /// The proxy as it is delivered, with its routes put where a proxy before it would have left them.
-fn towpath(scratch: &Scratch, backend: &Server) -> Result<Server, String> {
+fn towpath(program: &Path, scratch: &Scratch, backend: &Server) -> Result<Server, String> {
     let port = free_port()?;
     let directory = scratch.0.join("towpath");
     fs::create_dir_all(&directory).map_err(text)?;
@@ -309,9 +298,7 @@ fn towpath(scratch: &Scratch, backend: &Server) -> Result<Server, String> {
         backend.port
     );
     fs::write(directory.join("routes.json"), routes).map_err(text)?;
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    let mut command = Command::new(Path::new(&target).join("release/towpath"));
+    let mut command = Command::new(program);
     command.arg("proxy").arg("--dir").arg(directory);
     Server::start("towpath", port, &mut command)?.ready()
 }

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{place::NODE, stand_ins};
+use crate::{bench, place::NODE, stand_ins};
 
 const KEYS: usize = 100;
 const WARM_UP: usize = 3;
@@ -21,13 +21,13 @@ const GOAL: f64 = 5.0;
 const TIMES: f64 = 50.0;
 const ACTOR: &str = "dana@acme.test";
 
-/// Runs the comparison: `[--rounds N]`. `TOWPATH_BIN` names a program to measure instead of the one that is built here.
+/// Runs the comparison: `[--rounds N]`.
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let rounds = rounds(args)?;
     stand_ins::ensure()?;
     let scratch = Scratch::new()?;
     let bench = Bench {
-        towpath: towpath()?,
+        towpath: bench::towpath()?,
         node: NODE
             .directory()
             .ok_or("neither TOWPATH_CACHE nor HOME says where stand-ins are")?,
@@ -58,19 +58,6 @@ fn rounds(args: &[String]) -> Result<usize, String> {
         },
         _ => Err("`--rounds N` is all that can be said".into()),
     }
-}
-
-/// The program to measure, built here unless it is named.
-fn towpath() -> Result<PathBuf, String> {
-    let told = |error: std::io::Error| format!("could not find the release build: {error}");
-    if let Some(named) = std::env::var_os("TOWPATH_BIN") {
-        return fs::canonicalize(named).map_err(told);
-    }
-    let mut build = Command::new("cargo");
-    quietly(build.args(["build", "--release", "--package", "towpath"]))?;
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    fs::canonicalize(target.join("release/towpath")).map_err(told)
 }
 
 /// Names and random values.
