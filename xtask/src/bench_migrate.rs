@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use crate::{histories::MIGRATORS, needs, stand_ins};
+use crate::{bench, histories::MIGRATORS, needs, stand_ins};
 
 /// Runs the comparison: `[--rounds N [--migrations N]]`.
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
@@ -17,6 +17,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     command
         .args(["run", "--quiet", "--release", "--package"])
         .args(["towpath-migrate", "--example", "many", "--"])
-        .args(args);
+        .args(args)
+        .env("TOWPATH_BIN", bench::towpath()?);
     stand_ins::run(command, "the comparison of many migrations")
 }

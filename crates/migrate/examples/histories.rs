@@ -21,12 +21,12 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use packages::{HISTORIES, MIGRATORS};
 use postgres::{Postgres, Setup};
-use rig::{apply, now, timed};
+use rig::timed;
 use server::output;
 use towpath_migrate::{
     Database, Layout,
@@ -82,6 +82,27 @@ async fn main() {
         ["--rounds", rounds] => compare(rounds.parse().unwrap()).await,
         _ => panic!("usage: histories [--rounds N], or: histories apply|undo LAYOUT FOLDER URL"),
     }
+}
+
+/// Applies what is pending, and says how many migrations that were.
+async fn apply(layout: Layout, folder: &str, url: &str) {
+    let set = layout::load(layout, folder).unwrap();
+    let database = Database::open(url).unwrap();
+    let plan = database
+        .plan(&set)
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
+    let receipts = database.apply(&plan, "compared", now, |_| {}).await;
+    println!(
+        "{}",
+        receipts.unwrap_or_else(|error| panic!("{error}")).len()
+    );
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_millis()).unwrap()
 }
 
 /// Undoes all of them, the latest first, until one cannot be undone.

@@ -1,6 +1,6 @@
 //! Many small migrations on a PostgreSQL server that waits for the disk, applied by sqlx-cli, by dbmate and by us:
-//! `many [--rounds N] [--migrations N]`. What it needs, `cargo xtask bench migrate` installs. Every application is a
-//! process of its own, ours `many apply LAYOUT FOLDER URL`.
+//! `TOWPATH_BIN=PROGRAM many [--rounds N] [--migrations N]`. What it needs, `cargo xtask bench migrate` makes and installs. Every
+//! application is a process of its own, as a person starts it: ours is `towpath db migrate` in a project.
 
 #![expect(clippy::unwrap_used, reason = "a comparison that cannot go on stops")]
 
@@ -28,12 +28,36 @@ use std::{
 use histories::MIGRATORS;
 use place::NODE;
 use postgres::{Postgres, Setup};
-use rig::{apply, timed};
+use rig::timed;
 use server::{output, packages};
 use towpath_migrate::Layout;
 
 /// How often each is run when nothing is left to do, in every round.
 const IDLE: usize = 5;
+
+/// What the project is, in every layout.
+const MANIFEST: &str = r#"
+[project]
+name = "harbour"
+
+[groups.development]
+
+[roles.developer]
+members = ["dana@acme.test"]
+
+[config.DATABASE_URL]
+secret = true
+
+[environments.local]
+group = "development"
+used_by = ["developer"]
+allow = { deploy = ["developer"] }
+
+[databases.main]
+engine = "postgres"
+migrations = "migrations"
+layout = "LAYOUT"
+"#;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -41,11 +65,10 @@ async fn main() {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let number = |text: &str| text.parse().unwrap();
     match args.as_slice() {
-        ["apply", layout, folder, url] => apply(layout.parse().unwrap(), folder, url).await,
         [] => compare(7, 500).await,
         ["--rounds", rounds] => compare(number(rounds), 500).await,
         ["--rounds", rounds, "--migrations", many] => compare(number(rounds), number(many)).await,
-        _ => panic!("usage: many [--rounds N [--migrations N]], or: many apply LAYOUT FOLDER URL"),
+        _ => panic!("usage: many [--rounds N [--migrations N]]"),
     }
 }
 
@@ -87,7 +110,7 @@ async fn compare(rounds: usize, many: usize) {
     };
     let scratch = tempfile::tempdir().unwrap();
     for layout in [Layout::Sqlx, Layout::Dbmate] {
-        write(&scratch.path().join(layout.as_str()), layout, many);
+        lay(&scratch.path().join(layout.as_str()), layout, many);
     }
     let setup = Setup {
         durable: true,
@@ -97,6 +120,9 @@ async fn compare(rounds: usize, many: usize) {
     let field = Field {
         server: server.expect("a PostgreSQL that was installed"),
         scratch: scratch.path(),
+        towpath: env::var_os("TOWPATH_BIN")
+            .expect("`cargo xtask bench migrate` names the program")
+            .into(),
         sqlx: migrators.join("bin/sqlx"),
         dbmate: node.join("node_modules/@dbmate/linux-x64/bin/dbmate"),
     };
@@ -108,6 +134,7 @@ async fn compare(rounds: usize, many: usize) {
             let (contender, (all, idle)) = (CONTENDERS[which], &mut spans[which]);
             let database = format!("round_{round}_{which}");
             field.server.create(&database);
+            field.point(contender, &database);
             all.push(timed(|| field.run(contender, &database)).1);
             field.prove(&database, many);
             for _ in 0..IDLE {
@@ -133,9 +160,15 @@ async fn compare(rounds: usize, many: usize) {
     }
 }
 
-/// Writes the same migrations in a layout: a table, a column, an index and a row in turns.
-fn write(folder: &Path, layout: Layout, many: usize) {
-    fs::create_dir(folder).unwrap();
+/// Makes a project with the same migrations in a layout: a table, a column, an index and a row in turns.
+fn lay(project: &Path, layout: Layout, many: usize) {
+    let folder = project.join("migrations");
+    fs::create_dir_all(&folder).unwrap();
+    let manifest = MANIFEST.replace("LAYOUT", layout.as_str());
+    fs::write(project.join("towpath.toml"), manifest).unwrap();
+    let git = |args: &[&str]| output(Command::new("git").args(args).current_dir(project));
+    git(&["init", "--quiet"]);
+    git(&["config", "user.email", "dana@acme.test"]);
     for number in 0..many {
         let table = format!("boats_{}", number / 4);
         let sql = match number % 4 {
@@ -157,21 +190,32 @@ fn write(folder: &Path, layout: Layout, many: usize) {
 struct Field<'a> {
     server: Postgres,
     scratch: &'a Path,
+    towpath: PathBuf,
     sqlx: PathBuf,
     dbmate: PathBuf,
 }
 
 impl Field<'_> {
+    fn project(&self, contender: Contender) -> PathBuf {
+        self.scratch.join(contender.layout.as_str())
+    }
+
+    /// Says in the project where its database is, as a developer would.
+    fn point(&self, contender: Contender, database: &str) {
+        let line = format!("DATABASE_URL={}\n", self.server.url(database));
+        fs::write(self.project(contender).join(".env.local"), line).unwrap();
+    }
+
     fn run(&self, contender: Contender, database: &str) {
         let url = self.server.url(database);
-        let folder = self.scratch.join(contender.layout.as_str());
+        let project = self.project(contender);
+        let folder = project.join("migrations");
         let mut command = match (contender.is_tool, contender.layout) {
-            (false, layout) => {
-                let mut command = Command::new(env::current_exe().unwrap());
+            (false, _) => {
+                let mut command = Command::new(&self.towpath);
                 command
-                    .args(["apply", layout.as_str()])
-                    .arg(folder)
-                    .arg(url);
+                    .args(["db", "migrate", "local", "--data"])
+                    .arg(self.scratch.join("data"));
                 command
             }
             (true, Layout::Dbmate) => {
@@ -195,7 +239,7 @@ impl Field<'_> {
                 command
             }
         };
-        output(command.current_dir(self.scratch));
+        output(command.current_dir(project));
     }
 
     /// Makes sure that all of it was applied.
