@@ -92,8 +92,8 @@ impl Begun {
     }
 }
 
-/// What is to be asked of git, if anything: both may have been said.
-fn question(global: &Global, root: &Path) -> Option<Question> {
+/// What is to be asked of git, if anything: both may have been said. It answers while something else is done.
+pub fn question(global: &Global, root: &Path) -> Option<Question> {
     let is_said = global.repository.is_some() && global.actor.is_some();
     (!is_said).then(|| Question::of(root))
 }
@@ -117,8 +117,9 @@ async fn places(
     global: &Global,
     manifest: &manifest::Manifest,
     root: &Path,
+    question: Option<Question>,
 ) -> Result<(String, PathBuf), CliError> {
-    let known = match question(global, root) {
+    let known = match question {
         Some(question) => Some(question.answer().await),
         None => None,
     };
@@ -142,24 +143,25 @@ fn data_of(
 /// Whether anything was ever released or deployed here. Looking makes nothing.
 pub async fn is_used(global: &Global, manifest: &manifest::Manifest) -> Result<bool, CliError> {
     let root = find_root()?;
-    let (_, data) = places(global, manifest, &root).await?;
+    let (_, data) = places(global, manifest, &root, question(global, &root)).await?;
     Ok(Home::is_used(&data))
 }
 
 /// The data directory, made where it is not there.
 pub async fn home(global: &Global, manifest: &manifest::Manifest) -> Result<Home, CliError> {
     let root = find_root()?;
-    let (_, data) = places(global, manifest, &root).await?;
+    let (_, data) = places(global, manifest, &root, question(global, &root)).await?;
     Ok(Home::open(&data)?)
 }
 
-/// The data directory for whoever only looks. Looking makes nothing.
+/// The data directory for whoever only looks, by what git was asked before. Looking makes nothing.
 pub async fn home_to_look_at(
     global: &Global,
     manifest: &manifest::Manifest,
+    root: &Path,
+    question: Option<Question>,
 ) -> Result<Home, CliError> {
-    let root = find_root()?;
-    let (_, data) = places(global, manifest, &root).await?;
+    let (_, data) = places(global, manifest, root, question).await?;
     Ok(Home::at(&data)?)
 }
 

@@ -18,12 +18,15 @@ mod snapshot;
 mod status;
 mod undo;
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::{Args, Subcommand};
+use towpath_core::names::DatabaseName;
+use towpath_migrate::MigrationSet;
 
 use super::{Global, context, error::CliError, exit::Exit};
 use crate::{engine::Place, home::Home};
+use look::Refused;
 
 /// Look at the databases of environments, and at what migrations do to them; and change one by hand
 ///
@@ -77,6 +80,8 @@ impl Db {
 struct Project {
     root: PathBuf,
     place: Place,
+    /// The migrations of each database that has a directory of them.
+    sets: BTreeMap<DatabaseName, Result<MigrationSet, Refused>>,
     home: Home,
     global: Global,
     json: bool,
@@ -85,9 +90,13 @@ struct Project {
 impl Project {
     async fn open(global: &Global) -> Result<Project, CliError> {
         let root = context::find_root()?;
+        let question = context::question(global, &root);
         let manifest = context::manifest(global)?;
+        // Thousands of files may take as long as git.
+        let sets = open::sets(&manifest, &root);
         Ok(Project {
-            home: context::home_to_look_at(global, &manifest).await?,
+            home: context::home_to_look_at(global, &manifest, &root, question).await?,
+            sets,
             place: Place {
                 manifest,
                 work_tree: Some(root.clone()),

@@ -1,12 +1,15 @@
 //! The databases of an environment, opened where they are kept: from the work tree's manifest, and with the environment's
 //! configuration where that says where a server is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use secrecy::SecretString;
 use towpath_core::{
     config::Scope,
-    manifest::Environment,
+    manifest::{Environment, Manifest},
     names::{DatabaseName, EnvironmentName},
 };
 use towpath_migrate::{Database, Layout, MigrationSet, layout};
@@ -37,6 +40,25 @@ pub struct Opened {
     pub set: Option<Result<MigrationSet, Refused>>,
 }
 
+/// The migrations of each database that the work tree has, by the rules of its tool.
+pub fn sets(
+    manifest: &Manifest,
+    root: &Path,
+) -> BTreeMap<DatabaseName, Result<MigrationSet, Refused>> {
+    let declared = manifest.databases.iter();
+    declared
+        .filter_map(|(name, declared)| {
+            let directory = root.join(declared.migrations.as_ref()?);
+            let loaded = layout::load(releases::layout_of(declared.layout), directory);
+            let set = loaded.map_err(|error| Refused {
+                why: format!("could not {error}"),
+                help: error.remedy(),
+            });
+            Some((name.clone(), set))
+        })
+        .collect()
+}
+
 impl Project {
     /// Every database that an environment uses. That a secret is read to reach one is recorded, as what `verb` does.
     pub async fn open_all(
@@ -65,14 +87,6 @@ impl Project {
                     error.help(),
                 )
             })?;
-            let set = declared.migrations.as_ref().map(|directory| {
-                let layout = releases::layout_of(declared.layout);
-                let loaded = layout::load(layout, self.root.join(directory));
-                loaded.map_err(|error| Refused {
-                    why: format!("could not {error}"),
-                    help: error.remedy(),
-                })
-            });
             opened.push(Opened {
                 environment: environment.name.clone(),
                 name: name.clone(),
@@ -81,7 +95,7 @@ impl Project {
                 layout: releases::layout_of(declared.layout),
                 is_copied: declared.snapshot,
                 database,
-                set,
+                set: self.sets.get(name).cloned(),
             });
         }
         Ok(opened)
