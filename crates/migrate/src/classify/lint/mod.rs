@@ -82,11 +82,12 @@ impl Linter {
         };
         match statement {
             Some(statement) => {
-                order.read(statement, created, &mut report);
+                order.read(statement, &mut report);
                 one(statement, created, order, &mut report);
             }
             None => words::unread(piece, order, &mut report),
         }
+        order.limits(piece, statement, created, &mut report);
         words::any(piece, &mut report);
         lints.append(&mut own);
     }

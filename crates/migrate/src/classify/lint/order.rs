@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{Set, Statement};
 
-use super::{Created, Kind, Lint, Report};
+use super::{Created, Kind, Lint, Piece, Report, words};
 
 /// Where a file stands.
 #[derive(Debug)]
@@ -30,12 +30,7 @@ impl Order {
         self.transactional || self.begun.is_some()
     }
 
-    pub(super) fn read(
-        &mut self,
-        statement: &Statement,
-        created: &Created,
-        report: &mut Report<'_>,
-    ) {
+    pub(super) fn read(&mut self, statement: &Statement, report: &mut Report<'_>) {
         match statement {
             Statement::StartTransaction { .. } => {
                 if self.in_transaction() {
@@ -57,20 +52,25 @@ impl Order {
                 self.lock_timeout |= name == "lock_timeout";
                 self.statement_timeout |= name == "statement_timeout";
             }
-            _ => self.timeouts(statement, created, report),
+            _ => {}
         }
     }
 
-    /// Asks once for limits on waiting and running, before the first statement that locks what others use: who waits for a lock
-    /// holds up everybody behind.
-    fn timeouts(&mut self, statement: &Statement, created: &Created, report: &mut Report<'_>) {
-        let locks = match statement {
-            Statement::AlterTable(change) => !created.has(Kind::Table, &change.name),
-            Statement::CreateIndex(create) => !created.has(Kind::Table, &create.table_name),
-            Statement::Drop { .. } | Statement::Truncate(_) | Statement::CreateTrigger(_) => true,
+    /// Asks once for limits on waiting and running, before the first statement that needs a lock: who waits for one holds up
+    /// everybody behind.
+    pub(super) fn limits(
+        &mut self,
+        piece: &Piece<'_>,
+        statement: Option<&Statement>,
+        created: &Created,
+        report: &mut Report<'_>,
+    ) {
+        let own = match statement {
+            Some(Statement::AlterTable(change)) => created.has(Kind::Table, &change.name),
+            Some(Statement::CreateIndex(create)) => created.has(Kind::Table, &create.table_name),
             _ => false,
         };
-        if !locks || std::mem::replace(&mut self.asked, true) {
+        if own || !words::locks(piece, statement) || std::mem::replace(&mut self.asked, true) {
             return;
         }
         if !self.lock_timeout {

@@ -1,9 +1,11 @@
 //! Lints that the words of a statement settle, for what the parser does not read or does not tell apart.
 
+use sqlparser::ast::Statement;
+
 use super::{Order, Report, alter::retyped, dropped, robust};
 use crate::classify::{
     Dialect,
-    split::{Kind, Piece, tokens},
+    split::{Kind, Piece, Token, tokens},
 };
 
 fn words(piece: &Piece<'_>) -> Vec<String> {
@@ -58,8 +60,18 @@ pub(super) fn unread(piece: &Piece<'_>, order: &Order, report: &mut Report<'_>) 
     }
 }
 
+/// How many bytes of a name PostgreSQL keeps.
+const LONGEST_NAME: usize = 63;
+
 /// Any statement, read or not.
 pub(super) fn any(piece: &Piece<'_>, report: &mut Report<'_>) {
+    if tokens(piece.text, Dialect::Postgres).any(|token| is_long_name(&token)) {
+        report.add(
+            "identifier-too-long",
+            "PostgreSQL keeps the first 63 bytes of a name, and two names may become one",
+            "choose a name of at most 63 bytes",
+        );
+    }
     let words = words(piece);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let has = |pair: &[&str]| words.windows(pair.len()).any(|found| found == pair);
@@ -76,6 +88,58 @@ pub(super) fn any(piece: &Piece<'_>, report: &mut Report<'_>) {
             "leave it where it is, or a view under the old name",
         ),
         _ => {}
+    }
+}
+
+fn is_long_name(token: &Token<'_>) -> bool {
+    match token.kind {
+        Kind::Word => {
+            // A number may be as long as it likes.
+            !token.text.starts_with(|first: char| first.is_ascii_digit())
+                && token.text.len() > LONGEST_NAME
+        }
+        Kind::Quoted => {
+            let name = token
+                .text
+                .strip_prefix('"')
+                .and_then(|rest| rest.strip_suffix('"'));
+            name.is_some_and(|name| name.replace("\"\"", "\"").len() > LONGEST_NAME)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a statement takes a lock that somebody may wait behind: nearly all but those on rows, and a new table that has to do
+/// with no other.
+pub(super) fn locks(piece: &Piece<'_>, statement: Option<&Statement>) -> bool {
+    let words = words(piece);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let any = |wanted: &[&str]| {
+        let mut all = tokens(piece.text, Dialect::Postgres);
+        all.any(|token| {
+            token.kind == Kind::Word
+                && wanted
+                    .iter()
+                    .any(|word| token.text.eq_ignore_ascii_case(word))
+        })
+    };
+    match words.as_slice() {
+        [
+            "create",
+            "table" | "temp" | "temporary" | "unlogged" | "local" | "global",
+            ..,
+        ] => {
+            let from_rows =
+                matches!(statement, Some(Statement::CreateTable(create)) if create.query.is_some());
+            from_rows || any(&["references", "inherits", "partition"])
+        }
+        ["select", ..] => any(&["into"]),
+        [first, ..] => [
+            "alter", "cluster", "comment", "create", "drop", "import", "lock", "refresh",
+            "reindex", "truncate", "vacuum",
+        ]
+        .contains(first),
+        [] => false,
     }
 }
 

@@ -164,16 +164,80 @@ const CASES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The rules that a script breaks, without those on timeouts, which nearly all do.
-fn rules(sql: &str) -> Vec<&'static str> {
+/// Statements that somebody may wait behind, or not: what matters is whether limits are asked for.
+const LOCKS: &[&str] = &[
+    "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO u",
+    "ALTER INDEX IF EXISTS i SET (fillfactor = 50)",
+    "ALTER SEQUENCE s RESTART",
+    "ANALYZE t",
+    "CLUSTER t",
+    "COMMENT ON TABLE t IS 'boats'",
+    "CREATE EXTENSION IF NOT EXISTS e",
+    "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE MATERIALIZED VIEW m AS SELECT 1",
+    "CREATE POLICY p ON t",
+    "CREATE RULE r AS ON INSERT TO t DO NOTHING",
+    "CREATE SCHEMA s",
+    "CREATE SEQUENCE s",
+    "CREATE STATISTICS s ON a, b FROM t",
+    "CREATE TABLE t (a bigint REFERENCES u (id))",
+    "CREATE TABLE t (a bigint, FOREIGN KEY (a) REFERENCES u (id))",
+    "CREATE TABLE t (a text)",
+    "CREATE TABLE t (a text) INHERITS (u)",
+    "CREATE TABLE t (b bigint GENERATED ALWAYS AS IDENTITY)",
+    "CREATE TABLE t (LIKE u)",
+    "CREATE TABLE t AS SELECT 1",
+    "CREATE TABLE t PARTITION OF u FOR VALUES IN (1)",
+    "CREATE TEMPORARY TABLE t (a text)",
+    "CREATE TRIGGER r AFTER INSERT ON t EXECUTE FUNCTION f()",
+    "CREATE TYPE m AS ENUM ('a')",
+    "DELETE FROM t",
+    "DO $$ BEGIN END $$",
+    "DROP OWNED BY u",
+    "DROP POLICY p ON t",
+    "DROP TRIGGER r ON t",
+    "GRANT SELECT ON t TO u",
+    "INSERT INTO t VALUES (1)",
+    "LOCK TABLE t",
+    "REFRESH MATERIALIZED VIEW m",
+    "SELECT 1",
+    "SELECT * INTO t FROM u",
+    "UPDATE t SET a = 1",
+    "VACUUM t",
+    "WITH gone AS (DELETE FROM t RETURNING a) INSERT INTO u SELECT a FROM gone",
+];
+
+/// All the rules that a script breaks.
+fn all_rules(sql: &str) -> Vec<&'static str> {
     let mut rules: Vec<_> = classify(sql, Dialect::Postgres)
         .lints
         .iter()
         .map(|lint| lint.rule)
-        .filter(|rule| !rule.ends_with("-timeout"))
         .collect();
     rules.sort_unstable();
     rules
+}
+
+/// The rules that a script breaks, without those on timeouts, which nearly all do.
+fn rules(sql: &str) -> Vec<&'static str> {
+    let mut rules = all_rules(sql);
+    rules.retain(|rule| !rule.ends_with("-timeout"));
+    rules
+}
+
+#[test]
+fn names_are_counted_in_bytes() {
+    let breaks = |name: &str| {
+        let sql = format!("ALTER TABLE t ADD COLUMN {name} text");
+        rules(&sql).contains(&"identifier-too-long")
+    };
+    assert!(!breaks(&"a".repeat(63)));
+    assert!(breaks(&"a".repeat(64)));
+    assert!(!breaks(&format!("\"{}\"", "a".repeat(63))));
+    assert!(breaks(&format!("\"{}\"", "é".repeat(32))));
+    assert!(!breaks(&format!("\"{}\"\"\"", "a".repeat(62))));
+    let text = format!("COMMENT ON TABLE t IS '{}'", "a".repeat(64));
+    assert_eq!(rules(&text), [""; 0]);
 }
 
 #[test]
@@ -236,14 +300,46 @@ const SQUAWK_ALONE: &[(&str, &str, &str)] = &[
         "ban-drop-view",
         "the file's own view",
     ),
+    (
+        "CREATE TABLE t (a text); CREATE INDEX i ON t (a)",
+        "require-lock-timeout",
+        "nobody else uses the file's own table yet",
+    ),
+    (
+        "CREATE TABLE t (a text); CREATE INDEX i ON t (a)",
+        "require-statement-timeout",
+        "nobody else uses the file's own table yet",
+    ),
 ];
 
 /// And what we alone report.
-const OURS_ALONE: &[(&str, &str, &str)] = &[(
-    "CREATE INDEX CONCURRENTLY i ON t (a)",
-    "ban-concurrent-index-creation-in-transaction",
-    "squawk expects a runner to leave a lone statement out of a transaction",
-)];
+const OURS_ALONE: &[(&str, &str, &str)] = &[
+    (
+        "CREATE INDEX CONCURRENTLY i ON t (a)",
+        "ban-concurrent-index-creation-in-transaction",
+        "squawk expects a runner to leave a lone statement out of a transaction",
+    ),
+    (
+        "CREATE TABLE t (a text) INHERITS (u)",
+        "require-lock-timeout",
+        "the parent is locked",
+    ),
+    (
+        "CREATE TABLE t (a text) INHERITS (u)",
+        "require-statement-timeout",
+        "the parent is locked",
+    ),
+    (
+        "CREATE TABLE t PARTITION OF u FOR VALUES IN (1)",
+        "require-lock-timeout",
+        "the parent is locked",
+    ),
+    (
+        "CREATE TABLE t PARTITION OF u FOR VALUES IN (1)",
+        "require-statement-timeout",
+        "the parent is locked",
+    ),
+];
 
 #[test]
 fn squawk_says_the_same() {
@@ -253,7 +349,9 @@ fn squawk_says_the_same() {
     let squawk = packages.join("bin/squawk");
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("migration.sql");
-    for (sql, _) in CASES {
+    let long = format!("CREATE TABLE {} (a text)", "a".repeat(64));
+    let cases = CASES.iter().map(|(sql, _)| *sql);
+    for sql in cases.chain(LOCKS.iter().copied()).chain([long.as_str()]) {
         std::fs::write(&file, format!("{sql};\n")).unwrap();
         let mut command = std::process::Command::new(&squawk);
         command.args(["--reporter", "json", "--pg-version", "15"]);
@@ -265,15 +363,14 @@ fn squawk_says_the_same() {
         let mut theirs: Vec<&str> = found
             .iter()
             .map(|found| found["rule_name"].as_str().unwrap())
-            .filter(|rule| !rule.ends_with("-timeout"))
             .collect();
         let alone = |list: &[(&str, &'static str, &str)]| {
             list.iter()
-                .filter(|(known, _, _)| known == sql)
+                .filter(|(known, _, _)| *known == sql)
                 .map(|(_, rule, _)| *rule)
                 .collect::<Vec<_>>()
         };
-        let mut ours = rules(sql);
+        let mut ours = all_rules(sql);
         ours.extend(alone(SQUAWK_ALONE));
         theirs.extend(alone(OURS_ALONE));
         for list in [&mut ours, &mut theirs] {
