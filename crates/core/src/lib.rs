@@ -14,6 +14,8 @@ pub mod path;
 pub mod runner;
 pub mod target;
 pub mod time;
+mod version;
 
 pub use digest::Digest;
 pub use time::Time;
+pub use version::MigrationVersion;

@@ -29,7 +29,7 @@ use postgres::{Postgres, Setup};
 use rig::timed;
 use server::output;
 use towpath_migrate::{
-    Database, Layout,
+    Database, Layout, Version,
     classify::{Dialect, Effect, classify},
     layout,
 };
@@ -109,7 +109,7 @@ fn now() -> i64 {
 async fn undo(layout: Layout, folder: &str, url: &str) {
     let set = layout::load(layout, folder).unwrap();
     let migrations = set.migrations().iter().rev();
-    let versions: Vec<i64> = migrations.map(|migration| migration.version).collect();
+    let versions: Vec<Version> = migrations.map(|migration| migration.version).collect();
     let database = Database::open(url).unwrap();
     let undone = database.undo(layout, &versions, "histories", now, |_| {});
     println!(

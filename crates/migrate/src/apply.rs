@@ -4,8 +4,8 @@
 use serde::Serialize;
 
 use crate::{
-    DatabaseError, FailedStatement, History, Layout, LockError, MigrationSet, Plan, PlanError,
-    Receipt, ReceiptState, ScriptError,
+    DatabaseError, FailedStatement, History, Layout, LockError, Migration, MigrationSet, Plan,
+    PlanError, Receipt, ReceiptState, ScriptError, Version,
     engine::{Engine, Session},
     migration::title,
     plan,
@@ -24,12 +24,12 @@ pub enum Event {
     /// Migrations that the user's own tool had applied were given receipts.
     Adopted {
         /// Their versions.
-        versions: Vec<i64>,
+        versions: Vec<Version>,
     },
     /// A migration is about to be run.
     Started {
         /// Its version.
-        version: i64,
+        version: Version,
         /// Its name.
         name: String,
     },
@@ -41,7 +41,7 @@ pub enum Event {
     /// A migration is about to be undone.
     Undoing {
         /// Its version.
-        version: i64,
+        version: Version,
         /// Its name.
         name: String,
     },
@@ -79,7 +79,7 @@ pub enum ApplyError {
     #[error("commit migration {}: {}", title(*version, name), violations.join("; "))]
     ForeignKeys {
         /// The migration's version.
-        version: i64,
+        version: Version,
         /// Its name.
         name: String,
         /// What refers to nothing.
@@ -89,7 +89,7 @@ pub enum ApplyError {
     #[error("record migration {}: it {problem}", title(*version, name))]
     Transaction {
         /// The migration's version.
-        version: i64,
+        version: Version,
         /// Its name.
         name: String,
         /// What it did.
@@ -99,7 +99,7 @@ pub enum ApplyError {
     #[error("record migration {}: {}", title(*version, name), cause.detail())]
     Record {
         /// The migration's version.
-        version: i64,
+        version: Version,
         /// Its name.
         name: String,
         /// What the database said.
@@ -110,7 +110,7 @@ pub enum ApplyError {
     #[error("apply the plan: since it was made, the database lost migration {}", title(*version, name))]
     Stale {
         /// The version that was applied then and is not now.
-        version: i64,
+        version: Version,
         /// Its name.
         name: String,
     },
@@ -183,7 +183,7 @@ pub(crate) async fn adopt(
     engine: &Engine,
     set: &MigrationSet,
     key: &str,
-) -> Result<Vec<i64>, ApplyError> {
+) -> Result<Vec<Version>, ApplyError> {
     let mut session = engine.session(key, set, |_| {}).await?;
     let adopted = async {
         let plan = plan::decide(set, session.history().await?)?;
@@ -192,7 +192,7 @@ pub(crate) async fn adopt(
         }
         Ok(plan.adopted)
     };
-    let adopted: Result<Vec<i64>, ApplyError> = adopted.await;
+    let adopted: Result<Vec<Version>, ApplyError> = adopted.await;
     let closed = session.close().await;
     let adopted = adopted?;
     closed?;
@@ -219,7 +219,8 @@ async fn all(
     for migration in &plan.pending {
         let found = history.receipts.get(&migration.version);
         let begun = found.filter(|receipt| receipt.is_begun());
-        if let (Some(receipt), None) = (found, begun) {
+        let is_pending = |left: &Migration| left.version == migration.version;
+        if let (Some(receipt), false) = (found, current.pending.iter().any(is_pending)) {
             on_event(Event::AlreadyApplied {
                 receipt: receipt.clone(),
             });
@@ -267,7 +268,7 @@ pub enum UndoError {
     #[error("undo migration {}: nothing that undoes it was kept when it was applied", title(*version, name))]
     NoDown {
         /// The migration's version.
-        version: i64,
+        version: Version,
         /// Its name.
         name: String,
     },
@@ -275,17 +276,17 @@ pub enum UndoError {
     #[error("undo migration {}: a later one, {latest}, is applied", title(*version, name))]
     NotLatest {
         /// The migration's version.
-        version: i64,
+        version: Version,
         /// Its name.
         name: String,
         /// The latest one.
-        latest: i64,
+        latest: Version,
     },
     /// It was begun and never ended.
     #[error("undo migration {}: it was begun, and nobody recorded that it ended", title(*version, name))]
     Dirty {
         /// The migration's version.
-        version: i64,
+        version: Version,
         /// Its name.
         name: String,
     },
@@ -318,7 +319,7 @@ impl From<DatabaseError> for UndoError {
 pub(crate) async fn undo(
     engine: &Engine,
     layout: Layout,
-    versions: &[i64],
+    versions: &[Version],
     key: &str,
     now: &(impl Fn() -> i64 + Sync),
     on_event: &mut (impl FnMut(Event) + Send),
@@ -336,7 +337,7 @@ pub(crate) async fn undo(
 
 async fn undo_each(
     session: &mut Session,
-    versions: &[i64],
+    versions: &[Version],
     now: &(impl Fn() -> i64 + Sync),
     on_event: &mut (impl FnMut(Event) + Send),
 ) -> Result<Vec<Receipt>, UndoError> {

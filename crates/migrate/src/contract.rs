@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Version;
+
 /// How a migration treats the code that is already running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -68,7 +70,7 @@ pub struct Contract {
     pub because: Option<String>,
     /// The version given after `after`: code that knows this earlier migration no longer needs what this one takes away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<i64>,
+    pub after: Option<Version>,
 }
 
 impl Contract {
@@ -150,7 +152,7 @@ fn words(text: &str) -> (&str, &str) {
     }
 }
 
-fn version_of(kind: ContractKind, version: &str) -> Result<i64, Problem> {
+fn version_of(kind: ContractKind, version: &str) -> Result<Version, Problem> {
     if !matches!(kind, ContractKind::Contract | ContractKind::Irreversible) {
         return Err(Problem::NeedlessAfter(kind));
     }
@@ -242,11 +244,11 @@ mod tests {
     fn a_contract_can_say_which_code_no_longer_needs_what_it_takes_away() {
         let contract = read("-- towpath: contract after 7 because 7 renamed it").unwrap();
         assert_eq!(contract.kind, ContractKind::Contract);
-        assert_eq!(contract.after, Some(7));
+        assert_eq!(contract.after, Some(7.into()));
         assert_eq!(contract.because.as_deref(), Some("7 renamed it"));
         let contract = read("--towpath:irreversible  after 0020260101120000").unwrap();
         assert_eq!(contract.kind, ContractKind::Irreversible);
-        assert_eq!(contract.after, Some(20_260_101_120_000));
+        assert_eq!(contract.after, Some(20_260_101_120_000.into()));
         assert_eq!(contract.because, None);
         let afterwards = read("-- towpath: contract because after 7 nobody reads it").unwrap();
         assert_eq!(afterwards.after, None);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use crate::{
     ApplyError, DatabaseError, Event, History, Layout, MigrationSet, Plan, PlanError, Receipt,
-    SettleError, Settlement, Snapshot, SnapshotError, UndoError, apply, classify::Dialect,
+    SettleError, Settlement, Snapshot, SnapshotError, UndoError, Version, apply, classify::Dialect,
     engine::Engine, plan, schema::Schema,
 };
 
@@ -116,7 +116,7 @@ impl Database {
     }
 
     /// Gives receipts to what the user's own tool has applied, and applies nothing; answers with the versions.
-    pub async fn adopt(&self, set: &MigrationSet, key: &str) -> Result<Vec<i64>, ApplyError> {
+    pub async fn adopt(&self, set: &MigrationSet, key: &str) -> Result<Vec<Version>, ApplyError> {
         apply::adopt(&self.engine, set, key).await
     }
 
@@ -127,7 +127,7 @@ impl Database {
     pub async fn undo(
         &self,
         layout: Layout,
-        versions: &[i64],
+        versions: &[Version],
         key: &str,
         now: impl Fn() -> i64 + Send + Sync,
         mut on_event: impl FnMut(Event) + Send,
@@ -140,13 +140,13 @@ impl Database {
     pub async fn settle(
         &self,
         set: &MigrationSet,
-        version: i64,
+        version: impl Into<Version>,
         settlement: Settlement,
         key: &str,
         now: impl Fn() -> i64 + Send + Sync,
     ) -> Result<(), SettleError> {
         self.engine
-            .settle(set, version, settlement, key, now())
+            .settle(set, version.into(), settlement, key, now())
             .await
     }
 

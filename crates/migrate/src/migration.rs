@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::{Contract, Layout, digest};
+use crate::{Contract, Layout, Version, digest};
 
 /// One step of a schema's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Migration {
-    /// Its place in the order, unique in its set.
-    pub version: i64,
+    /// Its place in the order, unique in its set. A repeatable one is applied again each time it changes.
+    pub version: Version,
     /// What its file name says it does.
     pub name: String,
     /// The SQL that applies it.
@@ -25,7 +25,7 @@ pub struct Migration {
     pub contract: Contract,
     /// Whether it is applied in one transaction.
     pub transactional: bool,
-    /// The version as its tool writes it where it keeps text: with the zeros before it.
+    /// The version as its tool writes it where it keeps text: with the zeros before it. A repeatable one has none.
     #[serde(skip)]
     pub written: String,
     /// The file that applies it, by its path from the migration folder.
@@ -34,8 +34,9 @@ pub struct Migration {
 }
 
 /// Version and name, as messages show them.
-pub(crate) fn title(version: i64, name: &str) -> String {
+pub fn title(version: Version, name: &str) -> String {
     match name {
+        _ if version.is_repeatable() => version.to_string(),
         "" => version.to_string(),
         name => format!("{version} ({name})"),
     }
@@ -89,7 +90,8 @@ impl MigrationSet {
     }
 
     /// The migration with this version.
-    pub fn get(&self, version: i64) -> Option<&Migration> {
+    pub fn get(&self, version: impl Into<Version>) -> Option<&Migration> {
+        let version = version.into();
         self.migrations
             .binary_search_by_key(&version, |migration| migration.version)
             .ok()

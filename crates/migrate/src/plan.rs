@@ -2,7 +2,7 @@
 
 use crate::{
     DatabaseError, History, Layout, Migration, MigrationSet, NativeRow, ReceiptState, ScriptError,
-    digest, migration::title,
+    Version, digest, layout::flyway, migration::title,
 };
 
 /// What applying would do. Planning touches nothing.
@@ -11,7 +11,7 @@ pub struct Plan {
     /// Migrations to apply, in order.
     pub pending: Vec<Migration>,
     /// Versions that the user's own tool has applied and that will get a receipt, in order.
-    pub adopted: Vec<i64>,
+    pub adopted: Vec<Version>,
     /// What the database remembered when this was planned.
     pub history: History,
     /// The set it was planned for, to plan again under the lock.
@@ -39,7 +39,7 @@ pub enum PlanError {
     #[error("plan past migration {}: {by} recorded that it was begun, and nobody that it ended", title(*version, name))]
     Dirty {
         /// The migration's version.
-        version: i64,
+        version: Version,
         /// Its name.
         name: String,
         /// Who recorded it.
@@ -49,7 +49,7 @@ pub enum PlanError {
     #[error("plan past migration {}: it was being undone, and nobody recorded that it is", title(*version, name))]
     Undoing {
         /// The migration's version.
-        version: i64,
+        version: Version,
         /// Its name.
         name: String,
     },
@@ -60,7 +60,7 @@ pub enum PlanError {
     )]
     Edited {
         /// The migration's version.
-        version: i64,
+        version: Version,
         /// Its name.
         name: String,
         /// The checksum when it was applied.
@@ -74,7 +74,7 @@ pub enum PlanError {
     #[error("plan past migration {}: the database has it and the migration set has not", title(*version, name))]
     Missing {
         /// The migration's version.
-        version: i64,
+        version: Version,
         /// Its name when it was applied.
         name: String,
     },
@@ -82,11 +82,11 @@ pub enum PlanError {
     #[error("plan migration {}: a later one, {latest}, is already applied", title(*version, name))]
     OutOfOrder {
         /// The pending migration's version.
-        version: i64,
+        version: Version,
         /// Its name.
         name: String,
         /// The latest version that is applied.
-        latest: i64,
+        latest: Version,
     },
     /// A tool's table has rows that are not read, or not understood.
     #[error(
@@ -102,7 +102,7 @@ pub enum PlanError {
     #[error("plan past migration {}: it has a receipt and no row in {table}", title(*version, name))]
     Unrecorded {
         /// The migration's version.
-        version: i64,
+        version: Version,
         /// Its name when it was applied.
         name: String,
         /// The table in which the tool keeps what it has applied.
@@ -162,7 +162,7 @@ pub(crate) fn decide(set: &MigrationSet, history: History) -> Result<Plan, PlanE
             pending.push(migration.clone());
             continue;
         }
-        if history.knows(migration.version) {
+        if is_applied(migration, &history) {
             continue;
         }
         if let Some(latest) = latest.filter(|latest| *latest > migration.version) {
@@ -176,10 +176,34 @@ pub(crate) fn decide(set: &MigrationSet, history: History) -> Result<Plan, PlanE
     }
     Ok(Plan {
         pending,
-        adopted: history.unadopted().map(|row| row.version).collect(),
+        adopted: adopted(set, &history),
         history,
         set: set.clone(),
     })
+}
+
+/// Whether a migration has nothing to do. A repeatable one has, once its tool knows it as another.
+fn is_applied(migration: &Migration, history: &History) -> bool {
+    if !migration.version.is_repeatable() {
+        return history.knows(migration.version);
+    }
+    let row = history.native.get(&migration.version);
+    row.is_some_and(|row| flyway::is_current(migration, row.checksum.as_ref()))
+}
+
+/// What the user's own tool has applied and what has no receipt yet; of repeatable migrations, none of what they are now.
+fn adopted(set: &MigrationSet, history: &History) -> Vec<Version> {
+    let is_wanted = |row: &&NativeRow| {
+        let receipt = history.receipts.get(&row.version);
+        let Some(migration) = set.get(row.version).filter(|_| row.version.is_repeatable()) else {
+            return receipt.is_none();
+        };
+        is_applied(migration, history)
+            && receipt
+                .is_none_or(|receipt| receipt.checksum != migration.checksum && !receipt.is_begun())
+    };
+    let rows = history.native.values().filter(is_wanted);
+    rows.map(|row| row.version).collect()
 }
 
 /// What a tool has applied and is not known here would be pending, and be run again.
@@ -232,9 +256,11 @@ fn refuse_changed(set: &MigrationSet, history: &History) -> Result<(), PlanError
             // What is not done of it may be corrected; the rest is compared when it goes on.
             continue;
         }
-        refuse_edited(migration, &receipt.checksum, |sql| {
-            vec![digest::sha256(sql.as_bytes())]
-        })?;
+        if !version.is_repeatable() {
+            refuse_edited(migration, &receipt.checksum, |sql| {
+                vec![digest::sha256(sql.as_bytes())]
+            })?;
+        }
         let layout = set.layout();
         if !history.native.contains_key(&version) {
             return Err(PlanError::Unrecorded {
@@ -248,7 +274,11 @@ fn refuse_changed(set: &MigrationSet, history: &History) -> Result<(), PlanError
     for row in history.native.values().filter(ended) {
         let migration = in_set(set, row.version, &row.description)?;
         // Without a checksum, the file is believed to be what was applied.
-        if let Some(checksum) = &row.checksum {
+        if let Some(checksum) = row
+            .checksum
+            .as_ref()
+            .filter(|_| !row.version.is_repeatable())
+        {
             refuse_edited(migration, checksum, |sql| {
                 set.layout().checksums(migration, sql)
             })?;
@@ -257,7 +287,11 @@ fn refuse_changed(set: &MigrationSet, history: &History) -> Result<(), PlanError
     Ok(())
 }
 
-fn in_set<'a>(set: &'a MigrationSet, version: i64, name: &str) -> Result<&'a Migration, PlanError> {
+fn in_set<'a>(
+    set: &'a MigrationSet,
+    version: Version,
+    name: &str,
+) -> Result<&'a Migration, PlanError> {
     set.get(version).ok_or_else(|| PlanError::Missing {
         version,
         name: name.to_owned(),
@@ -292,7 +326,7 @@ mod tests {
     use super::*;
     use crate::{
         ADOPTED, Contract, NativeRow, Receipt,
-        layout::{goose, sqlx},
+        layout::{flyway, goose, sqlx},
     };
 
     fn set(versions: impl IntoIterator<Item = i64>) -> MigrationSet {
@@ -334,7 +368,7 @@ mod tests {
     }
 
     /// A history in which all of a set is applied, with receipts for the versions that `receipted` accepts.
-    fn history(set: &MigrationSet, receipted: impl Fn(i64) -> bool) -> History {
+    fn history(set: &MigrationSet, receipted: impl Fn(Version) -> bool) -> History {
         let all = set.migrations().iter();
         History {
             receipts: all
@@ -362,10 +396,10 @@ mod tests {
                 matches!(
                     error,
                     PlanError::Edited {
-                        version: 2,
+                        version,
                         line_endings: false,
                         ..
-                    }
+                    } if version == 2
                 ),
                 "{error}"
             );
@@ -376,10 +410,10 @@ mod tests {
                 matches!(
                     error,
                     PlanError::Edited {
-                        version: 1,
+                        version,
                         line_endings: true,
                         ..
-                    }
+                    } if version == 1
                 ),
                 "{error}"
             );
@@ -387,7 +421,7 @@ mod tests {
         for past in [applied(&[4]), native(&[4])] {
             let error = decide(&all, past).unwrap_err();
             assert!(
-                matches!(error, PlanError::Missing { version: 4, .. }),
+                matches!(error, PlanError::Missing { version, .. } if version == 4),
                 "{error}"
             );
         }
@@ -397,32 +431,103 @@ mod tests {
                 matches!(
                     error,
                     PlanError::OutOfOrder {
-                        version: 2,
-                        latest: 3,
+                        version,
+                        latest,
                         ..
-                    }
+                    } if version == 2 && latest == 3
                 ),
                 "{error}"
             );
         }
         let mut begun = applied(&[1]);
-        begun.receipts.get_mut(&1).unwrap().state = ReceiptState::Started;
+        begun.receipts.get_mut(&1.into()).unwrap().state = ReceiptState::Started;
         let mut failed = native(&[1]);
-        failed.native.get_mut(&1).unwrap().success = false;
+        failed.native.get_mut(&1.into()).unwrap().success = false;
         for past in [begun, failed] {
             let error = decide(&all, past).unwrap_err();
             assert!(
-                matches!(error, PlanError::Dirty { version: 1, .. }),
+                matches!(error, PlanError::Dirty { version, .. } if version == 1),
                 "{error}"
             );
         }
         let mut reverted = applied(&[1, 2]);
-        reverted.native.remove(&2);
+        reverted.native.remove(&2.into());
         let error = decide(&all, reverted).unwrap_err();
         assert!(
-            matches!(error, PlanError::Unrecorded { version: 2, .. }),
+            matches!(error, PlanError::Unrecorded { version, .. } if version == 2),
             "{error}"
         );
+    }
+
+    /// What Flyway remembers of a set.
+    fn of_flyway(files: &[(&str, &str)], receipted: bool) -> History {
+        let set = flyway::parse(files.iter().copied()).unwrap();
+        let rows = set.migrations().iter().map(|m| NativeRow {
+            checksum: Some(flyway::checksum(&m.up)),
+            ..row(m)
+        });
+        History {
+            native: rows.map(|row| (row.version, row)).collect(),
+            ..history(&set, |_| receipted)
+        }
+    }
+
+    #[test]
+    fn a_repeatable_migration_is_pending_when_it_is_not_what_it_was() {
+        let before = [
+            ("V1__a.sql", "SELECT 1;"),
+            ("V1.5__b.sql", "SELECT 2;"),
+            ("R__b.sql", "SELECT 3;"),
+            ("R__c.sql", "SELECT 4;"),
+        ];
+        let after = flyway::parse([
+            before[0],
+            before[1],
+            ("V2__c.sql", "SELECT 5;"),
+            ("R__a.sql", "SELECT 6;"),
+            ("R__b.sql", "SELECT 33;"),
+            ("R__c.sql", "SELECT 4;\r\n"),
+        ])
+        .unwrap();
+        for receipted in [true, false] {
+            let plan = decide(&after, of_flyway(&before, receipted)).unwrap();
+            let pending: Vec<_> = plan.pending.iter().map(|m| m.version.to_string()).collect();
+            assert_eq!(pending, ["2", "R__a", "R__b"]);
+            // Its line ends are none of Flyway's business, and our checksum is that of the file as it is now.
+            let adopted: Vec<_> = plan.adopted.iter().map(Version::to_string).collect();
+            let all = ["1", "1.5", "R__c"];
+            assert_eq!(adopted, if receipted { &all[2..] } else { &all[..] });
+        }
+    }
+
+    #[test]
+    fn versions_in_parts_keep_their_order() {
+        let past = of_flyway(&[("V1.2__a.sql", ""), ("V1.10__b.sql", "")], true);
+        let set =
+            |file| flyway::parse([("V1.2__a.sql", ""), ("V1.10__b.sql", ""), (file, "")]).unwrap();
+        let error = decide(&set("V1.9__c.sql"), past.clone()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "plan migration 1.9 (c): a later one, 1.10, is already applied"
+        );
+        let plan = decide(&set("V1.10.1__c.sql"), past).unwrap();
+        assert_eq!(plan.pending[0].version.to_string(), "1.10.1");
+    }
+
+    #[test]
+    fn a_repeatable_migration_that_is_applied_and_gone_or_half_done_is_refused() {
+        let past = [("V1__a.sql", ""), ("R__views.sql", "SELECT 1;")];
+        let without = flyway::parse([past[0]]).unwrap();
+        let error = decide(&without, of_flyway(&past, true)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "plan past migration R__views: the database has it and the migration set has not"
+        );
+        let mut failed = of_flyway(&past, false);
+        let views = Version::repeatable("views");
+        failed.native.get_mut(&views).unwrap().success = false;
+        let error = decide(&flyway::parse(past).unwrap(), failed).unwrap_err();
+        assert!(matches!(error, PlanError::Dirty { version, .. } if version == views));
     }
 
     #[test]
@@ -457,10 +562,10 @@ mod tests {
             receipted in 0i64..1000,
         ) {
             let all = set(versions.iter().copied());
-            let past: Vec<_> = versions.iter().copied().take(applied).collect();
+            let past: Vec<i64> = versions.iter().copied().take(applied).collect();
             let history = history(&set(past.iter().copied()), |version| version < receipted);
             let plan = decide(&all, history.clone()).unwrap();
-            let pending: Vec<_> = plan.pending.iter().map(|m| m.version).collect();
+            let pending: Vec<i64> = plan.pending.iter().filter_map(|m| m.version.number()).collect();
             prop_assert_eq!([past.clone(), pending].concat(), versions.into_iter().collect::<Vec<_>>());
             let adopted: Vec<_> = past.into_iter().filter(|version| *version >= receipted).collect();
             prop_assert_eq!(plan.adopted, adopted);

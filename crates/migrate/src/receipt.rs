@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::Contract;
+use crate::{Contract, Version};
 
 /// The table in which receipts are kept.
 pub(crate) const TABLE: &str = "_towpath_receipts";
@@ -47,7 +47,7 @@ impl ReceiptState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Receipt {
     /// The migration's version.
-    pub version: i64,
+    pub version: Version,
     /// The migration's name at that time.
     pub name: String,
     /// SHA-256 of the SQL that was run, in hexadecimal.
@@ -94,7 +94,7 @@ pub struct Progress {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NativeRow {
     /// The migration's version.
-    pub version: i64,
+    pub version: Version,
     /// What the tool calls it.
     pub description: String,
     /// Whether it ran to its end.
@@ -111,9 +111,9 @@ pub struct NativeRow {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct History {
     /// Our receipts.
-    pub receipts: BTreeMap<i64, Receipt>,
+    pub receipts: BTreeMap<Version, Receipt>,
     /// The rows of the user's own tool.
-    pub native: BTreeMap<i64, NativeRow>,
+    pub native: BTreeMap<Version, NativeRow>,
     /// Tables with rows in which other tools keep what they have applied, and that were not read.
     pub unread: BTreeSet<&'static str>,
 }
@@ -124,15 +124,16 @@ impl History {
         self.receipts.is_empty() && self.native.is_empty()
     }
 
-    /// The latest version anybody has applied.
-    pub fn latest(&self) -> Option<i64> {
-        let receipt = self.receipts.keys().next_back();
-        let native = self.native.keys().next_back();
+    /// The latest version anybody has applied. Repeatable migrations come after every version, and are none.
+    pub fn latest(&self) -> Option<Version> {
+        let is_version = |version: &&Version| !version.is_repeatable();
+        let receipt = self.receipts.keys().rfind(is_version);
+        let native = self.native.keys().rfind(is_version);
         receipt.max(native).copied()
     }
 
     /// The latest version before this one that anybody has applied.
-    pub(crate) fn before(&self, version: i64) -> Option<i64> {
+    pub(crate) fn before(&self, version: Version) -> Option<Version> {
         let receipt = self.receipts.range(..version).next_back();
         let native = self.native.range(..version).next_back();
         let receipt = receipt.map(|(version, _)| *version);
@@ -140,21 +141,15 @@ impl History {
     }
 
     /// Whether anybody has applied this version.
-    pub fn knows(&self, version: i64) -> bool {
+    pub fn knows(&self, version: impl Into<Version>) -> bool {
+        let version = version.into();
         self.receipts.contains_key(&version) || self.native.contains_key(&version)
     }
 
     /// The receipt of a version that has begun and goes on when it is applied again.
-    pub fn begun(&self, version: i64) -> Option<&Receipt> {
+    pub fn begun(&self, version: impl Into<Version>) -> Option<&Receipt> {
         self.receipts
-            .get(&version)
+            .get(&version.into())
             .filter(|receipt| receipt.is_begun())
-    }
-
-    /// Versions the user's own tool applied and that have no receipt yet.
-    pub(crate) fn unadopted(&self) -> impl Iterator<Item = &NativeRow> {
-        self.native
-            .values()
-            .filter(|row| !self.receipts.contains_key(&row.version))
     }
 }

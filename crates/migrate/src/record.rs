@@ -1,7 +1,7 @@
 //! A migration that is in the schema before anybody has applied it: somebody made by hand what it makes.
 
 use crate::{
-    Database, DatabaseError, LockError, MigrationSet, PlanError, ScratchError,
+    Database, DatabaseError, LockError, MigrationSet, PlanError, ScratchError, Version,
     schema::{self, Difference},
 };
 
@@ -25,13 +25,13 @@ pub enum RecordError {
     #[error("record migration {version}: it is not the only one of the set that is not applied")]
     NotNext {
         /// The version.
-        version: i64,
+        version: Version,
     },
     /// The set makes something else than there is.
     #[error("record migration {version}: the migrations do not make what is there:\n{difference}")]
     Differs {
         /// The version.
-        version: i64,
+        version: Version,
         /// What they make, and what is there.
         difference: Difference,
     },
@@ -62,10 +62,11 @@ impl Database {
     pub async fn record(
         &self,
         set: &MigrationSet,
-        version: i64,
+        version: impl Into<Version>,
         key: &str,
         now: impl Fn() -> i64 + Send + Sync,
     ) -> Result<(), RecordError> {
+        let version = version.into();
         let expected = self.schema_of(set, &now).await?;
         let compare = |found: &_| {
             let difference = schema::diff(&expected, found);

@@ -1,13 +1,13 @@
 //! Why a migration's SQL is refused before it is run, and how a statement of it failed.
 
-use crate::{DatabaseError, Layout, migration::title};
+use crate::{DatabaseError, Layout, Version, migration::title};
 
 /// Why a migration cannot be run as it is written. Completes "could not …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("run migration {}: line {line}{}: {problem}", title(*version, name), quoted(statement))]
 pub struct ScriptError {
     /// The migration's version.
-    pub version: i64,
+    pub version: Version,
     /// Its name.
     pub name: String,
     /// The line in the file, from 1.
@@ -80,7 +80,7 @@ impl ScriptError {
 )]
 pub struct FailedStatement {
     /// The migration's version.
-    pub version: i64,
+    pub version: Version,
     /// Its name.
     pub name: String,
     /// Which statement of the file, from 1.

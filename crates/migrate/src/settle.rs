@@ -1,6 +1,6 @@
 //! The way out when a database and its records disagree: a person says which is right.
 
-use crate::{DatabaseError, LockError};
+use crate::{DatabaseError, LockError, Version};
 
 /// What a person found when comparing the schema with a migration's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,13 +25,13 @@ pub enum SettleError {
     #[error("settle migration {version}: nothing about it is in doubt")]
     NotInDoubt {
         /// The version.
-        version: i64,
+        version: Version,
     },
     /// It cannot be recorded as applied without its file.
     #[error("settle migration {version} as applied: the migration set has no such version")]
     NotInSet {
         /// The version.
-        version: i64,
+        version: Version,
     },
 }
 

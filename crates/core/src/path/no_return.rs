@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Contract, Kind, Migration, NoReturnAccepted, Plan, Refused, Release, State, Stuck, Tenant,
-    WayBack, has, live_tenants, migrated, way_back,
+    WayBack, knows, live_tenants, migrated, pending, way_back,
 };
 use crate::{
+    MigrationVersion,
     manifest::NoReturnRule,
     names::{DatabaseName, EnvironmentName, ReleaseNumber},
 };
@@ -21,7 +22,7 @@ pub struct Crossed {
     /// The environment that keeps it.
     pub home: EnvironmentName,
     /// The migration's version.
-    pub version: i64,
+    pub version: MigrationVersion,
     /// Its name.
     pub name: String,
 }
@@ -62,7 +63,8 @@ pub fn points_of_no_return(state: &State, plan: &Plan, release: &Release) -> Vec
     for (database, home) in &plan.launch.databases {
         let applied = state.applied(home, database);
         let there = migrated(applied, release.migrations(database));
-        if applied.is_empty() || there.len() == applied.len() {
+        let many = pending(applied, release.migrations(database)).count();
+        if applied.is_empty() || many == 0 {
             continue;
         }
         for tenant in live_tenants(state, database, home) {
@@ -73,9 +75,9 @@ pub fn points_of_no_return(state: &State, plan: &Plan, release: &Release) -> Vec
                 continue;
             }
             // What would have to be undone is the first that breaks it, and all that comes after that.
-            let breaks = |one: &Migration| !has(tenant.known, one) && !one.spares(tenant.known);
+            let breaks = |one: &Migration| !knows(tenant.known, one) && !one.spares(tenant.known);
             let first = there.iter().position(breaks).unwrap_or_default();
-            let coming = there.iter().skip(first.max(applied.len()));
+            let coming = there.iter().skip(first.max(there.len() - many));
             let stuck: Vec<Refused> = coming.filter_map(stuck).collect();
             points.push(PointOfNoReturn {
                 release: tenant.release,
@@ -103,6 +105,7 @@ fn can_return(tenant: &Tenant<'_>, applied: &[Migration]) -> bool {
 /// Why a migration cannot be undone, if it cannot.
 fn stuck(migration: &Migration) -> Option<Refused> {
     let why = match (migration.contract, migration.reversible) {
+        _ if migration.version.is_repeatable() => Stuck::Repeatable,
         (Contract::Irreversible, _) => Stuck::Irreversible,
         (_, false) => Stuck::NoDown,
         (_, true) => return None,

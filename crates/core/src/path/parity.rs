@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Candidate, EnvironmentState, Migration, State};
+use super::{Answer, Candidate, EnvironmentState, Migration, State, schema::migrated};
 use crate::{
     Time,
     catalogue::{Applied, Comparison, Judged, Observed, Parity, SecretKeys, Seen},
@@ -83,14 +83,9 @@ fn seen_after(state: &State, candidate: &Candidate<'_>) -> Seen {
     let launch = &candidate.plan.launch;
     let migrations = launch.databases.iter().map(|(database, home)| {
         let there = schema(state, database, home);
-        let own = candidate.release.source.migrations.get(database);
-        let new = own.into_iter().flatten().filter(|migration| {
-            let mut there = there.iter();
-            !there.any(|applied| applied.version == migration.version)
-        });
-        let mut all: Vec<&Migration> = there.iter().chain(new).collect();
-        all.sort_by_key(|migration| migration.version);
-        (database.clone(), all.into_iter().map(applied).collect())
+        let mut all = migrated(there, candidate.release.migrations(database));
+        all.sort_by(|one, other| one.version.cmp(&other.version));
+        (database.clone(), all.iter().map(applied).collect())
     });
     let services = launch.services.iter();
     Seen {
@@ -114,7 +109,7 @@ fn schema<'a>(
 
 fn applied(migration: &Migration) -> Applied {
     Applied {
-        version: migration.version,
+        version: migration.version.clone(),
         name: migration.name.clone(),
         checksum: migration.checksum.clone(),
     }

@@ -1,6 +1,6 @@
 //! What an environment promises to be able to return to, and what would break that.
 
-use super::{Candidate, Kind, Migration, State, has, migrated, runs_on};
+use super::{Candidate, Kind, Migration, State, knows, pending, runs_on};
 use crate::{
     Time,
     names::{DatabaseName, EnvironmentName, ReleaseNumber},
@@ -49,8 +49,7 @@ pub(super) fn is_given(state: &State, candidate: &Candidate<'_>) -> bool {
 pub(super) fn broken(state: &State, candidate: &Candidate<'_>, now: Time) -> Option<Broken> {
     for (database, home) in &candidate.plan.launch.databases {
         let applied = state.applied(home, database);
-        let there = migrated(applied, candidate.release.migrations(database));
-        let pending = &there[applied.len()..];
+        let own = candidate.release.migrations(database);
         // Nobody has used an empty database.
         if applied.is_empty() {
             continue;
@@ -65,9 +64,9 @@ pub(super) fn broken(state: &State, candidate: &Candidate<'_>, now: Time) -> Opt
                 let is_other = kept.release != candidate.release.number;
                 // What does not run there as it is has nothing to lose.
                 let runs = runs_on(known, applied).is_ok();
-                is_other && runs && !has(known, migration) && !migration.spares(known)
+                is_other && runs && !knows(known, migration) && !migration.spares(known)
             };
-            for migration in pending {
+            for migration in pending(applied, own) {
                 let needing = kept.iter().filter(|kept| needs(kept, migration));
                 let needed_by: Vec<Kept> = needing.cloned().collect();
                 if !needed_by.is_empty() {
@@ -182,7 +181,7 @@ impl Broken {
         let Broken {
             environment, keep, ..
         } = self;
-        let first = match self.migration.after {
+        let first = match &self.migration.after {
             Some(version) => format!("releases that know migration {version}"),
             None => format!(
                 "releases that no longer need the old shape, from one with a migration of its own on, which {} then names (`-- towpath: contract after VERSION because …`)",

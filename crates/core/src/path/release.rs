@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Rehearsal;
 use crate::{
-    Digest, Time,
+    Digest, MigrationVersion, Time,
     catalogue::SecretKeys,
     names::{DatabaseName, DeploymentNumber, EnvironmentName, ReleaseNumber, ServiceName},
 };
@@ -57,7 +57,7 @@ pub struct Source {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Migration {
     /// Its place in the order.
-    pub version: i64,
+    pub version: MigrationVersion,
     /// Its name.
     pub name: String,
     /// SHA-256 of its text, in hexadecimal.
@@ -66,7 +66,7 @@ pub struct Migration {
     pub contract: Contract,
     /// Where it breaks older releases: those that know this earlier migration no longer need what it takes away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<i64>,
+    pub after: Option<MigrationVersion>,
     /// Whose word the contract is.
     #[serde(default, skip_serializing_if = "ContractSource::is_declared")]
     pub source: ContractSource,
@@ -82,6 +82,7 @@ impl Migration {
     /// Version and name, for people.
     pub fn title(&self) -> String {
         match self.name.as_str() {
+            _ if self.version.is_repeatable() => self.version.to_string(),
             "" => self.version.to_string(),
             name => format!("{} ({name})", self.version),
         }
@@ -89,8 +90,9 @@ impl Migration {
 
     /// Whether code that knows these migrations, and not this one, keeps running after it.
     pub fn spares(&self, known: &[Migration]) -> bool {
-        let no_longer_needs = |after: i64| known.iter().any(|known| known.version == after);
-        self.contract.keeps_older_releases() || self.after.is_some_and(no_longer_needs)
+        let no_longer_needs =
+            |after: &MigrationVersion| known.iter().any(|known| known.version == *after);
+        self.contract.keeps_older_releases() || self.after.as_ref().is_some_and(no_longer_needs)
     }
 }
 

@@ -211,7 +211,7 @@ pub fn check_return(state: &State, plan: &Plan, release: &Release) -> Result<(),
         let applied = state.applied(&reversal.home, &reversal.database);
         let is_applied = |undone: &&Undone| applied.iter().any(|one| one.version == undone.version);
         let versions = reversal.migrations.iter().filter(is_applied);
-        let versions: Vec<i64> = versions.map(|undone| undone.version).collect();
+        let versions: Vec<_> = versions.map(|undone| undone.version.clone()).collect();
         (reversal.database.clone(), versions)
     };
     let planned = plan.steps.iter().filter_map(|step| match &step.action {

@@ -15,12 +15,12 @@ pub enum Misfit<'a> {
 /// Whether code that knows these migrations runs on the schema that those made.
 ///
 /// Each that it knows is applied; and each that is applied is one that it knows, or keeps it running. Of several that are in the
-/// way, the first is named.
+/// way, the first is named. A repeatable one that is applied as another text is there, and is not what the code knows.
 pub fn runs_on<'a>(known: &'a [Migration], applied: &'a [Migration]) -> Result<(), Misfit<'a>> {
     if let Some(migration) = known.iter().find(|migration| !has(applied, migration)) {
         return Err(Misfit::Lacks(migration));
     }
-    let breaks = |migration: &&Migration| !has(known, migration) && !migration.spares(known);
+    let breaks = |migration: &&Migration| !knows(known, migration) && !migration.spares(known);
     match applied.iter().find(breaks) {
         Some(migration) => Err(Misfit::Breaks(migration)),
         None => Ok(()),
@@ -32,11 +32,35 @@ pub(super) fn has(set: &[Migration], migration: &Migration) -> bool {
     set.iter().any(|known| known.version == migration.version)
 }
 
-/// What a database has once a release's own migrations are applied too, in order.
+/// Whether a set has a migration as it is: of a repeatable one also the text.
+pub(super) fn knows(set: &[Migration], migration: &Migration) -> bool {
+    set.iter().any(|known| {
+        known.version == migration.version
+            && (!known.version.is_repeatable() || known.checksum == migration.checksum)
+    })
+}
+
+/// The migrations of a release that are to be applied, in order.
+///
+/// A repeatable one that is there as another text is applied again; but to a database that is ahead of the release, which has
+/// what the release does not know, nothing is applied again.
+pub fn pending<'a>(
+    applied: &'a [Migration],
+    own: &'a [Migration],
+) -> impl Iterator<Item = &'a Migration> {
+    let is_ahead = applied.iter().any(|there| !has(own, there));
+    own.iter().filter(move |own| match is_ahead {
+        true => !has(applied, own),
+        false => !knows(applied, own),
+    })
+}
+
+/// What a database has once a release's own migrations are applied too, in order: what is pending comes last.
 pub(super) fn migrated(applied: &[Migration], own: &[Migration]) -> Vec<Migration> {
-    let mut all = applied.to_vec();
-    all.extend(own.iter().filter(|own| !has(applied, own)).cloned());
-    all
+    let new: Vec<Migration> = pending(applied, own).cloned().collect();
+    let stays = |there: &&Migration| !has(&new, there);
+    let stay = applied.iter().filter(stays).cloned();
+    stay.chain(new.iter().cloned()).collect()
 }
 
 impl Release {
@@ -107,7 +131,10 @@ pub fn schema_allows(state: &State, release: &Release, launch: &Launch) -> Resul
 /// What a migration does to older releases, on whose word, and why.
 pub fn contract(migration: &Migration) -> String {
     let kind = migration.contract;
-    let after = migration.after.map(|version| format!(" after {version}"));
+    let after = migration
+        .after
+        .as_ref()
+        .map(|version| format!(" after {version}"));
     let because = migration.because.as_ref();
     let because = because.map(|because| format!(", because {because}"));
     let (after, because) = (after.unwrap_or_default(), because.unwrap_or_default());

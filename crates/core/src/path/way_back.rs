@@ -4,8 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Contract, Migration, Misfit, contract, has, runs_on};
-use crate::names::{DatabaseName, EnvironmentName, ReleaseNumber};
+use super::{Contract, Migration, Misfit, contract, has, knows, runs_on};
+use crate::{
+    MigrationVersion,
+    names::{DatabaseName, EnvironmentName, ReleaseNumber},
+};
 
 /// A release that is live somewhere else on the same database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,8 @@ pub enum Stuck {
     NoDown,
     /// What it did cannot be undone.
     Irreversible,
+    /// It is repeatable: nothing undoes it, and what it was before is applied by a release that has it.
+    Repeatable,
     /// The release to return to needs it, and does not run on an older one below it.
     TargetNeeds {
         /// The older one.
@@ -91,12 +96,23 @@ pub fn way_back(target: &[Migration], applied: &[Migration], tenants: &[Tenant<'
     // It has to go, and with it all that came later: nothing is undone from under another migration.
     let is_breaking = |migration: &Migration| migration.version == breaking.version;
     let first = applied.iter().position(is_breaking).unwrap_or_default();
-    let (kept, suffix) = applied.split_at(first);
-    if let Err(Misfit::Lacks(needed) | Misfit::Breaks(needed)) = runs_on(target, kept) {
+    let (before, after) = applied.split_at(first);
+    // Repeatable ones come after every version, whenever they were applied: the release's own stays.
+    let stays =
+        |migration: &Migration| migration.version.is_repeatable() && knows(target, migration);
+    let (own, suffix): (Vec<&Migration>, Vec<&Migration>) =
+        after.iter().partition(|migration| stays(migration));
+    let kept: Vec<Migration> = before.iter().chain(own).cloned().collect();
+    for migration in &suffix {
+        if migration.version.is_repeatable() {
+            return refused(migration, Stuck::Repeatable);
+        }
+    }
+    if let Err(Misfit::Lacks(needed) | Misfit::Breaks(needed)) = runs_on(target, &kept) {
         let below = Box::new(breaking.clone());
         return refused(needed, Stuck::TargetNeeds { below });
     }
-    for migration in suffix {
+    for migration in &suffix {
         if migration.contract == Contract::Irreversible {
             return refused(migration, Stuck::Irreversible);
         }
@@ -112,7 +128,7 @@ pub fn way_back(target: &[Migration], applied: &[Migration], tenants: &[Tenant<'
         }
     }
     WayBack::Undo {
-        migrations: suffix.iter().rev().cloned().collect(),
+        migrations: suffix.into_iter().rev().cloned().collect(),
     }
 }
 
@@ -142,6 +158,9 @@ impl Refused {
             Stuck::NoDown => format!(
                 "go forward with a release that takes the code back and keeps migration {title}; with a down-migration beside it, the next one can be undone"
             ),
+            Stuck::Repeatable => format!(
+                "go forward with a release that takes the code back, and {title} with it: it is applied again as that release has it"
+            ),
             Stuck::Irreversible | Stuck::TargetNeeds { .. } => format!(
                 "go forward with a release that takes the code back and keeps migration {title}"
             ),
@@ -168,6 +187,11 @@ impl fmt::Display for Refused {
                     None => write!(f, "; {}", self.at_stake()),
                 }
             }
+            Stuck::Repeatable => write!(
+                f,
+                "migration {title} cannot be undone: it is repeatable, and is there as another text ({})",
+                contract(&self.migration)
+            ),
             Stuck::TargetNeeds { below } => write!(
                 f,
                 "migration {} breaks it ({}), and migration {title}, which it needs, came later",
@@ -201,7 +225,7 @@ pub struct Reversal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undone {
     /// Its version.
-    pub version: i64,
+    pub version: MigrationVersion,
     /// Its name.
     pub name: String,
     /// What is lost with it, for people.
@@ -211,7 +235,7 @@ pub struct Undone {
 impl Undone {
     pub(super) fn of(migration: &Migration) -> Undone {
         Undone {
-            version: migration.version,
+            version: migration.version.clone(),
             name: migration.name.clone(),
             loses: loses(migration),
         }

@@ -10,7 +10,7 @@ use sqlx::{
     PgConnection, SqliteConnection, Type, ValueRef as _,
 };
 
-use crate::classify::Dialect;
+use crate::{Version, classify::Dialect};
 
 /// A connection to a database of some engine.
 #[derive(Debug)]
@@ -35,6 +35,13 @@ pub(super) enum Value<'a> {
 impl From<i64> for Value<'_> {
     fn from(value: i64) -> Self {
         Value::Integer(value)
+    }
+}
+
+/// By its key: the tools whose tables have a number for it have whole ones only.
+impl From<Version> for Value<'_> {
+    fn from(version: Version) -> Self {
+        Value::Integer(version.key())
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     ApplyError, DatabaseError, FailedStatement, History, Migration, MigrationSet, Plan, PlanError,
-    Progress, Receipt, ReceiptState, UndoError,
+    Progress, Receipt, ReceiptState, UndoError, Version,
 };
 
 /// The sole right to change a database's schema, until it is dropped.
@@ -131,7 +131,7 @@ impl Session {
     pub(crate) async fn undo(
         &mut self,
         receipt: &Receipt,
-        before: Option<i64>,
+        before: Option<Version>,
         now: &(impl Fn() -> i64 + Sync),
     ) -> Result<Receipt, UndoError> {
         let (set, engine) = (self.set.clone(), self.engine.clone());
@@ -208,12 +208,12 @@ enum Job<'a> {
     Undo {
         receipt: &'a Receipt,
         /// The version that is the latest afterwards.
-        before: Option<i64>,
+        before: Option<Version>,
     },
 }
 
 impl Job<'_> {
-    fn title(&self) -> (i64, &str) {
+    fn title(&self) -> (Version, &str) {
         match self {
             Job::Apply { migration, .. } => (migration.version, &migration.name),
             Job::Undo { receipt, .. } => (receipt.version, &receipt.name),
@@ -584,7 +584,10 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
         let found = self
             .attempt(async |connection| records::read(connection, Some(set)).await)
             .await?;
-        if let Some(receipt) = found.receipts.get(&migration.version) {
+        let is_this = |receipt: &&Receipt| {
+            !migration.version.is_repeatable() || receipt.checksum == migration.checksum
+        };
+        if let Some(receipt) = found.receipts.get(&migration.version).filter(is_this) {
             self.sql("ROLLBACK").await?;
             return Ok(Some(receipt.clone()));
         }

@@ -2,7 +2,7 @@
 
 use super::{Connection, Engine, records};
 use crate::{
-    History, Migration, MigrationSet, ReceiptState, RecordError, SettleError, Settlement,
+    History, Migration, MigrationSet, ReceiptState, RecordError, SettleError, Settlement, Version,
     engine::run::Session, plan, schema::Schema,
 };
 
@@ -10,7 +10,7 @@ impl Engine {
     pub(crate) async fn settle(
         &self,
         set: &MigrationSet,
-        version: i64,
+        version: Version,
         settlement: Settlement,
         key: &str,
         now_ms: i64,
@@ -26,7 +26,7 @@ impl Engine {
     pub(crate) async fn record(
         &self,
         set: &MigrationSet,
-        version: i64,
+        version: Version,
         key: &str,
         now_ms: i64,
         compare: impl Fn(&Schema) -> Result<(), RecordError>,
@@ -66,7 +66,7 @@ impl Engine {
 async fn settle(
     session: &mut Session,
     set: &MigrationSet,
-    version: i64,
+    version: Version,
     settlement: Settlement,
     key: &str,
     now_ms: i64,
@@ -88,7 +88,7 @@ async fn settle(
     Ok(())
 }
 
-fn in_doubt(history: &History, version: i64) -> bool {
+fn in_doubt(history: &History, version: Version) -> bool {
     let receipt = history.receipts.get(&version);
     let native = history.native.get(&version);
     receipt.is_some_and(|receipt| receipt.state != ReceiptState::Applied || native.is_none())
@@ -98,8 +98,8 @@ fn in_doubt(history: &History, version: i64) -> bool {
 async fn write(
     connection: &mut Connection,
     set: &MigrationSet,
-    version: i64,
-    before: Option<i64>,
+    version: Version,
+    before: Option<Version>,
     applied: Option<&Migration>,
     key: &str,
     now_ms: i64,

@@ -6,12 +6,14 @@
 use std::ops::Range;
 
 use super::{mysql, postgres, sqlite};
-use crate::{Layout, Migration, Receipt, ScriptError, ScriptProblem, classify::Dialect, digest};
+use crate::{
+    Layout, Migration, Receipt, ScriptError, ScriptProblem, Version, classify::Dialect, digest,
+};
 
 /// The SQL of a migration, or what undoes it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source<'a> {
-    pub(super) version: i64,
+    pub(super) version: Version,
     pub(super) name: &'a str,
     pub(super) sql: &'a str,
     pub(super) transactional: bool,

@@ -58,7 +58,7 @@ where
         let parts = Parts::cut(file, text)?;
         found.up(Up {
             file: file.to_owned(),
-            version,
+            version: version.into(),
             written: digits.to_owned(),
             name: name.to_owned(),
             sql: parts.up.to_owned(),
@@ -195,7 +195,7 @@ mod tests {
         let all: Vec<_> = set
             .migrations()
             .iter()
-            .map(|m| (m.version, m.name.as_str(), m.transactional))
+            .map(|m| (m.version.key(), m.name.as_str(), m.transactional))
             .collect();
         assert_eq!(
             all,

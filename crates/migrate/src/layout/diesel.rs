@@ -121,7 +121,7 @@ impl Folder<'_> {
         };
         Ok(Up {
             file: path.to_owned(),
-            version,
+            version: version.into(),
             written,
             name: folder
                 .split_once('_')
@@ -203,7 +203,7 @@ mod tests {
         let all: Vec<_> = set
             .migrations()
             .iter()
-            .map(|m| (m.version, m.name.as_str(), m.transactional))
+            .map(|m| (m.version.key(), m.name.as_str(), m.transactional))
             .collect();
         assert_eq!(
             all,

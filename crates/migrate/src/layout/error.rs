@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use super::LayoutProblem;
-use crate::contract::BadContract;
+use crate::{Version, contract::BadContract};
 
 /// Why a folder is not a migration set. Completes "could not …".
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +59,7 @@ pub enum LayoutError {
     #[error("use {second} as a migration: {first} has version {version} too")]
     Duplicate {
         /// The version of both.
-        version: i64,
+        version: Version,
         /// The file whose name sorts first.
         first: String,
         /// The other one.
@@ -69,7 +69,7 @@ pub enum LayoutError {
     #[error("use {file} as a migration: no file applies version {version}, which it undoes")]
     DownWithoutUp {
         /// The version.
-        version: i64,
+        version: Version,
         /// The file that undoes it.
         file: String,
     },

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{Layout, LayoutError, LayoutProblem, dbmate, sqlx};
-use crate::{Contract, Migration, MigrationSet, digest};
+use crate::{Contract, Migration, MigrationSet, Version, digest};
 
 /// What a file's name ends with when it holds SQL.
 pub(super) const SQL: &str = ".sql";
@@ -156,7 +156,7 @@ pub(super) fn digits(file: &str, text: &str) -> Result<Option<i64>, LayoutError>
 /// A file, or a part of one, that applies a version.
 pub(super) struct Up {
     pub(super) file: String,
-    pub(super) version: i64,
+    pub(super) version: Version,
     /// The version as text.
     pub(super) written: String,
     pub(super) name: String,
@@ -169,8 +169,8 @@ pub(super) struct Up {
 /// Ups and downs as they are found, and the names of those that a layout leaves out.
 #[derive(Default)]
 pub(super) struct Found {
-    ups: BTreeMap<i64, Up>,
-    downs: BTreeMap<i64, (String, String)>,
+    ups: BTreeMap<Version, Up>,
+    downs: BTreeMap<Version, (String, String)>,
     skipped: Vec<String>,
 }
 
@@ -189,7 +189,12 @@ impl Found {
         }
     }
 
-    pub(super) fn down(&mut self, file: &str, version: i64, sql: &str) -> Result<(), LayoutError> {
+    pub(super) fn down(
+        &mut self,
+        file: &str,
+        version: Version,
+        sql: &str,
+    ) -> Result<(), LayoutError> {
         match self.downs.entry(version) {
             Entry::Vacant(place) => {
                 place.insert((file.to_owned(), sql.to_owned()));

@@ -5,12 +5,13 @@
 //! other file is ignored. `V1__create_users.sql.conf` beside a file may say `executeInTransaction=false`,
 //! `placeholderReplacement=false` and `encoding=UTF-8`.
 //!
-//! A version is one whole number here, while Flyway's have parts between dots or single underscores: `V1.0` is 1 there
-//! and here, and what has more than zeros after its first part (`V1.2`, `V2026_01_01`) is refused. There is no number
-//! for it that would keep its place between 1 and 2 whatever else comes into the set.
+//! A version may have parts between dots or single underscores (`V1.2`, `V2026_01_01`), compared as numbers one after the
+//! other; zeros at the end are none, so that `V1.0` is 1. Flyway has no end of parts, and here there are at most seven.
 //!
-//! Refused because it is not run here, and would be missed if it were ignored: repeatable migrations (`R__views.sql`),
-//! baselines (`B5__all.sql`), callbacks (`afterMigrate.sql`, `createSchema.sql` and whatever begins with `before` or
+//! `R__views.sql` is repeatable: it comes after all versions, in the order of its name among its like, and is applied again
+//! whenever its checksum is another than that of its last application.
+//!
+//! Refused because it is not run here, and would be missed if it were ignored: baselines (`B5__all.sql`), callbacks (`afterMigrate.sql`, `createSchema.sql` and whatever begins with `before` or
 //! `after` and a capital letter), and placeholders (`${name}`). `PRAGMA foreign_keys` does not make a migration run
 //! outside a transaction, as it does there: foreign keys are off while any migration runs.
 
@@ -20,7 +21,10 @@ use super::{
     Layout, LayoutError, LayoutProblem,
     files::{self, Depth, Found, SQL, Up, refusal},
 };
-use crate::{MigrationSet, digest};
+use crate::{Migration, MigrationSet, Version, digest, version::MOST_PARTS};
+
+/// How long Flyway lets a description be in its table.
+pub(crate) const LONGEST_DESCRIPTION: usize = 200;
 
 /// What the name of a file with settings for another ends with.
 pub(super) const SETTINGS: &str = ".sql.conf";
@@ -89,8 +93,8 @@ where
 }
 
 struct FileName {
-    version: i64,
-    /// The version as Flyway shows it.
+    version: Version,
+    /// The version as Flyway shows it; nothing for a repeatable migration.
     written: String,
     description: String,
     down: bool,
@@ -107,9 +111,9 @@ impl FileName {
         if is_callback(before) {
             return Err(refusal(file, None, LayoutProblem::Callback));
         }
-        let refuse = |kind| Err(refusal(file, None, LayoutProblem::Kind { kind }));
+        let description = description.replace('_', " ");
         if before == "R" {
-            return refuse("repeatable");
+            return repeatable(file, description).map(Some);
         }
         let mut characters = before.chars();
         let prefix = characters.next();
@@ -120,15 +124,29 @@ impl FileName {
             return Ok(None);
         };
         if prefix == Some('B') {
-            return refuse("baseline");
+            let kind = "baseline";
+            return Err(refusal(file, None, LayoutProblem::Kind { kind }));
         }
         Ok(Some(FileName {
             version,
             written: characters.as_str().replace('_', "."),
-            description: description.replace('_', " "),
+            description,
             down: prefix == Some('U'),
         }))
     }
+}
+
+/// Flyway's table cuts a description, and what was cut is never found again to be the file's.
+fn repeatable(file: &str, description: String) -> Result<FileName, LayoutError> {
+    if description.chars().count() > LONGEST_DESCRIPTION {
+        return Err(refusal(file, None, LayoutProblem::LongDescription));
+    }
+    Ok(FileName {
+        version: Version::repeatable(&description),
+        written: String::new(),
+        description,
+        down: false,
+    })
 }
 
 /// Whether Flyway would run it at an event, by the names that its events have.
@@ -144,23 +162,43 @@ fn is_callback(stem: &str) -> bool {
 }
 
 /// `None` is what Flyway does not take for a version.
-fn version(file: &str, text: &str) -> Result<Option<i64>, LayoutError> {
+fn version(file: &str, text: &str) -> Result<Option<Version>, LayoutError> {
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let mut parts = text.split(['.', '_']);
     if !parts.clone().all(is_number) {
         return Ok(None);
     }
-    let first = parts.next().unwrap_or_default();
-    if parts.any(|part| part.bytes().any(|byte| byte != b'0')) {
-        let version = text.replace('_', ".");
-        return Err(refusal(file, None, LayoutProblem::Parts { version }));
+    let Some(first) = files::digits(file, parts.next().unwrap_or_default())? else {
+        return Ok(None);
+    };
+    let mut rest = Vec::new();
+    for part in parts {
+        rest.push(part.parse().map_err(|_| {
+            let version = part.to_owned();
+            refusal(file, None, LayoutProblem::TooLarge { version })
+        })?);
     }
-    files::digits(file, first)
+    match Version::of_parts(first, &rest) {
+        Some(version) => Ok(Some(version)),
+        None => {
+            let version = text.replace('_', ".");
+            let problem = LayoutProblem::Parts {
+                version,
+                most: MOST_PARTS,
+            };
+            Err(refusal(file, None, problem))
+        }
+    }
 }
 
 /// The version in a row of Flyway's table; `None` when it is none of ours.
-pub(crate) fn recorded_version(text: &str) -> Option<i64> {
+pub(crate) fn recorded_version(text: &str) -> Option<Version> {
     version("", text).ok().flatten()
+}
+
+/// Whether a repeatable migration is what its last application was; Flyway applies it again where it is not.
+pub(crate) fn is_current(migration: &Migration, recorded: Option<&String>) -> bool {
+    recorded.is_some_and(|recorded| *recorded == checksum(&migration.up))
 }
 
 /// What Flyway records: CRC-32 over the lines without their ends, as a number with a sign.
@@ -255,6 +293,10 @@ mod tests {
                 "# why\nexecuteInTransaction = false\n\nplaceholderReplacement=false\nencoding=UTF-8\n",
             ),
             ("V20260101120000.sql", ""),
+            ("V3_1__part.sql", ""),
+            ("V3.1.0.1__part.sql", ""),
+            ("R__b_views.sql", "CREATE VIEW v AS SELECT 1;"),
+            ("views/R__a.sql", ""),
             ("V__no_version.sql", ""),
             ("V1a__letters.sql", ""),
             ("V1.__dot.sql", ""),
@@ -267,15 +309,19 @@ mod tests {
         let all: Vec<_> = set
             .migrations()
             .iter()
-            .map(|m| (m.version, m.name.as_str(), m.transactional))
+            .map(|m| (m.version.to_string(), m.name.as_str(), m.transactional))
             .collect();
         assert_eq!(
             all,
             [
-                (2, "add all  users", true),
-                (3, "vacuum", false),
-                (10, "ten", true),
-                (20_260_101_120_000, "", true),
+                ("2".into(), "add all  users", true),
+                ("3".into(), "vacuum", false),
+                ("3.1".into(), "part", true),
+                ("3.1.0.1".into(), "part", true),
+                ("10".into(), "ten", true),
+                ("20260101120000".into(), "", true),
+                ("R__a".into(), "a", true),
+                ("R__b_views".into(), "b views", true),
             ]
         );
         assert_eq!(set.layout(), Layout::Flyway);
@@ -297,10 +343,19 @@ mod tests {
 
     #[test]
     fn what_is_not_run_or_not_understood_is_refused() {
+        let long = format!("R__{}.sql", "a".repeat(201));
+        let too_long = format!(
+            "use {long} as a migration: its description has more than 200 characters, and flyway would apply it every time"
+        );
         let cases: &[(&[(&str, &str)], &str)] = &[
+            (&[(&long, "")], &too_long),
             (
-                &[("R__views.sql", "")],
-                "use R__views.sql as a migration: it is a repeatable migration, and those are not run yet",
+                &[("R__views.sql", ""), ("later/R__views.sql", "")],
+                "use later/R__views.sql as a migration: R__views.sql has version R__views too",
+            ),
+            (
+                &[("V1.1__a.sql", ""), ("V1_01_0__b.sql", "")],
+                "use V1_01_0__b.sql as a migration: V1.1__a.sql has version 1.1 too",
             ),
             (
                 &[("B5__all.sql", "")],
@@ -311,14 +366,12 @@ mod tests {
                 "use sql/afterMigrate__vacuum.sql as a migration: it is a callback, and callbacks are not run",
             ),
             (
-                &[("V1.2__a.sql", "")],
-                "use V1.2__a.sql as a migration: its version 1.2 has more than one part, and a version here is one whole \
-                 number",
+                &[("V1_2_3_4_5_6_7_8__a.sql", "")],
+                "use V1_2_3_4_5_6_7_8__a.sql as a migration: its version 1.2.3.4.5.6.7.8 has more than 7 parts",
             ),
             (
-                &[("V2026_01_01__a.sql", "")],
-                "use V2026_01_01__a.sql as a migration: its version 2026.01.01 has more than one part, and a version here \
-                 is one whole number",
+                &[("V1.99999999999999999999__a.sql", "")],
+                "use V1.99999999999999999999__a.sql as a migration: 99999999999999999999 is too large for a version",
             ),
             (
                 &[("V99999999999999999999__a.sql", "")],

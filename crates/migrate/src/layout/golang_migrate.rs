@@ -56,12 +56,12 @@ where
         };
         let sql = files::text(file, bytes.as_ref())?;
         if down {
-            found.down(file, version, sql)?;
+            found.down(file, version.into(), sql)?;
             continue;
         }
         found.up(Up {
             file: file.to_owned(),
-            version,
+            version: version.into(),
             written: digits.to_owned(),
             name: name.to_owned(),
             sql: sql.to_owned(),
@@ -114,7 +114,7 @@ mod tests {
         let all: Vec<_> = set
             .migrations()
             .iter()
-            .map(|m| (m.version, m.name.as_str()))
+            .map(|m| (m.version.key(), m.name.as_str()))
             .collect();
         assert_eq!(
             all,

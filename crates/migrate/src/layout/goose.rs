@@ -60,7 +60,7 @@ where
         let parts = reader::cut(text).map_err(|(line, problem)| refusal(file, line, problem))?;
         found.up(Up {
             file: file.to_owned(),
-            version,
+            version: version.into(),
             written: version.to_string(),
             name: name.to_owned(),
             sql: parts.up,
@@ -134,7 +134,7 @@ mod tests {
         let all: Vec<_> = set
             .migrations()
             .iter()
-            .map(|m| (m.version, m.name.as_str(), m.transactional))
+            .map(|m| (m.version.key(), m.name.as_str(), m.transactional))
             .collect();
         assert_eq!(
             all,

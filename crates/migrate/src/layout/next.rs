@@ -4,6 +4,7 @@
 //! own tool begins with.
 
 use super::{Layout, LayoutError, parse, smallest_content};
+use crate::Version;
 
 /// A migration that is to be written.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +23,7 @@ pub struct Draft<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NextMigration {
     /// Its version.
-    pub version: i64,
+    pub version: Version,
     /// Paths from the migration folder, with `/` between their parts, and contents.
     pub files: Vec<(String, String)>,
     /// Whether what undoes it is in there: refinery has no place for it, and a folder of sqlx may have none.
@@ -56,7 +57,9 @@ pub fn next<N: AsRef<str>>(
         .map(|name| (name.clone(), smallest_content(layout, name).to_owned()));
     let there: Vec<(String, String)> = there.collect();
     let set = parse(layout, there.iter().map(|(name, content)| (name, content)))?;
-    let last = set.migrations().last().map(|migration| Last {
+    let mut versions = set.migrations().iter().rev();
+    let last = versions.find(|migration| !migration.version.is_repeatable());
+    let last = last.map(|migration| Last {
         version: migration.version,
         file: &migration.file,
     });
@@ -85,7 +88,7 @@ pub fn next<N: AsRef<str>>(
         .iter()
         .find(|migration| set.get(migration.version).is_none());
     Ok(NextMigration {
-        version: migration.map_or(0, |migration| migration.version),
+        version: migration.map_or(0.into(), |migration| migration.version),
         undoable: migration.is_some_and(|migration| migration.down.is_some()),
         files,
     })
@@ -93,7 +96,7 @@ pub fn next<N: AsRef<str>>(
 
 /// The folder's last migration.
 struct Last<'a> {
-    version: i64,
+    version: Version,
     file: &'a str,
 }
 
@@ -191,6 +194,8 @@ enum Numbering {
     Seconds,
     /// By the time, as Diesel writes it, with what follows the time.
     Hyphens { after: usize },
+    /// In parts, of which the last is counted, with what stands between them.
+    Parts { between: char },
 }
 
 impl Numbering {
@@ -209,6 +214,11 @@ impl Numbering {
             _ => last.file.rsplit('/').next().unwrap_or_default(),
         };
         let written = name.trim_start_matches(['V', 'U']);
+        let Some(version) = last.version.number() else {
+            let (version, _) = written.split_once("__").unwrap_or((written, ""));
+            let between = if version.contains('_') { '_' } else { '.' };
+            return Numbering::Parts { between };
+        };
         let end = written
             .find(|c: char| !(c.is_ascii_digit() || c == '-'))
             .unwrap_or(written.len());
@@ -216,17 +226,23 @@ impl Numbering {
         let digits = written.chars().filter(char::is_ascii_digit).count();
         match digits {
             14.. if written.contains('-') => Numbering::Hyphens { after: digits - 14 },
-            8 | 12 | 14 if is_date(last.version, digits) => Numbering::Date { digits },
-            10 if last.version >= 1_000_000_000 => Numbering::Seconds,
+            8 | 12 | 14 if is_date(version, digits) => Numbering::Date { digits },
+            10 if version >= 1_000_000_000 => Numbering::Seconds,
             width => Numbering::Sequence { width },
         }
     }
 
     fn next(self, last: Option<&Last<'_>>, now_ms: i64) -> String {
-        let after_last = last.map_or(1, |last| last.version.saturating_add(1));
+        let number = last.and_then(|last| last.version.number());
+        let after_last = number.map_or(1, |number| number.saturating_add(1));
         let seconds = now_ms.div_euclid(1000);
         match self {
             Numbering::Sequence { width } => format!("{after_last:0width$}"),
+            Numbering::Parts { between } => {
+                let next = last.and_then(|last| last.version.next());
+                let next = next.map(|next| next.to_string().replace('.', &between.to_string()));
+                next.unwrap_or_default()
+            }
             Numbering::Seconds => seconds.max(after_last).to_string(),
             Numbering::Date { digits } => {
                 let now =
@@ -364,6 +380,13 @@ mod tests {
                 &["V20260101120000__a.sql"],
                 "V20261121170251__add_e_mail.sql",
             ),
+            (
+                Flyway,
+                &["V1.2.9__a.sql", "V1.1__b.sql", "R__views.sql"],
+                "V1.2.10__add_e_mail.sql",
+            ),
+            (Flyway, &["V1_2__a.sql"], "V1_3__add_e_mail.sql"),
+            (Flyway, &["R__views.sql"], "V1__add_e_mail.sql"),
             (Refinery, &["V1__a.sql", "U2__b.sql"], "V3__add_e_mail.sql"),
             (Diesel, &[], "2026-11-21-170251_add_e_mail/up.sql"),
             (

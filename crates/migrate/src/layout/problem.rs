@@ -15,12 +15,17 @@ pub enum LayoutProblem {
     /// The tool takes no such version.
     #[error("a version must be 1 or more")]
     NotPositive,
-    /// The version has several parts.
-    #[error("its version {version} has more than one part, and a version here is one whole number")]
+    /// The version has too many parts.
+    #[error("its version {version} has more than {most} parts")]
     Parts {
         /// The version.
         version: String,
+        /// How many there may be.
+        most: usize,
     },
+    /// The name of a repeatable migration is cut in the tool's table.
+    #[error("its description has more than 200 characters, and flyway would apply it every time")]
+    LongDescription,
     /// The version has other characters than digits.
     #[error("{version:?} is not a version number")]
     NotDigits {
@@ -130,8 +135,9 @@ impl LayoutProblem {
             }
             LayoutProblem::NotPositive => "give it a version of 1 or more".into(),
             LayoutProblem::Parts { .. } => {
-                "give it a whole number that is later than every other, such as the timestamp 20260101120000".into()
+                "write it with fewer parts, such as the timestamp 20260101120000".into()
             }
+            LayoutProblem::LongDescription => "give it a shorter name".into(),
             LayoutProblem::NotDigits { .. } => {
                 "rename it so that digits stand before the first underscore".into()
             }
@@ -141,11 +147,8 @@ impl LayoutProblem {
             LayoutProblem::Language { .. } => {
                 "write it as SQL, or move it out of the migrations".into()
             }
-            LayoutProblem::Kind { kind: "baseline" } => {
-                "leave the migrations that it stands for in the set, and move it out of the migrations".into()
-            }
             LayoutProblem::Kind { .. } => {
-                "move what it does into a versioned migration, each time it changes".into()
+                "leave the migrations that it stands for in the set, and move it out of the migrations".into()
             }
             LayoutProblem::Callback => {
                 "move what it does into a versioned migration, or into a step of its own".into()

@@ -49,7 +49,7 @@ where
         let sql = files::text(file, bytes.as_ref())?;
         found.up(Up {
             file: file.to_owned(),
-            version,
+            version: version.into(),
             written: version.to_string(),
             name: name.to_owned(),
             sql: sql.to_owned(),
@@ -92,8 +92,9 @@ fn file_name(file: &str) -> Result<Option<(i64, &str)>, LayoutError> {
 /// What refinery records: SipHash over name, version and SQL, as Rust hashes them one after the other. The version has
 /// 32 bits, or 64 when refinery is built with `int8-versions`; the one that is more likely comes first.
 pub(crate) fn checksums(migration: &Migration, sql: &str) -> Vec<String> {
-    let narrow = i32::try_from(migration.version).map(|version| version.to_le_bytes().to_vec());
-    let wide = migration.version.to_le_bytes().to_vec();
+    let narrow =
+        i32::try_from(migration.version.key()).map(|version| version.to_le_bytes().to_vec());
+    let wide = migration.version.key().to_le_bytes().to_vec();
     let of = |version: Vec<u8>| {
         let name = migration.name.as_bytes();
         let bytes = [name, b"\xff", &version, sql.as_bytes(), b"\xff"].concat();
@@ -144,7 +145,7 @@ mod tests {
         let all: Vec<_> = set
             .migrations()
             .iter()
-            .map(|m| (m.version, m.name.as_str(), m.transactional))
+            .map(|m| (m.version.key(), m.name.as_str(), m.transactional))
             .collect();
         assert_eq!(
             all,

@@ -52,12 +52,12 @@ where
         };
         let sql = files::text(name, bytes.as_ref())?;
         if file.down {
-            found.down(name, file.version, sql)?;
+            found.down(name, file.version.into(), sql)?;
             continue;
         }
         found.up(Up {
             file: name.to_owned(),
-            version: file.version,
+            version: file.version.into(),
             written: file.version.to_string(),
             name: file.description,
             sql: sql.to_owned(),

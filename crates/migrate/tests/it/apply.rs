@@ -26,7 +26,10 @@ async fn a_receipt_tells_what_was_applied() {
         .unwrap();
 
     let first = &receipts[0];
-    assert_eq!((first.version, first.name.as_str()), (1, "create users"));
+    assert_eq!(
+        (first.version, first.name.as_str()),
+        (1.into(), "create users")
+    );
     assert_eq!(first.checksum, set.migrations()[0].checksum);
     assert_eq!(first.contract.kind, ContractKind::Expand);
     assert_eq!(
@@ -55,9 +58,9 @@ async fn a_receipt_tells_what_was_applied() {
     assert_eq!(
         events,
         [
-            started(1, "create users"),
+            started(1.into(), "create users"),
             applied(0),
-            started(2, "add name"),
+            started(2.into(), "add name"),
             applied(1)
         ]
     );
@@ -166,7 +169,10 @@ async fn a_failing_statement_takes_back_its_migration_and_no_other() {
         tables(&place.file()).await,
         ["_sqlx_migrations", "_towpath_receipts", "good"]
     );
-    assert_eq!(place.database().history().await.unwrap().latest(), Some(1));
+    assert_eq!(
+        place.database().history().await.unwrap().latest(),
+        Some(1.into())
+    );
     let fixed = set(&[
         ("1_good.sql", "CREATE TABLE good (x);"),
         ("2_bad.sql", "CREATE TABLE half (x);"),
@@ -256,7 +262,7 @@ async fn what_was_wrong_before_does_not_stop_a_migration() {
     let worse = [TWO, &[("3_worse.sql", "DELETE FROM parent WHERE id = 1;")]].concat();
     let error = apply(&place.database(), &set(&worse)).await.unwrap_err();
     assert!(
-        matches!(error, ApplyError::ForeignKeys { version: 3, .. }),
+        matches!(error, ApplyError::ForeignKeys { version, .. } if version == 3),
         "{error}"
     );
 }

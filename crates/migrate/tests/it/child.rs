@@ -78,7 +78,7 @@ fn on_event(event: &Event, pause_at: Option<i64>) {
         Event::Waiting { holder } => say(&format!("waiting {holder}")),
         Event::Started { version, .. } => {
             say(&format!("started {version}"));
-            if pause_at == Some(*version) {
+            if pause_at.is_some_and(|pause_at: i64| *version == pause_at) {
                 // Until the parent writes a line, or kills us.
                 std::io::stdin().lines().next();
             }

@@ -84,7 +84,7 @@ async fn a_full_disk_takes_back_the_migration_that_filled_it() {
         error.remedy(),
         "free space on the disk that holds it, then try again; nothing of this migration was kept"
     );
-    assert_eq!(database.history().await.unwrap().latest(), Some(1));
+    assert_eq!(database.history().await.unwrap().latest(), Some(1.into()));
     assert_eq!(
         texts(&disk.path("app.db"), "PRAGMA integrity_check").await,
         ["ok"]
@@ -141,7 +141,7 @@ async fn restoring_what_does_not_fit_keeps_what_is_there() {
         matches!(&error, SnapshotError::Database(DatabaseError::Full { .. })),
         "{error}"
     );
-    assert_eq!(database.history().await.unwrap().latest(), Some(1));
+    assert_eq!(database.history().await.unwrap().latest(), Some(1.into()));
     assert_eq!(
         texts(&disk.path("app.db"), "PRAGMA integrity_check").await,
         ["ok"]
@@ -299,7 +299,7 @@ async fn a_full_disk_of_a_server_takes_back_the_migration_that_filled_it() {
         "{}",
         error.remedy()
     );
-    assert_eq!(database.history().await.unwrap().latest(), Some(1));
+    assert_eq!(database.history().await.unwrap().latest(), Some(1.into()));
     assert_eq!(
         server.sql("app", "SELECT to_regclass('u') IS NULL, count(*) FROM t"),
         "t|0\n"

@@ -124,7 +124,7 @@ async fn what_a_tool_has_applied_is_adopted_and_its_table_goes_on() {
         assert_eq!(plan.pending.len(), 1, "{layout}");
         assert_eq!(apply(&place.database(), &set).await.unwrap().len(), 1);
         let history = place.database().history().await.unwrap();
-        let adopted = &history.receipts[&1];
+        let adopted = &history.receipts[&1.into()];
         assert_eq!(adopted.applied_by, ADOPTED);
         assert_eq!(adopted.name, set.migrations()[0].name);
         let native = place.database().history_for(&set).await.unwrap().native;
@@ -164,8 +164,8 @@ async fn what_refinery_has_applied_is_adopted_by_its_checksum() {
         execute(&place.file(), "CREATE TABLE users (id)").await;
         apply(&place.database(), &set).await.unwrap();
         let history = place.database().history().await.unwrap();
-        assert_eq!(history.receipts[&1].applied_by, ADOPTED);
-        assert_eq!(history.receipts[&1].applied_at_ms, 1_767_268_800_000);
+        assert_eq!(history.receipts[&1.into()].applied_by, ADOPTED);
+        assert_eq!(history.receipts[&1.into()].applied_at_ms, 1_767_268_800_000);
         assert!(place.database().plan(&set).await.unwrap().is_empty());
     }
 }
@@ -213,10 +213,13 @@ async fn what_flyway_has_applied_is_adopted_and_what_it_has_undone_is_not() {
     execute(&place.file(), &rows).await;
     execute(&place.file(), "CREATE TABLE users (id)").await;
     let plan = place.database().plan(&set).await.unwrap();
-    assert_eq!((plan.adopted.as_slice(), plan.pending.len()), (&[1][..], 1));
+    assert_eq!(
+        (plan.adopted.as_slice(), plan.pending.len()),
+        (&[1.into()][..], 1)
+    );
     apply(&place.database(), &set).await.unwrap();
     let history = place.database().history().await.unwrap();
-    assert_eq!(history.receipts[&1].took_ms, 5);
+    assert_eq!(history.receipts[&1.into()].took_ms, 5);
     assert!(place.database().plan(&set).await.unwrap().is_empty());
     assert_eq!(kept(Layout::Flyway, &place).await.len(), 5);
 }
@@ -256,7 +259,7 @@ async fn what_a_tool_has_undone_is_noticed_and_settled() {
         execute(&place.file(), "DROP TABLE IF EXISTS more").await;
         let error = place.database().plan(&set).await.unwrap_err();
         assert!(
-            matches!(error, PlanError::Unrecorded { version: 2, .. }),
+            matches!(error, PlanError::Unrecorded { version, .. } if version == 2),
             "{layout}: {error}"
         );
         let settle = async |settlement| {
@@ -414,7 +417,7 @@ async fn a_file_that_comes_between_is_not_taken_for_one_that_golang_migrate_has_
     let between = with(&["1_a.up.sql", "2_b.up.sql", "3_c.up.sql"]);
     let error = place.database().plan(&between).await.unwrap_err();
     assert!(
-        matches!(error, PlanError::OutOfOrder { version: 2, .. }),
+        matches!(error, PlanError::OutOfOrder { version, .. } if version == 2),
         "{error}"
     );
     execute(&place.file(), "UPDATE schema_migrations SET version = 5").await;

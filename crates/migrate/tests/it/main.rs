@@ -11,6 +11,7 @@ mod concurrent;
 mod crash;
 mod cut_short;
 mod disk;
+mod flyway;
 mod histories;
 mod hostile;
 mod kit;

@@ -64,7 +64,7 @@ async fn a_database_is_made_migrated_and_taken_back() {
         "1\tguests\t1\t48\n2\tmail\t1\t48\n"
     );
     assert_eq!(
-        database.history_for(&set).await.unwrap().receipts[&2],
+        database.history_for(&set).await.unwrap().receipts[&2.into()],
         receipts[1]
     );
     assert!(database.plan(&set).await.unwrap().is_empty());
@@ -72,7 +72,7 @@ async fn a_database_is_made_migrated_and_taken_back() {
     assert_ne!(full, empty);
 
     let undone = database
-        .undo(Layout::Sqlx, &[2, 1], "key", clock(), |_| {})
+        .undo(Layout::Sqlx, &[2.into(), 1.into()], "key", clock(), |_| {})
         .await
         .unwrap();
     assert_eq!(undone[0], receipts[1]);
@@ -103,7 +103,7 @@ async fn what_failed_in_the_middle_goes_on_there() {
         "{}",
         error.remedy()
     );
-    let receipt = &database.history().await.unwrap().receipts[&1];
+    let receipt = &database.history().await.unwrap().receipts[&1.into()];
     assert_eq!(receipt.state, ReceiptState::Started);
     assert_eq!(receipt.progress.as_ref().unwrap().done, 4);
     assert_eq!(
@@ -305,16 +305,20 @@ async fn every_layout_is_recorded_as_its_tool_does() {
         let plan = database.plan(&both).await.unwrap();
         assert_eq!(
             (plan.adopted.as_slice(), plan.pending.len()),
-            ([1].as_slice(), 1),
+            ([1.into()].as_slice(), 1),
             "{name}"
         );
         apply(&database, &both).await.unwrap();
         assert!(database.plan(&both).await.unwrap().is_empty(), "{name}");
         let receipts = database.history_for(&both).await.unwrap().receipts;
-        assert_eq!(receipts[&1].applied_by, towpath_migrate::ADOPTED, "{name}");
-        if receipts[&2].down.is_some() {
+        assert_eq!(
+            receipts[&1.into()].applied_by,
+            towpath_migrate::ADOPTED,
+            "{name}"
+        );
+        if receipts[&2.into()].down.is_some() {
             database
-                .undo(layout, &[2], "key", clock(), |_| {})
+                .undo(layout, &[2.into()], "key", clock(), |_| {})
                 .await
                 .unwrap();
             assert_eq!(

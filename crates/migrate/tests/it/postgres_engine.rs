@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::{Connection as _, PgConnection};
 use towpath_migrate::{
     ApplyError, Database, Event, Layout, LockError, MigrationSet, PlanError, Receipt, UndoError,
+    Version,
 };
 
 use crate::{
@@ -59,13 +60,13 @@ async fn a_database_is_made_migrated_and_taken_back() {
         "1|guests|t|48\n2|mail|t|48\n"
     );
     let history = database.history_for(&set).await.unwrap();
-    assert_eq!(history.receipts[&2], receipts[1]);
+    assert_eq!(history.receipts[&2.into()], receipts[1]);
     assert!(database.plan(&set).await.unwrap().is_empty());
     let full = database.schema_fingerprint().await.unwrap();
     assert_ne!(full, empty);
 
     let undone = database
-        .undo(Layout::Sqlx, &[2, 1], "key", clock(), |_| {})
+        .undo(Layout::Sqlx, &[2.into(), 1.into()], "key", clock(), |_| {})
         .await
         .unwrap();
     assert_eq!(undone.len(), 2);
@@ -96,7 +97,7 @@ async fn what_fails_leaves_nothing_of_its_migration() {
         error.to_string(),
         "apply migration 2 (b): statement 2 (line 3), `INSERT INTO c VALUES (1)`: relation \"c\" does not exist"
     );
-    assert_eq!(database.history().await.unwrap().latest(), Some(1));
+    assert_eq!(database.history().await.unwrap().latest(), Some(1.into()));
     assert_eq!(server.sql("app", "SELECT to_regclass('b') IS NULL"), "t\n");
 }
 
@@ -320,7 +321,7 @@ async fn one_in_steps_is_applied_and_undone() {
         "1 2 3 4\n"
     );
     let undone = database
-        .undo(Layout::Sqlx, &[1], "key", clock(), |_| {})
+        .undo(Layout::Sqlx, &[1.into()], "key", clock(), |_| {})
         .await
         .unwrap();
     assert_eq!(undone.len(), 1);
@@ -344,14 +345,15 @@ async fn what_cannot_be_undone_is_refused() {
     ]);
     apply(&database, &set).await.unwrap();
     let undo = async |versions: &[i64]| {
+        let versions: Vec<Version> = versions.iter().map(|version| (*version).into()).collect();
         database
-            .undo(Layout::Sqlx, versions, "key", clock(), |_| {})
+            .undo(Layout::Sqlx, &versions, "key", clock(), |_| {})
             .await
             .unwrap_err()
     };
     assert!(matches!(
         undo(&[1]).await,
-        UndoError::NotLatest { latest: 2, .. }
+        UndoError::NotLatest { latest, .. } if latest == 2
     ));
     assert_eq!(
         undo(&[2, 1]).await.to_string(),
@@ -428,10 +430,14 @@ async fn every_layout_is_recorded_as_its_tool_does() {
         apply(&database, &both).await.unwrap();
         assert!(database.plan(&both).await.unwrap().is_empty(), "{name}");
         let receipts = database.history_for(&both).await.unwrap().receipts;
-        assert_eq!(receipts[&1].applied_by, towpath_migrate::ADOPTED, "{name}");
-        if receipts[&2].down.is_some() {
+        assert_eq!(
+            receipts[&1.into()].applied_by,
+            towpath_migrate::ADOPTED,
+            "{name}"
+        );
+        if receipts[&2.into()].down.is_some() {
             database
-                .undo(first.layout(), &[2], "key", clock(), |_| {})
+                .undo(first.layout(), &[2.into()], "key", clock(), |_| {})
                 .await
                 .unwrap();
             assert_eq!(

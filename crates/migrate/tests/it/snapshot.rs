@@ -130,7 +130,10 @@ async fn restoring_reaches_those_who_have_the_database_open() {
     assert_eq!(texts(&place.file(), ROWS).await, ["1a", "3c", "4after"]);
     assert_eq!(texts(&place.file(), "PRAGMA journal_mode").await, ["wal"]);
     assert_eq!(texts(&place.file(), "PRAGMA integrity_check").await, ["ok"]);
-    assert_eq!(place.database().history().await.unwrap().latest(), Some(1));
+    assert_eq!(
+        place.database().history().await.unwrap().latest(),
+        Some(1.into())
+    );
 }
 
 #[tokio::test]

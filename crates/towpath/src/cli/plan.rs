@@ -83,7 +83,7 @@ fn print(preview: &Preview) {
             }
             if let Action::Migrate { database, .. } = &step.action {
                 for migration in release.migrations(database) {
-                    let (version, name) = (migration.version, &migration.name);
+                    let (version, name) = (&migration.version, &migration.name);
                     if pending.contains(&format!("{database}: {version} {name}")) {
                         let said = style::plain(&format!("{version} {name}"));
                         let contract = paint.dim(&style::plain(&contract(migration)));

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use towpath_core::{
+    MigrationVersion,
     catalogue::SecretKeys,
     manifest::{self, DatabaseEngine, Manifest, MigrationLayout},
     names::{DatabaseName, ReleaseNumber},
     path::{Actor, Command, Commit, Contract, ContractSource, Migration, Release, Source},
 };
 use towpath_migrate::{
-    ContractKind, Layout, MigrationSet,
+    ContractKind, Layout, MigrationSet, Version,
     classify::{Dialect, classify},
     layout,
 };
@@ -181,11 +182,11 @@ pub fn reference(migration: &towpath_migrate::Migration, dialect: Dialect) -> Mi
         ),
     };
     Migration {
-        version: migration.version,
+        version: version(migration.version),
         name: migration.name.clone(),
         checksum: migration.checksum.clone(),
         contract: contract(word.kind),
-        after: word.after,
+        after: word.after.map(version),
         source,
         because: word.because,
         reversible: migration.down.is_some(),
@@ -195,15 +196,20 @@ pub fn reference(migration: &towpath_migrate::Migration, dialect: Dialect) -> Mi
 /// A migration as a database keeps it, with the contract that was recorded when it was applied.
 pub fn recorded(receipt: &towpath_migrate::Receipt) -> Migration {
     Migration {
-        version: receipt.version,
+        version: version(receipt.version),
         name: receipt.name.clone(),
         checksum: receipt.checksum.clone(),
         contract: contract(receipt.contract.kind),
-        after: receipt.contract.after,
+        after: receipt.contract.after.map(version),
         source: ContractSource::Declared,
         because: receipt.contract.because.clone(),
         reversible: receipt.down.is_some(),
     }
+}
+
+/// A migration's version in the path's terms.
+fn version(version: Version) -> MigrationVersion {
+    MigrationVersion::new(&version.to_string())
 }
 
 /// A migration's contract in the path's terms.
@@ -257,8 +263,8 @@ mod tests {
                 ContractSource::Declared => "declared",
                 ContractSource::Derived => "derived",
             };
-            let (contract, after) = (migration.contract, migration.after);
-            (contract, after, source, migration.reversible)
+            let after = migration.after.as_ref().and_then(MigrationVersion::number);
+            (migration.contract, after, source, migration.reversible)
         };
         let expected = [
             (Contract::Expand, None, "derived", false),

@@ -5,7 +5,7 @@ use towpath_core::{
     names::{DatabaseName, DeploymentNumber, EnvironmentName, ReleaseNumber},
     path::{
         Actor, Answer, Candidate, Command, Commit, GateReport, NoReturn, Outcome, Plan, Policy,
-        Receipt, Refusal, Release, State, Trigger, ask_gates, changed_by, once_settled,
+        Receipt, Refusal, Release, State, Trigger, ask_gates, changed_by, once_settled, pending,
         plan_deploy, plan_return, points_of_no_return, return_target, reversals, rollback_way,
         safe_back_to, verdict_of_gates,
     },
@@ -254,7 +254,7 @@ impl Engine {
             release: &release,
         };
         let gates = ask_gates(&state, &candidate, now());
-        let pending = pending(&state, &plan, &release);
+        let pending = left_to_apply(&state, &plan, &release);
         Ok(previewed(&state, place, plan, release, gates, pending))
     }
 
@@ -688,33 +688,18 @@ fn previewed(
 }
 
 /// Migrations of a release that the databases do not have yet, as far as the journal knows.
-fn pending(state: &State, plan: &Plan, release: &Release) -> Vec<String> {
-    let mut pending = Vec::new();
+fn left_to_apply(state: &State, plan: &Plan, release: &Release) -> Vec<String> {
+    let mut all = Vec::new();
     for (database, home) in &plan.launch.databases {
-        let applied = state
-            .environments
-            .get(home)
-            .and_then(|e| e.schema.get(database));
-        for migration in release
-            .source
-            .migrations
-            .get(database)
-            .into_iter()
-            .flatten()
-        {
-            let known = applied
-                .into_iter()
-                .flatten()
-                .any(|a| a.version == migration.version);
-            if !known {
-                pending.push(format!(
-                    "{database}: {} {}",
-                    migration.version, migration.name
-                ));
-            }
+        let applied = state.applied(home, database);
+        for migration in pending(applied, release.migrations(database)) {
+            all.push(format!(
+                "{database}: {} {}",
+                migration.version, migration.name
+            ));
         }
     }
-    pending
+    all
 }
 
 fn only_after<'a>(

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::facts::{self, Fact, Subject};
-use crate::names::{DatabaseName, EnvironmentName, ServiceName};
+use crate::{
+    MigrationVersion,
+    names::{DatabaseName, EnvironmentName, ServiceName},
+};
 
 /// What is seen of each environment in which something is live.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -25,7 +28,7 @@ pub struct Seen {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Applied {
     /// Its place in the order.
-    pub version: i64,
+    pub version: MigrationVersion,
     /// Its name.
     pub name: String,
     /// SHA-256 of its text, in hexadecimal.

@@ -188,7 +188,7 @@ fn what_either_accepts_counts_as_equal_until_it_ends() {
 
 fn seen(instances: u16, migrations: &[(i64, &str)]) -> Seen {
     let applied = migrations.iter().map(|(version, checksum)| Applied {
-        version: *version,
+        version: (*version).into(),
         name: "change".to_owned(),
         checksum: (*checksum).to_owned(),
     });

@@ -79,11 +79,11 @@ fn migrations() -> BoxedStrategy<Vec<Migration>> {
     );
     let one = (any::<i64>(), text(), contract(), more).prop_map(
         |(version, name, contract, (after, because, [is_derived, reversible]))| Migration {
-            version,
+            version: version.into(),
             name,
             checksum: format!("{version:x}"),
             contract,
-            after,
+            after: after.map(Into::into),
             source: match is_derived {
                 true => ContractSource::Derived,
                 false => ContractSource::Declared,
@@ -134,7 +134,7 @@ fn plan() -> BoxedStrategy<Plan> {
             let release = sim.cut(&[world::migration(1, Contract::Data)]);
             let mut plan = sim.plan(&name, release);
             let undone = Undone {
-                version: 7,
+                version: 7.into(),
                 name: text.clone(),
                 loses: text.clone(),
             };
@@ -374,7 +374,7 @@ fn of_deployment() -> BoxedStrategy<Event> {
                 migrations: vec![Crossed {
                     database: "main".parse().unwrap(),
                     home,
-                    version,
+                    version: version.into(),
                     name: reason.clone(),
                 }],
                 reason,

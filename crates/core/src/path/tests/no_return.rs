@@ -85,7 +85,7 @@ fn what_can_be_undone_or_breaks_nobody_is_none() {
         vec![breaking(2, true), breaking(3, true)],
         vec![migration(2, Contract::Expand), migration(3, Contract::Data)],
         vec![Migration {
-            after: Some(1),
+            after: Some(1.into()),
             ..breaking(2, false)
         }],
     ] {
@@ -109,7 +109,11 @@ fn a_harmless_migration_above_what_breaks_closes_the_way_too() {
     let number = sim.deploy(&olga(), PRODUCTION, release).unwrap();
     sim.accept(&olga(), number).unwrap();
     let accepted = sim.deployment(number).accepted.as_ref().unwrap();
-    let versions: Vec<i64> = accepted.migrations.iter().map(|one| one.version).collect();
+    let versions: Vec<_> = accepted
+        .migrations
+        .iter()
+        .map(|one| one.version.clone())
+        .collect();
     assert_eq!(versions, [4]);
 }
 
@@ -147,7 +151,7 @@ fn it_is_accepted_for_one_deployment_and_for_what_was_seen() {
         sim.release(release),
     );
     let mut more = points;
-    more[0].migrations[0].version = 7;
+    more[0].migrations[0].version = 7.into();
     let accepted = sim.deployment(again).accepted.as_ref();
     assert!(!no_return::covers(accepted, &more));
 }

@@ -60,7 +60,7 @@ fn moved() -> Migration {
 /// Takes the old shape away, from those that do not know migration 2.
 fn taken() -> Migration {
     Migration {
-        after: Some(2),
+        after: Some(2.into()),
         ..migration(3, Contract::Contract)
     }
 }

@@ -29,7 +29,10 @@ fn two(sim: &mut Sim) -> [ReleaseNumber; 2] {
 
 fn versions(sim: &Sim, name: &str) -> Vec<i64> {
     let applied = sim.state.applied(&env(name), &"main".parse().unwrap());
-    applied.iter().map(|one| one.version).collect()
+    applied
+        .iter()
+        .filter_map(|one| one.version.number())
+        .collect()
 }
 
 fn undone(sim: &Sim, number: DeploymentNumber) -> Vec<i64> {
@@ -38,7 +41,10 @@ fn undone(sim: &Sim, number: DeploymentNumber) -> Vec<i64> {
         Action::Undo(reversal) => Some(&reversal.migrations),
         _ => None,
     });
-    undone.flatten().map(|one| one.version).collect()
+    undone
+        .flatten()
+        .filter_map(|one| one.version.number())
+        .collect()
 }
 
 #[test]

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::world::{env, migration};
 use crate::{
+    MigrationVersion,
     names::{EnvironmentName, ReleaseNumber},
     path::*,
 };
@@ -27,7 +28,7 @@ fn one(version: i64) -> impl Strategy<Value = Migration> {
     let after = prop::option::weighted(0.3, 0..9_i64);
     (contract, after, prop::bool::weighted(0.8)).prop_map(move |(contract, after, reversible)| {
         Migration {
-            after,
+            after: after.map(Into::into),
             reversible,
             ..migration(version, contract)
         }
@@ -67,14 +68,15 @@ fn case() -> impl Strategy<Value = Case> {
 
 /// The rule, once more and in its plainest words: neither `runs_on` nor anything that it uses.
 fn can_run(release: &[Migration], applied: &[Migration]) -> bool {
-    let knows = |version: i64| release.iter().any(|known| known.version == version);
-    let is_there = |version: i64| applied.iter().any(|there| there.version == version);
+    let knows = |version: &MigrationVersion| release.iter().any(|known| known.version == *version);
+    let is_there =
+        |version: &MigrationVersion| applied.iter().any(|there| there.version == *version);
     let harmless = |there: &Migration| {
-        knows(there.version)
+        knows(&there.version)
             || matches!(there.contract, Contract::Expand | Contract::Data)
-            || there.after.is_some_and(knows)
+            || there.after.as_ref().is_some_and(knows)
     };
-    applied.iter().all(harmless) && release.iter().all(|known| is_there(known.version))
+    applied.iter().all(harmless) && release.iter().all(|known| is_there(&known.version))
 }
 
 /// How many of the last migrations have to be undone: the fewest that safely can, of every number that there is.
@@ -251,7 +253,80 @@ fn nothing_is_brought_back_by_undoing() {
 #[test]
 fn code_that_no_longer_needs_the_old_shape_keeps_running() {
     let mut applied = history("eec");
-    applied[2].after = Some(2);
+    applied[2].after = Some(2.into());
     assert_eq!(way_back(&applied[..2], &applied, &[]), WayBack::CodeOnly);
     assert!(!way_back(&applied[..1], &applied, &[]).is_code_only());
+}
+
+/// A repeatable migration of this text.
+fn repeatable(text: &str, contract: Contract) -> Migration {
+    Migration {
+        version: MigrationVersion::new("R__views"),
+        name: "views".into(),
+        checksum: text.into(),
+        ..migration(0, contract)
+    }
+}
+
+#[test]
+fn a_repeatable_migration_counts_by_its_text() {
+    let base = migration(1, Contract::Expand);
+    let gone = Migration {
+        reversible: true,
+        ..migration(2, Contract::Contract)
+    };
+    let target = [base.clone(), repeatable("one", Contract::Contract)];
+    let way = |applied: &[Migration]| way_back(&target, applied, &[]);
+
+    // The release's own is none of what has to be undone, though it stands after all versions.
+    let own = [
+        base.clone(),
+        gone.clone(),
+        repeatable("one", Contract::Contract),
+    ];
+    let undo = WayBack::Undo {
+        migrations: vec![gone.clone()],
+    };
+    assert_eq!(way(&own), undo);
+
+    assert!(way(&[base.clone(), repeatable("two", Contract::Expand)]).is_code_only());
+    let other = repeatable("two", Contract::Unknown);
+    let WayBack::Refused(refused) = way(&[base.clone(), other.clone()]) else {
+        panic!("nothing undoes it");
+    };
+    assert_eq!(refused.migration, other);
+    assert_eq!(
+        refused.to_string(),
+        "migration R__views cannot be undone: it is repeatable, and is there as another text (nothing says what it does)"
+    );
+    assert!(refused.way_out().starts_with("go forward"));
+
+    // What was made for the newer schema is not left over the older one.
+    let harmless = repeatable("two", Contract::Expand);
+    let WayBack::Refused(refused) = way(&[base, gone, harmless]) else {
+        panic!("nothing undoes it");
+    };
+    assert_eq!(refused.why, Stuck::Repeatable);
+}
+
+#[test]
+fn a_repeatable_migration_is_pending_again_unless_the_database_is_ahead() {
+    let base = migration(1, Contract::Expand);
+    let more = migration(2, Contract::Expand);
+    let (one, two) = (
+        repeatable("one", Contract::Expand),
+        repeatable("two", Contract::Expand),
+    );
+    let left = |applied: &[Migration], own: &[Migration]| -> Vec<Migration> {
+        pending(applied, own).cloned().collect()
+    };
+    let own = [base.clone(), one.clone()];
+    assert_eq!(
+        left(std::slice::from_ref(&base), &own),
+        std::slice::from_ref(&one)
+    );
+    assert!(left(&own, &own).is_empty());
+    let there = [base.clone(), two.clone()];
+    assert_eq!(left(&there, &own), std::slice::from_ref(&one));
+    assert!(left(&[base, more, two], &own).is_empty());
 }

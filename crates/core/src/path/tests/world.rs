@@ -241,7 +241,7 @@ pub fn freeze() -> Freeze {
 /// The `version`th migration.
 pub fn migration(version: i64, contract: Contract) -> Migration {
     Migration {
-        version,
+        version: version.into(),
         name: format!("change {version}"),
         checksum: format!("{version:064x}"),
         contract,

@@ -1,11 +1,14 @@
 //! Flyway's table (11, `JdbcTableSchemaHistory` and `SQLiteDatabase`): a row for each thing it has done, by rank.
 //!
 //! Understood are migrations in SQL, what undid them, what `repair` marked as deleted, and the row for a schema that
-//! Flyway has made. A baseline, a repeatable migration or one in Java means that the set does not say all there is.
+//! Flyway has made. A baseline or a migration in Java means that the set does not say all there is.
+//!
+//! A row without a version is one application of a repeatable migration, which is known by its description; the last of
+//! them says what is there.
 
 use super::native::{Recorded, epoch_ms, integer};
 use crate::{
-    Layout, Migration, NativeRow,
+    Layout, Migration, NativeRow, Version,
     classify::Dialect,
     engine::connection::{Connection, Row},
     layout::flyway,
@@ -60,8 +63,8 @@ CREATE TABLE IF NOT EXISTS flyway_schema_history (
     INDEX flyway_schema_history_s_idx (success)
 )";
 
-/// How long Flyway lets a description and the name of a file be.
-const LONGEST: (usize, usize) = (200, 1000);
+/// How long Flyway lets the name of a file be.
+const LONGEST_SCRIPT: usize = 1000;
 
 /// The statements that make the table where it is missing.
 pub(super) fn table(dialect: Dialect) -> &'static str {
@@ -84,11 +87,13 @@ pub(super) async fn read(connection: &mut Connection) -> Result<Recorded, sqlx::
     );
     let mut recorded = Recorded::default();
     for row in connection.rows(&sql, &[]).await? {
-        let text = row.maybe("version")?;
-        let version = text.as_deref().and_then(flyway::recorded_version);
+        let version = match row.maybe("version")? {
+            Some(text) => flyway::recorded_version(&text),
+            None => Some(Version::repeatable(&row.text("description")?)),
+        };
         let success = row.flag("success")?;
         match (row.text("kind")?.as_str(), version) {
-            ("SCHEMA", None) => {}
+            ("SCHEMA", _) => {}
             ("SQL", Some(version)) => {
                 let row = native(&row, version, success)?;
                 recorded.rows.insert(version, row);
@@ -102,7 +107,7 @@ pub(super) async fn read(connection: &mut Connection) -> Result<Recorded, sqlx::
     Ok(recorded)
 }
 
-fn native(row: &Row, version: i64, success: bool) -> Result<NativeRow, sqlx::Error> {
+fn native(row: &Row, version: Version, success: bool) -> Result<NativeRow, sqlx::Error> {
     Ok(NativeRow {
         version,
         description: row.text("description")?,
@@ -120,11 +125,14 @@ pub(super) async fn put(
     success: bool,
     took_ms: i64,
 ) -> Result<(), sqlx::Error> {
+    let (which, known_by) = which(migration);
     let ended = connection
         .write(
-            "UPDATE flyway_schema_history SET success = ?, execution_time = ?
-             WHERE version = ? AND type = 'SQL' AND NOT success",
-            &[success.into(), took_ms.into(), (&migration.written).into()],
+            &format!(
+                "UPDATE flyway_schema_history SET success = ?, execution_time = ?
+                 WHERE {which} AND type = 'SQL' AND NOT success"
+            ),
+            &[success.into(), took_ms.into(), known_by.into()],
         )
         .await?;
     if ended > 0 {
@@ -132,7 +140,6 @@ pub(super) async fn put(
     }
     let checksums = Layout::Flyway.checksums(migration, &migration.up);
     let checksum: Option<i64> = checksums.first().and_then(|text| text.parse().ok());
-    let (description, script) = LONGEST;
     let by = match connection.dialect() {
         Dialect::Sqlite => "''",
         Dialect::Postgres => "CAST(current_user AS VARCHAR(100))",
@@ -153,11 +160,12 @@ pub(super) async fn put(
          (installed_rank, version, description, type, script, checksum, installed_by, execution_time, success)
          VALUES (?, ?, ?, 'SQL', ?, ?, {by}, ?, ?)"
     );
-    let description = beginning(&migration.name, description);
-    let script = end(&migration.file, script);
+    let description = beginning(&migration.name, flyway::LONGEST_DESCRIPTION);
+    let script = end(&migration.file, LONGEST_SCRIPT);
+    let written = (!migration.version.is_repeatable()).then_some(&migration.written);
     let values = [
         (before + 1).into(),
-        (&migration.written).into(),
+        written.into(),
         (&description).into(),
         (&script).into(),
         checksum.into(),
@@ -165,6 +173,31 @@ pub(super) async fn put(
         success.into(),
     ];
     connection.write(&sql, &values).await.map(drop)
+}
+
+/// How a migration's rows are known: those of a repeatable one have no version.
+fn which(migration: &Migration) -> (&'static str, &str) {
+    match migration.version.is_repeatable() {
+        true => ("version IS NULL AND description = ?", &migration.name),
+        false => ("version = ?", &migration.written),
+    }
+}
+
+/// Whether a row says that a migration is applied or begun; for a repeatable one, that its last application was of this text.
+pub(super) async fn is_there(
+    connection: &mut Connection,
+    migration: &Migration,
+) -> Result<bool, sqlx::Error> {
+    let (which, known_by) = which(migration);
+    let sql = format!(
+        "SELECT checksum FROM flyway_schema_history WHERE {which} ORDER BY installed_rank DESC LIMIT 1"
+    );
+    let rows = connection.rows(&sql, &[known_by.into()]).await?;
+    let Some(last) = rows.first() else {
+        return Ok(false);
+    };
+    let recorded = last.maybe("checksum")?;
+    Ok(!migration.version.is_repeatable() || flyway::is_current(migration, recorded.as_ref()))
 }
 
 /// A text with dots in place of what is too much at its end.
@@ -186,8 +219,16 @@ fn end(text: &str, longest: usize) -> String {
     format!("...{kept}")
 }
 
-/// Forgets a version, however it is written.
-pub(super) async fn forget(connection: &mut Connection, version: i64) -> Result<u64, sqlx::Error> {
+/// Forgets a version, however it is written. Of a repeatable migration, what has not succeeded is forgotten: what was there
+/// before it still is.
+pub(super) async fn forget(
+    connection: &mut Connection,
+    version: Version,
+) -> Result<u64, sqlx::Error> {
+    if let Some(name) = version.name() {
+        let sql = "DELETE FROM flyway_schema_history WHERE version IS NULL AND description = ? AND NOT success";
+        return connection.write(sql, &[name.into()]).await;
+    }
     let rows = connection
         .rows(
             "SELECT DISTINCT version FROM flyway_schema_history WHERE version IS NOT NULL",

@@ -7,20 +7,37 @@ mod native;
 use super::connection::{Connection, Row, Value};
 use crate::{
     ADOPTED, Contract, ContractKind, History, Layout, Migration, MigrationSet, NativeRow, Progress,
-    Receipt, ReceiptState, classify::Dialect, receipt::TABLE,
+    Receipt, ReceiptState, Version, classify::Dialect, receipt::TABLE,
 };
 
 pub(super) use native::{is_there, put};
 
 const COLUMNS: &str = "version, name, checksum, contract, because, state, applied_at_ms, took_ms, applied_by, down_sql";
-const LATER_COLUMNS: &str = "down_transactional, done, done_checksum, before_doing, done_variables";
+/// What earlier versions did not have, each with what it counts as where it is not there.
+const LATER_COLUMNS: [(&str, &str); 6] = [
+    ("down_transactional", "1"),
+    ("done", "NULL"),
+    ("done_checksum", "NULL"),
+    ("before_doing", "NULL"),
+    ("done_variables", "NULL"),
+    // The version where it is no whole number; `version` is its key then.
+    ("written", "NULL"),
+];
+
+/// The type of text of any length. MySQL's TEXT ends at 64 KiB.
+fn long_text(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Mysql => "LONGTEXT",
+        Dialect::Sqlite | Dialect::Postgres => "TEXT",
+    }
+}
 
 fn table(dialect: Dialect) -> String {
-    // MySQL's TEXT ends at 64 KiB, and its catalogue does not say of which table a check is.
-    let (long, short, check) = match dialect {
-        Dialect::Mysql => ("LONGTEXT", "VARCHAR(100)", ""),
+    let long = long_text(dialect);
+    // MySQL's catalogue does not say of which table a check is.
+    let (short, check) = match dialect {
+        Dialect::Mysql => ("VARCHAR(100)", ""),
         Dialect::Sqlite | Dialect::Postgres => (
-            "TEXT",
             "TEXT",
             " CHECK (state IN ('started', 'applied', 'undoing'))",
         ),
@@ -41,7 +58,8 @@ fn table(dialect: Dialect) -> String {
     done BIGINT,
     done_checksum {short},
     before_doing {long},
-    done_variables {long}
+    done_variables {long},
+    written {long}
 )"
     )
 }
@@ -54,6 +72,11 @@ pub(super) async fn create(connection: &mut Connection, layout: Layout) -> Resul
         connection.execute(&sql).await?;
     } else if !columns.iter().any(|column| column == "done_variables") {
         extend(connection).await?;
+    } else if !columns.iter().any(|column| column == "written") {
+        let long = long_text(connection.dialect());
+        connection
+            .execute(&format!("ALTER TABLE {TABLE} ADD COLUMN written {long}"))
+            .await?;
     }
     native::create(connection, layout).await
 }
@@ -84,13 +107,14 @@ pub(super) async fn read(
     tables.dedup();
     let tables = connection.columns_of(&tables).await?;
     if let Some(columns) = tables.get(TABLE) {
-        let later = match columns.iter().any(|column| column == "done_variables") {
-            true => LATER_COLUMNS,
-            false => {
-                "1 AS down_transactional, NULL AS done, NULL AS done_checksum, NULL AS before_doing, NULL AS done_variables"
-            }
-        };
-        let sql = format!("SELECT {COLUMNS}, {later} FROM {TABLE}");
+        let later =
+            LATER_COLUMNS.map(
+                |(name, absent)| match columns.iter().any(|column| column == name) {
+                    true => name.to_owned(),
+                    false => format!("{absent} AS {name}"),
+                },
+            );
+        let sql = format!("SELECT {COLUMNS}, {} FROM {TABLE}", later.join(", "));
         for row in connection.rows(&sql, &[]).await? {
             let receipt = receipt(&row)?;
             history.receipts.insert(receipt.version, receipt);
@@ -127,7 +151,12 @@ pub(super) async fn read(
 fn receipt(row: &Row) -> Result<Receipt, sqlx::Error> {
     let state = row.text("state")?;
     Ok(Receipt {
-        version: row.integer("version")?,
+        version: match row.maybe("written")? {
+            Some(written) => written
+                .parse()
+                .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+            None => row.integer("version")?.into(),
+        },
         name: row.text("name")?,
         checksum: row.text("checksum")?,
         contract: Contract {
@@ -187,19 +216,27 @@ pub(super) async fn put_receipt(
         Dialect::Mysql => "REPLACE INTO",
         Dialect::Sqlite | Dialect::Postgres => "INSERT INTO",
     };
+    let columns: Vec<&str> = COLUMNS
+        .split(", ")
+        .chain(LATER_COLUMNS.map(|(name, _)| name))
+        .collect();
     let mut sql = format!(
-        "{sql} {TABLE} ({COLUMNS}, {LATER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "{sql} {TABLE} ({}) VALUES ({})",
+        columns.join(", "),
+        vec!["?"; columns.len()].join(", ")
     );
     if connection.dialect() != Dialect::Mysql {
-        let columns = COLUMNS.split(", ").skip(1).chain(LATER_COLUMNS.split(", "));
-        let new: Vec<String> = columns
+        let new: Vec<String> = columns[1..]
+            .iter()
             .map(|name| format!("{name} = excluded.{name}"))
             .collect();
         sql += &format!(" ON CONFLICT (version) DO UPDATE SET {}", new.join(", "));
     }
     let progress = receipt.progress.as_ref();
+    let whole = receipt.version.number().is_some();
+    let written = (!whole).then(|| receipt.version.to_string());
     let done = progress.map(|progress| i64::try_from(progress.done).unwrap_or(i64::MAX));
-    let values: [Value<'_>; 15] = [
+    let values: [Value<'_>; 16] = [
         receipt.version.into(),
         (&receipt.name).into(),
         (&receipt.checksum).into(),
@@ -219,6 +256,7 @@ pub(super) async fn put_receipt(
         progress
             .and_then(|progress| progress.variables.as_ref())
             .into(),
+        written.as_ref().into(),
     ];
     connection.write(&sql, &values).await.map(drop)
 }
@@ -227,8 +265,8 @@ pub(super) async fn put_receipt(
 pub(super) async fn forget(
     connection: &mut Connection,
     layout: Layout,
-    version: i64,
-    before: Option<i64>,
+    version: Version,
+    before: Option<Version>,
 ) -> Result<(), sqlx::Error> {
     let sql = format!("DELETE FROM {TABLE} WHERE version = ?");
     connection.write(&sql, &[version.into()]).await?;

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use super::flyway;
 use crate::{
-    Layout, Migration, MigrationSet, NativeRow, Receipt,
+    Layout, Migration, MigrationSet, NativeRow, Receipt, Version,
     classify::Dialect,
     digest,
     engine::connection::{Connection, Row},
@@ -186,7 +186,7 @@ pub(super) fn epoch_ms(dialect: Dialect, column: &str) -> String {
 /// What a tool has recorded.
 #[derive(Debug, Default)]
 pub(super) struct Recorded {
-    pub(super) rows: BTreeMap<i64, NativeRow>,
+    pub(super) rows: BTreeMap<Version, NativeRow>,
     /// Whether there are rows that cannot be read.
     pub(super) unread: bool,
 }
@@ -262,7 +262,7 @@ pub(super) async fn read(
     connection: &mut Connection,
     layout: Layout,
     set: Option<&MigrationSet>,
-    receipts: &BTreeMap<i64, Receipt>,
+    receipts: &BTreeMap<Version, Receipt>,
 ) -> Result<Recorded, sqlx::Error> {
     if layout == Layout::Flyway {
         return flyway::read(connection).await;
@@ -286,7 +286,7 @@ pub(super) async fn read(
 }
 
 /// Whether a tool that compares text would not take the row for that of the file.
-fn differs(layout: Layout, set: Option<&MigrationSet>, version: i64, text: &str) -> bool {
+fn differs(layout: Layout, set: Option<&MigrationSet>, version: Version, text: &str) -> bool {
     let text_counts = matches!(layout, Layout::Dbmate | Layout::Diesel);
     let migration = set.and_then(|set| set.get(version));
     text_counts && migration.is_some_and(|migration| migration.written != text)
@@ -294,11 +294,11 @@ fn differs(layout: Layout, set: Option<&MigrationSet>, version: i64, text: &str)
 
 /// `None` when the version is no number of ours.
 fn native(row: &Row) -> Result<Option<NativeRow>, sqlx::Error> {
-    let Ok(version) = row.text("version")?.parse() else {
+    let Ok(version) = row.text("version")?.parse::<i64>() else {
         return Ok(None);
     };
     Ok(Some(NativeRow {
-        version,
+        version: version.into(),
         description: row.text("description")?,
         success: row.flag("success")?,
         checksum: row.maybe("checksum")?,
@@ -309,10 +309,10 @@ fn native(row: &Row) -> Result<Option<NativeRow>, sqlx::Error> {
 
 /// Adds what tools leave to their files: names, and with golang-migrate the versions before the one it records.
 fn complete(
-    rows: &mut BTreeMap<i64, NativeRow>,
+    rows: &mut BTreeMap<Version, NativeRow>,
     layout: Layout,
     set: &MigrationSet,
-    receipts: &BTreeMap<i64, Receipt>,
+    receipts: &BTreeMap<Version, Receipt>,
 ) {
     if layout == Layout::GolangMigrate
         && let Some(latest) = rows.keys().next_back().copied()
@@ -386,10 +386,7 @@ pub(in crate::engine) async fn is_there(
             "SELECT 1 AS one FROM __diesel_schema_migrations WHERE version = ?",
             (&migration.written).into(),
         ),
-        Layout::Flyway => (
-            "SELECT 1 AS one FROM flyway_schema_history WHERE version = ?",
-            (&migration.written).into(),
-        ),
+        Layout::Flyway => return flyway::is_there(connection, migration).await,
     };
     connection.any(sql, &[value]).await
 }
@@ -448,7 +445,7 @@ async fn put_sqlx(
 /// Moves golang-migrate's one row forward, never back.
 async fn put_golang_migrate(
     connection: &mut Connection,
-    version: i64,
+    version: Version,
     dirty: bool,
 ) -> Result<(), sqlx::Error> {
     let remove = "DELETE FROM schema_migrations WHERE version <= ?";
@@ -519,8 +516,8 @@ async fn put_success(
 pub(super) async fn forget(
     connection: &mut Connection,
     layout: Layout,
-    version: i64,
-    before: Option<i64>,
+    version: Version,
+    before: Option<Version>,
 ) -> Result<(), sqlx::Error> {
     let integer = integer(connection.dialect());
     let sql = match layout {

@@ -191,7 +191,7 @@ async fn several_tables_that_were_dropped_in_part_are_dropped_to_the_end() {
         let history = open(&url).history().await.unwrap();
         let progress = history
             .receipts
-            .get(&1)
+            .get(&1.into())
             .and_then(|receipt| receipt.progress.clone());
         let begun =
             progress.is_some_and(|progress| progress.done == 3 && progress.before.is_some());

@@ -49,7 +49,8 @@ const MYSQL: &[(&str, &str)] = &[
 
 async fn undo(url: &str) -> Result<usize, UndoError> {
     let database = open(url);
-    let undone = database.undo(Layout::Sqlx, &[1], "key", clock(), |_| {});
+    let versions = [1.into()];
+    let undone = database.undo(Layout::Sqlx, &versions, "key", clock(), |_| {});
     undone.await.map(|receipts| receipts.len())
 }
 
@@ -83,7 +84,7 @@ async fn goes_on<S: Server>(server: &S, set: &MigrationSet, log: &str) {
             assert!(error.to_string().contains("reach the database"), "{error}");
         }
         let history = open(&url).history().await.unwrap();
-        match history.receipts.get(&1) {
+        match history.receipts.get(&1.into()) {
             Some(receipt) if receipt.progress.is_some() => begun += 1,
             _ => whole += 1,
         }

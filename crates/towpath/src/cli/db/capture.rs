@@ -166,7 +166,7 @@ fn migrations_of(opened: &Opened) -> Result<(MigrationSet, PathBuf), CliError> {
 async fn complete(opened: &Opened, set: &MigrationSet, title: &str) -> Result<Compared, CliError> {
     let plan = opened.database.plan(set).await.map_err(Refused::from)?;
     if let Some(first) = plan.pending.first() {
-        let name = style::plain(&format!("{} ({})", first.version, first.name));
+        let name = style::plain(&towpath_migrate::title(first.version, &first.name));
         return Err(failed(
             &format!("capture what was changed in {title}: migration {name} is not applied there"),
             format!("`towpath db migrate {}` first", opened.home),

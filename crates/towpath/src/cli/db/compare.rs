@@ -1,6 +1,6 @@
 //! What a database holds, beside what its applied migrations make.
 
-use towpath_migrate::{MigrationSet, PlanError, schema::Schema};
+use towpath_migrate::{MigrationSet, PlanError, Version, schema::Schema, title};
 
 use super::{look::Refused, open::Opened};
 use crate::{cli::style, clock::now};
@@ -28,8 +28,8 @@ impl Opened {
 
     /// The migrations that are applied, as they were applied.
     async fn applied(&self, set: &MigrationSet) -> Result<MigrationSet, Refused> {
-        let elsewhere = |version: i64, name: &str, how: &str| {
-            let title = style::plain(&format!("{version} ({name})"));
+        let elsewhere = |version: Version, name: &str, how: &str| {
+            let title = style::plain(&title(version, name));
             Refused {
                 why: format!("could not tell: migration {title} is applied there and {how}"),
                 help: "check out the commit that is deployed".into(),
@@ -37,7 +37,19 @@ impl Opened {
         };
         match self.database.plan(set).await {
             // Nothing that is applied is in doubt; what is pending has a fault.
-            Ok(_) | Err(PlanError::OutOfOrder { .. } | PlanError::Script(_)) => {}
+            Ok(plan) => {
+                let mut again = plan.pending.iter();
+                let there =
+                    |version| plan.history.knows(version) && plan.history.begun(version).is_none();
+                if let Some(other) = again.find(|migration| there(migration.version)) {
+                    return Err(elsewhere(
+                        other.version,
+                        &other.name,
+                        "is otherwise in the work tree",
+                    ));
+                }
+            }
+            Err(PlanError::OutOfOrder { .. } | PlanError::Script(_)) => {}
             Err(PlanError::Missing { version, name }) => {
                 return Err(elsewhere(version, &name, "is not in the work tree"));
             }
@@ -54,7 +66,7 @@ impl Opened {
         let history = self.database.history_for(set).await;
         let history = history.map_err(PlanError::Database)?;
         if let Some(begun) = history.receipts.values().find(|receipt| receipt.is_begun()) {
-            let title = style::plain(&format!("{} ({})", begun.version, begun.name));
+            let title = style::plain(&title(begun.version, &begun.name));
             return Err(Refused {
                 why: format!("could not tell: migration {title} has begun there and has not ended"),
                 help: "deploy again, or `towpath db migrate`: it goes on where it stopped".into(),

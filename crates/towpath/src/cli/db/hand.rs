@@ -7,7 +7,9 @@ use towpath_core::{
     manifest::Environment,
     path::{Migration, SchemaWork},
 };
-use towpath_migrate::{DatabaseError, Event, History, classify::Dialect};
+use towpath_migrate::{
+    BadVersion, DatabaseError, Event, History, Version, classify::Dialect, title,
+};
 
 use super::{Project, look::Refused, open::Opened};
 use crate::{
@@ -254,9 +256,14 @@ impl Opened {
     }
 }
 
+/// The version of a migration, as somebody gives it.
+pub fn version(text: &str) -> Result<Version, String> {
+    text.parse().map_err(|error: BadVersion| error.remedy())
+}
+
 /// Tells an event of applying or undoing.
 pub fn tell(event: &Event) {
-    let title = |version: i64, name: &str| style::plain(&format!("{version} ({name})"));
+    let title = |version: Version, name: &str| style::plain(&title(version, name));
     match event {
         Event::Waiting { holder } => eprintln!("waits for {}", style::plain(holder)),
         Event::Adopted { versions } => eprintln!("took over {} migrations", versions.len()),

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use towpath_core::names::DatabaseName;
 use towpath_migrate::{
-    Contract, ContractKind, Layout, Migration,
+    Contract, ContractKind, Layout, Migration, Version,
     classify::{Classification, ClassifiedStatement, Dialect, Effect, classify},
     layout,
 };
@@ -153,7 +153,7 @@ impl Lint {
     /// The migrations of the work tree.
     async fn of_project(&self, global: &Global) -> Result<Vec<Read>, CliError> {
         let project = Project::open(global).await?;
-        let mut wanted: BTreeMap<(DatabaseName, i64), Read> = BTreeMap::new();
+        let mut wanted: BTreeMap<(DatabaseName, Version), Read> = BTreeMap::new();
         for environment in &project.place.manifest.environments {
             for look in Look::at(&project, environment, "lint").await? {
                 let migrations = match (self.all, look.pending) {

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 use towpath_core::path::SchemaWork;
+use towpath_migrate::title;
 
 use super::{
     Project,
@@ -41,8 +42,8 @@ impl Migrate {
                 Some(Ok(set)) => set.clone(),
             };
             let plan = opened.database.plan(&set).await.map_err(Refused::from)?;
-            let title = format!("{} of {}", opened.name, opened.home);
-            let versions: Vec<i64> = plan.pending.iter().map(|one| one.version).collect();
+            let home = format!("{} of {}", opened.name, opened.home);
+            let versions: Vec<_> = plan.pending.iter().map(|one| one.version).collect();
             shown.push(json!({
                 "database": opened.name,
                 "home": opened.home,
@@ -50,13 +51,13 @@ impl Migrate {
                 "adopted": plan.adopted,
             }));
             if plan.is_empty() {
-                eprintln!("{title}: nothing to apply");
+                eprintln!("{home}: nothing to apply");
                 continue;
             }
             if self.dry_run {
                 for migration in &plan.pending {
-                    let text = format!("{} ({})", migration.version, migration.name);
-                    eprintln!("{title}: would apply {}", style::plain(&text));
+                    let text = title(migration.version, &migration.name);
+                    eprintln!("{home}: would apply {}", style::plain(&text));
                 }
                 continue;
             }

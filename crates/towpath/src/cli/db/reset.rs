@@ -111,7 +111,7 @@ impl Reset {
         match project.json {
             true => {
                 let versions = plan.pending.iter().map(|one| one.version);
-                let versions: Vec<i64> = versions.collect();
+                let versions: Vec<_> = versions.collect();
                 println!(
                     "{}",
                     json!({"version": 1, "applied": versions, "before": copy})

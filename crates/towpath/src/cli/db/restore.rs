@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::SystemTime};
 use clap::Args;
 use serde_json::json;
 use towpath_core::{path::SchemaWork, time::human};
-use towpath_migrate::{Database, classify::Dialect};
+use towpath_migrate::{Database, classify::Dialect, title};
 
 use super::{
     Project,
@@ -80,7 +80,7 @@ impl Restore {
             .receipts
             .values()
             .filter(|receipt| receipt.applied_at_ms > since_ms)
-            .map(|receipt| style::plain(&format!("{} ({})", receipt.version, receipt.name)))
+            .map(|receipt| style::plain(&title(receipt.version, &receipt.name)))
             .collect();
         let age = SystemTime::now()
             .duration_since(taken_at)

@@ -3,11 +3,11 @@
 use clap::Args;
 use serde_json::json;
 use towpath_core::path::SchemaWork;
-use towpath_migrate::Settlement;
+use towpath_migrate::{Settlement, Version};
 
 use super::{
     Project,
-    hand::{Hand, failed},
+    hand::{Hand, failed, version},
 };
 use crate::{
     cli::{error::CliError, exit::Exit},
@@ -26,8 +26,8 @@ pub struct Settle {
     #[command(flatten)]
     hand: Hand,
     /// The migration's version.
-    #[arg(id = "migration", value_name = "VERSION")]
-    version: i64,
+    #[arg(id = "migration", value_name = "VERSION", value_parser = version)]
+    version: Version,
     /// All of it is in the schema.
     #[arg(long, group = "finding")]
     applied: bool,

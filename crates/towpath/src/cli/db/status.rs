@@ -75,7 +75,7 @@ fn print(looks: &[Look]) {
             look.home.to_string(),
             look.history.receipts.len().to_string(),
             last.map_or("-".into(), |last| {
-                style::plain(&format!("{} ({})", last.version, last.name))
+                style::plain(&towpath_migrate::title(last.version, &last.name))
             }),
             pending,
         ]

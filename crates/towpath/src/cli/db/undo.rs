@@ -3,10 +3,11 @@
 use clap::Args;
 use serde_json::json;
 use towpath_core::path::SchemaWork;
+use towpath_migrate::{Version, title};
 
 use super::{
     Project,
-    hand::{Hand, database_failed, failed, tell},
+    hand::{Hand, database_failed, failed, tell, version},
 };
 use crate::{
     cli::{error::CliError, exit::Exit, style},
@@ -29,8 +30,8 @@ pub struct Undo {
     #[arg(long, default_value_t = 1, conflicts_with = "to")]
     steps: usize,
     /// All after this version, which stays.
-    #[arg(long)]
-    to: Option<i64>,
+    #[arg(long, value_parser = version)]
+    to: Option<Version>,
     /// Only say what would be undone.
     #[arg(long)]
     dry_run: bool,
@@ -40,23 +41,25 @@ impl Undo {
     pub(super) async fn run(self, project: &Project) -> Result<Exit, CliError> {
         let opened = self.hand.one(project, "undo").await?;
         let history = opened.history().await.map_err(database_failed)?;
+        // A repeatable migration is not undone: another text of it is applied over it.
         let latest = history.receipts.values().rev();
+        let latest = latest.filter(|receipt| !receipt.version.is_repeatable());
         let chosen: Vec<_> = match self.to {
             Some(to) => latest.take_while(|receipt| receipt.version > to).collect(),
             None => latest.take(self.steps).collect(),
         };
-        let versions: Vec<i64> = chosen.iter().map(|receipt| receipt.version).collect();
-        let title = format!("{} of {}", opened.name, opened.home);
+        let versions: Vec<Version> = chosen.iter().map(|receipt| receipt.version).collect();
+        let home = format!("{} of {}", opened.name, opened.home);
         for receipt in &chosen {
-            let text = style::plain(&format!("{} ({})", receipt.version, receipt.name));
+            let text = style::plain(&title(receipt.version, &receipt.name));
             match &receipt.down {
-                None => eprintln!("{title}: nothing that undoes {text} was kept"),
-                Some(_) if self.dry_run => eprintln!("{title}: would undo {text}"),
+                None => eprintln!("{home}: nothing that undoes {text} was kept"),
+                Some(_) if self.dry_run => eprintln!("{home}: would undo {text}"),
                 Some(_) => {}
             }
         }
         if versions.is_empty() {
-            eprintln!("{title}: nothing to undo");
+            eprintln!("{home}: nothing to undo");
         }
         if !self.dry_run && !versions.is_empty() {
             let taken = self.hand.take(project, opened, SchemaWork::Undo).await?;

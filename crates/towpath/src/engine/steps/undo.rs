@@ -1,7 +1,7 @@
 //! Undo: a snapshot, then the down-migrations that were stored when they were applied, newest first.
 
 use towpath_core::path::{Action, Outcome, Reversal};
-use towpath_migrate::{Event, Layout};
+use towpath_migrate::{Event, Layout, Version};
 
 use super::{
     Attempt, errored, failed, hopeless,
@@ -37,7 +37,11 @@ async fn undo(attempt: &Attempt<'_>, reversal: &Reversal) -> Result<Outcome, Out
         .await
         .map_err(|e| schema::with_help(&e, e.remedy()))?;
     // What an earlier try has undone is not there any more.
-    let versions: Vec<i64> = reversal.migrations.iter().map(|one| one.version).collect();
+    let versions = reversal
+        .migrations
+        .iter()
+        .map(|one| one.version.to_string().parse());
+    let versions: Vec<Version> = versions.collect::<Result<_, _>>().map_err(hopeless)?;
     let is_left = versions.iter().any(|version| history.knows(*version));
     let is_copied = is_left && schema::snapshot(attempt, &place, &database).await?;
     failpoint::pass("about to undo");
