@@ -360,14 +360,23 @@ async fn a_history_that_disagrees_or_is_not_understood_is_refused() {
         refused(Layout::Flyway, &flyway(&[(1, "'1'", "SQL", 7, true)])).await,
         "plan past migration 1 (users): its file was edited after it was applied (checksum 7 then, -557348090 now)"
     );
+    for (version, title) in [("'1.5'", "1.5 (users)"), ("NULL", "R__users")] {
+        let row = (1, version, "SQL", 0, true);
+        assert_eq!(
+            refused(Layout::Flyway, &flyway(&[row])).await,
+            format!(
+                "plan past migration {title}: the database has it and the migration set has not"
+            )
+        );
+    }
     assert_eq!(
         refused(Layout::Flyway, &flyway(&[(1, "'1'", "SQL", USERS, false)])).await,
         "plan past migration 1 (users): flyway_schema_history recorded that it was begun, and nobody that it ended"
     );
     for row in [
         (1, "'1'", "BASELINE", 0, true),
-        (1, "'1.5'", "SQL", 0, true),
-        (1, "NULL", "SQL", 0, true),
+        (1, "'1.2.3.4.5.6.7.8'", "SQL", 0, true),
+        (1, "NULL", "JDBC", 0, true),
         (1, "'1'", "JDBC", 0, true),
     ] {
         assert_eq!(
