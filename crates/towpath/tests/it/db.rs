@@ -62,13 +62,26 @@ fn migrations_after_which_nobody_can_return_are_told_apart() {
     for text in [
         "2 gone: contract, because nobody reads it",
         "3 who knows: expand by its SQL, because ",
-        "afterwards, no release that lacks them can be returned to",
+        "afterwards, no release that lacks 2 (gone) can be returned to",
     ] {
         assert!(plan.contains(text), "{plan}");
     }
+    std::fs::remove_file(project.clone().join("migrations/0002_gone.sql")).unwrap();
+    std::fs::remove_file(project.clone().join("migrations/0003_who_knows.sql")).unwrap();
+    project.write(
+        "migrations/0002_gone.up.sql",
+        "ALTER TABLE trips RENAME TO tours;\n",
+    );
+    project.write(
+        "migrations/0002_gone.down.sql",
+        "ALTER TABLE tours RENAME TO trips;\n",
+    );
+    let plan = project.towpath("db plan stg", 0).stdout;
+    let text = "afterwards, a release that lacks 2 (gone) is returned to by undoing that";
+    assert!(plan.contains(text), "{plan}");
     let status = project.towpath("db status stg", 0).stdout;
     assert!(
-        status.contains("2, 1 that older releases cannot run on"),
+        status.contains("1, 1 that older releases cannot run on"),
         "{status}"
     );
 }
@@ -119,7 +132,8 @@ fn what_is_declared_is_held_against_the_sql() {
             0,
             "expand",
         ),
-        ("ALTER TABLE trips ADD COLUMN mood TEXT;\n", 1, "expand"),
+        ("ALTER TABLE trips ADD COLUMN mood TEXT;\n", 0, "expand"),
+        ("DROP TABLE trips;\n", 1, "irreversible"),
         ("-- towpath: expand\nDROP TABLE trips;\n", 1, "irreversible"),
         (
             "-- towpath: expand because it was never used\nDROP TABLE trips;\n",

@@ -98,7 +98,7 @@ struct Read {
 /// What is wrong with what a migration declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wrong {
-    /// It declares nothing.
+    /// It declares nothing, and what is read of it breaks older releases.
     Undeclared,
     /// It does worse than it declares, and does not say why that is no harm.
     Weaker,
@@ -283,7 +283,8 @@ impl Read {
     fn wrong(&self) -> Option<Wrong> {
         let found = self.found.kind();
         match (self.declared.kind, &self.declared.because) {
-            (ContractKind::Unknown, _) => Some(Wrong::Undeclared),
+            (ContractKind::Unknown, _) if rank(found) > 0 => Some(Wrong::Undeclared),
+            (ContractKind::Unknown, _) => None,
             (declared, None) if rank(declared) < rank(found) => Some(Wrong::Weaker),
             _ => None,
         }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use towpath_core::{
     manifest::Environment,
     names::{DatabaseName, EnvironmentName},
-    path::{self, ContractSource},
+    path::{self, Contract, ContractSource},
 };
 use towpath_migrate::{History, Migration, PlanError, classify::Dialect};
 
@@ -45,6 +45,16 @@ impl Pending {
             admitted: releases::reference(&migration, dialect),
             migration,
         }
+    }
+
+    /// Whether older releases cannot run after it.
+    pub fn breaks(&self) -> bool {
+        !self.admitted.contract.keeps_older_releases()
+    }
+
+    /// Whether the way back may undo it.
+    pub fn can_be_undone(&self) -> bool {
+        self.migration.down.is_some() && self.admitted.contract != Contract::Irreversible
     }
 }
 
@@ -126,13 +136,11 @@ impl Look {
         !matches!(self.pending, Some(Err(_)))
     }
 
-    /// How many of these older releases cannot run on. An empty database has none.
-    pub fn breaking(&self, pending: &[Pending]) -> usize {
-        let breaks = |one: &&Pending| !one.admitted.contract.keeps_older_releases();
-        match self.history.is_empty() {
-            true => 0,
-            false => pending.iter().filter(breaks).count(),
-        }
+    /// Those of them that older releases cannot run on. An empty database has none.
+    pub fn breaking<'a>(&self, pending: &'a [Pending]) -> impl Iterator<Item = &'a Pending> {
+        let is_used = !self.history.is_empty();
+        let breaks = move |one: &&Pending| is_used && one.breaks();
+        pending.iter().filter(breaks)
     }
 
     /// For scripts.

@@ -62,14 +62,34 @@ fn print(look: &Look) {
         Some(Ok(pending)) if pending.is_empty() => println!("  nothing to apply"),
         Some(Ok(pending)) => {
             pending.iter().for_each(print_migration);
-            if look.breaking(pending) > 0 {
-                println!(
-                    "  {}",
-                    paint.waits("afterwards, no release that lacks them can be returned to")
-                );
+            if let Some(closed) = afterwards(look, pending) {
+                println!("  {}", paint.waits(&closed));
             }
         }
     }
+}
+
+/// Which older releases cannot be returned to as they are.
+fn afterwards(look: &Look, pending: &[Pending]) -> Option<String> {
+    let titles: Vec<String> = look
+        .breaking(pending)
+        .map(|one| {
+            style::plain(&format!(
+                "{} ({})",
+                one.migration.version, one.migration.name
+            ))
+        })
+        .collect();
+    if titles.is_empty() {
+        return None;
+    }
+    let titles = titles.join(", ");
+    // What comes after the first that breaks them is undone with it.
+    let mut undone = pending.iter().skip_while(|one| !one.breaks());
+    Some(match undone.all(Pending::can_be_undone) {
+        true => format!("afterwards, a release that lacks {titles} is returned to by undoing that"),
+        false => format!("afterwards, no release that lacks {titles} can be returned to"),
+    })
 }
 
 fn print_migration(pending: &Pending) {

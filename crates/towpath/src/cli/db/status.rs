@@ -60,7 +60,7 @@ fn print(looks: &[Look]) {
             None => paint.dim("-"),
             Some(Err(_)) => paint.bad("cannot be told"),
             Some(Ok(pending)) if pending.is_empty() => "0".to_owned(),
-            Some(Ok(pending)) => match look.breaking(pending) {
+            Some(Ok(pending)) => match look.breaking(pending).count() {
                 0 => pending.len().to_string(),
                 breaks => format!(
                     "{}, {}",
