@@ -4,9 +4,9 @@
 use serde::Serialize;
 
 use crate::{
-    DatabaseError, FailedStatement, History, Layout, LockError, Migration, MigrationSet, Plan,
-    PlanError, Receipt, ReceiptState, ScriptError, Version,
-    engine::{Engine, Session},
+    Batched, DatabaseError, FailedStatement, History, Layout, LockError, Migration, MigrationSet,
+    Plan, PlanError, Receipt, ReceiptState, ScriptError, Version,
+    engine::{Engine, Session, Watch},
     migration::title,
     plan,
 };
@@ -32,6 +32,15 @@ pub enum Event {
         version: Version,
         /// Its name.
         name: String,
+    },
+    /// A migration that is run in batches has come further: what it says is durable.
+    Advanced {
+        /// Its version.
+        version: Version,
+        /// Its name.
+        name: String,
+        /// How far it has come.
+        batched: Batched,
     },
     /// A migration was run and its receipt is durable.
     Applied {
@@ -75,6 +84,56 @@ pub enum ApplyError {
     /// A statement failed.
     #[error(transparent)]
     Statement(Box<FailedStatement>),
+    /// It cannot be run in batches on this database.
+    #[error("run migration {} in batches: {problem}", title(*version, name))]
+    Batches {
+        /// The migration's version.
+        version: Version,
+        /// Its name.
+        name: String,
+        /// Why not.
+        problem: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// A batch failed; those before it are kept.
+    #[error(
+        "apply migration {}: `{statement}` (line {line}), after {} of {} rows: {}",
+        title(*version, name),
+        batched.rows,
+        batched.total,
+        cause.detail()
+    )]
+    Batch {
+        /// The migration's version.
+        version: Version,
+        /// Its name.
+        name: String,
+        /// The line in the file where its statement begins, from 1.
+        line: usize,
+        /// The statement's beginning.
+        statement: String,
+        /// How far it has come.
+        batched: Box<Batched>,
+        /// What the database said.
+        #[source]
+        cause: DatabaseError,
+    },
+    /// Somebody wished that it stops.
+    #[error(
+        "end migration {}: it was paused after {} of {} rows",
+        title(*version, name),
+        batched.rows,
+        batched.total
+    )]
+    Paused {
+        /// The migration's version.
+        version: Version,
+        /// Its name.
+        name: String,
+        /// How far it has come.
+        batched: Box<Batched>,
+    },
     /// Rows would refer to nothing.
     #[error("commit migration {}: {}", title(*version, name), violations.join("; "))]
     ForeignKeys {
@@ -129,7 +188,9 @@ impl ApplyError {
 
     fn cause(&self) -> Option<&DatabaseError> {
         match self {
-            ApplyError::Database(cause) | ApplyError::Record { cause, .. } => Some(cause),
+            ApplyError::Database(cause)
+            | ApplyError::Record { cause, .. }
+            | ApplyError::Batch { cause, .. } => Some(cause),
             ApplyError::Statement(failed) => Some(&failed.cause),
             _ => None,
         }
@@ -142,6 +203,17 @@ impl ApplyError {
             ApplyError::Database(error) => error.remedy(),
             ApplyError::Lock(error) => error.remedy(),
             ApplyError::Statement(failed) => failed.remedy(),
+            ApplyError::Batches { remedy, .. } => (*remedy).into(),
+            ApplyError::Batch { cause, .. } => {
+                let first = match cause {
+                    DatabaseError::Refused { .. } => {
+                        "put the rows right that it fails on, or correct the statement".into()
+                    }
+                    cause => cause.remedy(),
+                };
+                format!("{first}; what is done is kept, and it goes on from there when it is applied again")
+            }
+            ApplyError::Paused { .. } => "apply again: it goes on from there".into(),
             ApplyError::ForeignKeys { .. } => {
                 "delete or correct these rows in the migration; while it runs, foreign keys neither refuse nor cascade, \
                  so that rebuilding a table does not empty those that refer to it"
@@ -160,17 +232,17 @@ impl ApplyError {
 pub(crate) async fn run(
     engine: &Engine,
     plan: &Plan,
-    key: &str,
-    now: &(impl Fn() -> i64 + Sync),
-    on_event: &mut (impl FnMut(Event) + Send),
+    watch: &mut Watch<'_, impl Fn() -> i64 + Sync>,
 ) -> Result<Vec<Receipt>, ApplyError> {
     if plan.is_empty() {
         return Ok(Vec::new());
     }
     let mut session = engine
-        .session(key, &plan.set, |holder| on_event(Event::Waiting { holder }))
+        .session(watch.key, &plan.set, |holder| {
+            (watch.on_event)(Event::Waiting { holder });
+        })
         .await?;
-    let receipts = all(&mut session, plan, key, now, on_event).await;
+    let receipts = all(&mut session, plan, watch).await;
     // The lock is let go when this is over, whatever came of it.
     let closed = session.close().await;
     let receipts = receipts?;
@@ -202,14 +274,12 @@ pub(crate) async fn adopt(
 async fn all(
     session: &mut Session,
     plan: &Plan,
-    key: &str,
-    now: &(impl Fn() -> i64 + Sync),
-    on_event: &mut (impl FnMut(Event) + Send),
+    watch: &mut Watch<'_, impl Fn() -> i64 + Sync>,
 ) -> Result<Vec<Receipt>, ApplyError> {
     let current = plan_again(session, plan).await?;
     if !current.adopted.is_empty() {
         session.adopt(&current).await?;
-        on_event(Event::Adopted {
+        (watch.on_event)(Event::Adopted {
             versions: current.adopted.clone(),
         });
     }
@@ -221,18 +291,18 @@ async fn all(
         let begun = found.filter(|receipt| receipt.is_begun());
         let is_pending = |left: &Migration| left.version == migration.version;
         if let (Some(receipt), false) = (found, current.pending.iter().any(is_pending)) {
-            on_event(Event::AlreadyApplied {
+            (watch.on_event)(Event::AlreadyApplied {
                 receipt: receipt.clone(),
             });
             receipts.push(receipt.clone());
             continue;
         }
-        on_event(Event::Started {
+        (watch.on_event)(Event::Started {
             version: migration.version,
             name: migration.name.clone(),
         });
-        let receipt = session.apply(migration, begun, key, now).await?;
-        on_event(Event::Applied {
+        let receipt = session.apply(migration, begun, watch).await?;
+        (watch.on_event)(Event::Applied {
             receipt: receipt.clone(),
         });
         receipts.push(receipt);
@@ -320,15 +390,15 @@ pub(crate) async fn undo(
     engine: &Engine,
     layout: Layout,
     versions: &[Version],
-    key: &str,
-    now: &(impl Fn() -> i64 + Sync),
-    on_event: &mut (impl FnMut(Event) + Send),
+    watch: &mut Watch<'_, impl Fn() -> i64 + Sync>,
 ) -> Result<Vec<Receipt>, UndoError> {
     let set = MigrationSet::new(layout, Vec::new(), Vec::new());
     let mut session = engine
-        .session(key, &set, |holder| on_event(Event::Waiting { holder }))
+        .session(watch.key, &set, |holder| {
+            (watch.on_event)(Event::Waiting { holder });
+        })
         .await?;
-    let undone = undo_each(&mut session, versions, now, on_event).await;
+    let undone = undo_each(&mut session, versions, watch).await;
     let closed = session.close().await;
     let undone = undone?;
     closed?;
@@ -338,8 +408,7 @@ pub(crate) async fn undo(
 async fn undo_each(
     session: &mut Session,
     versions: &[Version],
-    now: &(impl Fn() -> i64 + Sync),
-    on_event: &mut (impl FnMut(Event) + Send),
+    watch: &mut Watch<'_, impl Fn() -> i64 + Sync>,
 ) -> Result<Vec<Receipt>, UndoError> {
     let mut undone = Vec::new();
     for version in versions {
@@ -348,12 +417,14 @@ async fn undo_each(
             continue;
         };
         refuse_undo(&history, receipt)?;
-        on_event(Event::Undoing {
+        (watch.on_event)(Event::Undoing {
             version: *version,
             name: receipt.name.clone(),
         });
-        let receipt = session.undo(receipt, history.before(*version), now).await?;
-        on_event(Event::Undone {
+        let receipt = session
+            .undo(receipt, history.before(*version), watch)
+            .await?;
+        (watch.on_event)(Event::Undone {
             receipt: receipt.clone(),
         });
         undone.push(receipt);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Version;
+use crate::{Batches, Version};
 
 /// How a migration treats the code that is already running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -87,29 +87,43 @@ impl Contract {
     /// The reason may be left out. A file without such a line is [`ContractKind::Unknown`]; a line that cannot be
     /// understood is an error and never ignored, because a typo would otherwise weaken the contract in silence.
     pub fn declared_in(sql: &str) -> Result<Contract, BadContract> {
-        let mut found: Option<Contract> = None;
-        for (index, line) in sql.trim_start_matches('\u{feff}').lines().enumerate() {
-            let line = line.trim();
-            let Some(comment) = line.strip_prefix("--") else {
-                if line.is_empty() {
-                    continue;
-                }
-                break;
-            };
-            let Some(declaration) = after_marker(comment) else {
-                continue;
-            };
-            let at = |problem| BadContract {
-                line: index + 1,
-                problem,
-            };
-            let contract = parse(declaration).map_err(at)?;
-            if found.replace(contract).is_some() {
-                return Err(at(Problem::Twice));
-            }
-        }
-        Ok(found.unwrap_or(Contract::UNKNOWN))
+        let found = declaration(sql)?;
+        Ok(found.map_or(Contract::UNKNOWN, |(contract, _)| contract))
     }
+}
+
+impl Batches {
+    /// Reads `-- towpath: KIND, batch = ROWS, pause = DURATION because REASON` where [`Contract::declared_in`] does.
+    pub fn declared_in(sql: &str) -> Result<Option<Batches>, BadContract> {
+        let found = declaration(sql)?;
+        Ok(found.and_then(|(_, batches)| batches))
+    }
+}
+
+/// The one line among a file's first comments that is for us.
+fn declaration(sql: &str) -> Result<Option<(Contract, Option<Batches>)>, BadContract> {
+    let mut found = None;
+    for (index, line) in sql.trim_start_matches('\u{feff}').lines().enumerate() {
+        let line = line.trim();
+        let Some(comment) = line.strip_prefix("--") else {
+            if line.is_empty() {
+                continue;
+            }
+            break;
+        };
+        let Some(declaration) = after_marker(comment) else {
+            continue;
+        };
+        let at = |problem| BadContract {
+            line: index + 1,
+            problem,
+        };
+        let read = parse(declaration).map_err(at)?;
+        if found.replace(read).is_some() {
+            return Err(at(Problem::Twice));
+        }
+    }
+    Ok(found)
 }
 
 /// What follows `towpath:`, in any case, in a comment's text.
@@ -121,9 +135,10 @@ fn after_marker(comment: &str) -> Option<&str> {
         .then(|| declaration.trim())
 }
 
-fn parse(declaration: &str) -> Result<Contract, Problem> {
-    let (word, rest) = words(declaration);
+fn parse(declaration: &str) -> Result<(Contract, Option<Batches>), Problem> {
+    let (word, rest) = first(declaration);
     let kind = ContractKind::declared(word).ok_or_else(|| Problem::Word(word.to_owned()))?;
+    let (batches, rest) = batches(kind, rest)?;
     let (after, rest) = match words(rest) {
         ("after", rest) => {
             let (version, rest) = words(rest);
@@ -137,11 +152,64 @@ fn parse(declaration: &str) -> Result<Contract, Problem> {
         ("because", reason) => Some(reason.to_owned()),
         _ => return Err(Problem::NoBecause(rest.to_owned())),
     };
-    Ok(Contract {
+    let contract = Contract {
         kind,
         because,
         after,
-    })
+    };
+    Ok((contract, batches))
+}
+
+/// The first word up to a space or a comma, and what follows it.
+fn first(text: &str) -> (&str, &str) {
+    let end = text.find(|c: char| c == ',' || c.is_whitespace());
+    let (word, rest) = text.split_at(end.unwrap_or(text.len()));
+    (word, rest.trim())
+}
+
+/// The settings `, NAME = VALUE` that stand first, and what follows them.
+fn batches(kind: ContractKind, text: &str) -> Result<(Option<Batches>, &str), Problem> {
+    let (mut rows, mut pause, mut rest) = (None, None, text);
+    while let Some(setting) = rest.strip_prefix(',') {
+        let bad = || Problem::Setting(first(setting.trim()).0.to_owned());
+        let (name, value) = setting.split_once('=').ok_or_else(bad)?;
+        let name = name.trim();
+        let (value, left) = first(value.trim());
+        let twice = match name {
+            "batch" => {
+                let read = Batches::rows_of(value);
+                let read = read.ok_or_else(|| Problem::Rows(value.to_owned()))?;
+                rows.replace(read).is_some()
+            }
+            "pause" => {
+                let read = Batches::pause_of(value);
+                let read = read.ok_or_else(|| Problem::Pause(value.to_owned()))?;
+                pause.replace(read).is_some()
+            }
+            name => return Err(Problem::Setting(name.to_owned())),
+        };
+        if twice {
+            return Err(Problem::SettingTwice(name.to_owned()));
+        }
+        rest = left;
+    }
+    let (next, _) = first(rest.split('=').next().unwrap_or_default());
+    if ["batch", "pause"].contains(&next) {
+        return Err(Problem::Comma(rest.to_owned()));
+    }
+    match rows {
+        None if pause.is_some() => Err(Problem::PauseAlone),
+        Some(_) if !matches!(kind, ContractKind::Data | ContractKind::Irreversible) => {
+            Err(Problem::NeedlessBatch(kind))
+        }
+        rows => Ok((
+            rows.map(|rows| Batches {
+                rows,
+                pause: pause.unwrap_or(Batches::PAUSE),
+            }),
+            rest,
+        )),
+    }
 }
 
 /// The first word, and what follows it.
@@ -184,6 +252,20 @@ enum Problem {
     Version(String),
     #[error("`after` follows {0}")]
     NeedlessAfter(ContractKind),
+    #[error("{0:?} is not a setting")]
+    Setting(String),
+    #[error("a second `{0}`")]
+    SettingTwice(String),
+    #[error("{0:?} follows the contract without a comma")]
+    Comma(String),
+    #[error("{0:?} after `batch =` is not a number of rows from 1 to {most}", most = Batches::MOST)]
+    Rows(String),
+    #[error("{0:?} after `pause =` is not a time of at most an hour")]
+    Pause(String),
+    #[error("`pause` without `batch`")]
+    PauseAlone,
+    #[error("`batch` follows {0}")]
+    NeedlessBatch(ContractKind),
 }
 
 impl BadContract {
@@ -214,6 +296,19 @@ impl BadContract {
             }
             Problem::NeedlessAfter(kind) => format!(
                 "leave `after` out: {kind} keeps every older release running; `contract` and `irreversible` can have it"
+            ),
+            Problem::Setting(_) => {
+                "write `batch = 1000`, or `batch = 1000, pause = 50ms`, after the contract".into()
+            }
+            Problem::SettingTwice(name) => format!("keep one `{name}`"),
+            Problem::Comma(rest) => format!("write `, {rest}`"),
+            Problem::Rows(_) => "write how many rows are changed at a time, such as `batch = 1000`".into(),
+            Problem::Pause(_) => {
+                "write how long to rest between two batches, such as `pause = 50ms` or `pause = 2s`".into()
+            }
+            Problem::PauseAlone => "write `batch = 1000` before it, or leave `pause` out".into(),
+            Problem::NeedlessBatch(kind) => format!(
+                "leave `batch` out: {kind} is about the schema; `data` and `irreversible` can have it"
             ),
             Problem::Twice => "keep one of the two, or split the file into two migrations".into(),
         }
@@ -252,6 +347,23 @@ mod tests {
         assert_eq!(contract.because, None);
         let afterwards = read("-- towpath: contract because after 7 nobody reads it").unwrap();
         assert_eq!(afterwards.after, None);
+    }
+
+    #[test]
+    fn rows_can_be_changed_in_batches() {
+        let read = |sql| Batches::declared_in(sql).unwrap();
+        let sql = "-- towpath: data, batch = 500, pause = 2s because v1, v2 ignore it";
+        let batches = read(sql).unwrap();
+        assert_eq!((batches.rows, batches.pause.as_secs()), (500, 2));
+        let contract = Contract::declared_in(sql).unwrap();
+        assert_eq!(contract.kind, ContractKind::Data);
+        assert_eq!(contract.because.as_deref(), Some("v1, v2 ignore it"));
+        let short = read("--towpath:data,batch=1").unwrap();
+        assert_eq!((short.rows, short.pause), (1, Batches::PAUSE));
+        let last = read("-- towpath: irreversible , pause=0ms , batch=9 after 7").unwrap();
+        assert_eq!((last.rows, last.pause.as_millis()), (9, 0));
+        assert_eq!(read("-- towpath: data because batch = 5"), None);
+        assert_eq!(read("-- towpath: data"), None);
     }
 
     #[test]
@@ -312,6 +424,50 @@ mod tests {
             (
                 "-- towpath: expand after 7",
                 "line 1: `after` follows expand; leave `after` out: expand keeps every older release running; `contract` and `irreversible` can have it",
+            ),
+            (
+                "-- towpath: data, batch = 1000, batch = 5",
+                "line 1: a second `batch`; keep one `batch`",
+            ),
+            (
+                "-- towpath: data, bach = 1000",
+                "line 1: \"bach\" is not a setting; write `batch = 1000`, or `batch = 1000, pause = 50ms`, after the contract",
+            ),
+            (
+                "-- towpath: data, because",
+                "line 1: \"because\" is not a setting; write `batch = 1000`, or `batch = 1000, pause = 50ms`, after the contract",
+            ),
+            (
+                "-- towpath: data batch = 1000",
+                "line 1: \"batch = 1000\" follows the contract without a comma; write `, batch = 1000`",
+            ),
+            (
+                "-- towpath: data, batch = 1000 pause = 1s",
+                "line 1: \"pause = 1s\" follows the contract without a comma; write `, pause = 1s`",
+            ),
+            (
+                "-- towpath: data, batch = 0",
+                "line 1: \"0\" after `batch =` is not a number of rows from 1 to 100000; write how many rows are changed at a time, such as `batch = 1000`",
+            ),
+            (
+                "-- towpath: data, batch = ",
+                "line 1: \"\" after `batch =` is not a number of rows from 1 to 100000; write how many rows are changed at a time, such as `batch = 1000`",
+            ),
+            (
+                "-- towpath: data, batch = 10, pause = 50",
+                "line 1: \"50\" after `pause =` is not a time of at most an hour; write how long to rest between two batches, such as `pause = 50ms` or `pause = 2s`",
+            ),
+            (
+                "-- towpath: data, pause = 50ms",
+                "line 1: `pause` without `batch`; write `batch = 1000` before it, or leave `pause` out",
+            ),
+            (
+                "-- towpath: expand, batch = 10",
+                "line 1: `batch` follows expand; leave `batch` out: expand is about the schema; `data` and `irreversible` can have it",
+            ),
+            (
+                "-- towpath: data, batch = 10 slowly",
+                "line 1: \"slowly\" follows the contract without `because`; write `because slowly`",
             ),
             (
                 "-- towpath: data\n-- towpath: expand",

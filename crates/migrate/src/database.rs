@@ -3,9 +3,12 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use crate::{
-    ApplyError, DatabaseError, Event, History, Layout, MigrationSet, Plan, PlanError, Receipt,
-    SettleError, Settlement, Snapshot, SnapshotError, UndoError, Version, apply, classify::Dialect,
-    engine::Engine, plan, schema::Schema,
+    ApplyError, DatabaseError, Event, History, Layout, MigrationSet, Pause, Plan, PlanError,
+    Receipt, SettleError, Settlement, Snapshot, SnapshotError, UndoError, Version, apply,
+    classify::Dialect,
+    engine::{Engine, Watch},
+    plan,
+    schema::Schema,
 };
 
 /// How long to wait for another applier, or for a writer, unless told otherwise.
@@ -23,6 +26,7 @@ pub const STATEMENT_TIMEOUT: Duration = Duration::from_mins(15);
 #[derive(Debug, Clone)]
 pub struct Database {
     engine: Engine,
+    pause: Pause,
 }
 
 impl Database {
@@ -38,11 +42,15 @@ impl Database {
     pub fn open_in(folder: impl AsRef<Path>, url: &str) -> Result<Database, DatabaseError> {
         Ok(Database {
             engine: Engine::open(folder.as_ref(), url)?,
+            pause: Pause::default(),
         })
     }
 
     pub(crate) fn of(engine: Engine) -> Database {
-        Database { engine }
+        Database {
+            engine,
+            pause: Pause::default(),
+        }
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -73,6 +81,14 @@ impl Database {
     #[must_use]
     pub fn timeouts(mut self, lock: Duration, statement: Option<Duration>) -> Database {
         self.engine.set_timeouts(lock, statement);
+        self
+    }
+
+    /// Stops a migration that is run in batches after the one that it is at, once that is wished
+    /// ([`ApplyError::Paused`]).
+    #[must_use]
+    pub fn pausing(mut self, pause: &Pause) -> Database {
+        self.pause = pause.clone();
         self
     }
 
@@ -112,7 +128,22 @@ impl Database {
         now: impl Fn() -> i64 + Send + Sync,
         mut on_event: impl FnMut(Event) + Send,
     ) -> Result<Vec<Receipt>, ApplyError> {
-        apply::run(&self.engine, plan, key, &now, &mut on_event).await
+        let mut watch = self.watch(key, &now, &mut on_event);
+        apply::run(&self.engine, plan, &mut watch).await
+    }
+
+    fn watch<'a, N>(
+        &'a self,
+        key: &'a str,
+        now: &'a N,
+        on_event: &'a mut (dyn FnMut(Event) + Send),
+    ) -> Watch<'a, N> {
+        Watch {
+            key,
+            now,
+            on_event,
+            pause: &self.pause,
+        }
     }
 
     /// Gives receipts to what the user's own tool has applied, and applies nothing; answers with the versions.
@@ -132,7 +163,8 @@ impl Database {
         now: impl Fn() -> i64 + Send + Sync,
         mut on_event: impl FnMut(Event) + Send,
     ) -> Result<Vec<Receipt>, UndoError> {
-        apply::undo(&self.engine, layout, versions, key, &now, &mut on_event).await
+        let mut watch = self.watch(key, &now, &mut on_event);
+        apply::undo(&self.engine, layout, versions, &mut watch).await
     }
 
     /// Records what a person found about a version that planning calls begun and not ended

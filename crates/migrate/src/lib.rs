@@ -62,6 +62,7 @@
 //! Every error completes "could not …" and has a `remedy()`: what a person does about it.
 
 mod apply;
+mod batches;
 pub mod classify;
 mod contract;
 mod database;
@@ -81,6 +82,7 @@ mod snapshot;
 mod version;
 
 pub use apply::{ApplyError, Event, UndoError};
+pub use batches::{Batched, Batches, Pause};
 pub use contract::{BadContract, Contract, ContractKind};
 pub use database::{Database, LOCK_TIMEOUT, PATIENCE, STATEMENT_TIMEOUT};
 pub use error::{DatabaseError, LockError};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::{Contract, Layout, Version, digest};
+use crate::{Batches, Contract, Layout, Version, digest};
 
 /// One step of a schema's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,6 +23,9 @@ pub struct Migration {
     pub down_transactional: bool,
     /// What it does to the code that is already running.
     pub contract: Contract,
+    /// How it is cut into ranges of a key, where it is to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batches: Option<Batches>,
     /// Whether it is applied in one transaction.
     pub transactional: bool,
     /// The version as its tool writes it where it keeps text: with the zeros before it. A repeatable one has none.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::{Contract, Version};
+use crate::{Batched, Contract, Version};
 
 /// The table in which receipts are kept.
 pub(crate) const TABLE: &str = "_towpath_receipts";
@@ -88,6 +88,9 @@ pub struct Progress {
     pub before: Option<String>,
     /// SQL that gives the session's variables the values that they had after these statements.
     pub variables: Option<String>,
+    /// Where its one statement is run over ranges of a key: how far that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batched: Option<Batched>,
 }
 
 /// A row of the user's own migration tool, such as one of `_sqlx_migrations`.

@@ -43,6 +43,9 @@ pub enum ScriptProblem {
     /// A command of a client, or rows that a client is to send.
     #[error("only a client like psql can run this")]
     Client,
+    /// It is to be run over ranges of a key, and cannot be.
+    #[error("it cannot be run in batches: {0}")]
+    Batches(&'static str),
     /// A NUL character.
     #[error("a NUL character, at which the database would stop reading")]
     Nul,
@@ -64,6 +67,11 @@ impl ScriptError {
                 "remove it: a migration may change only the database it is applied to".into()
             }
             ScriptProblem::Client => "write it as SQL, such as INSERT in place of COPY … FROM STDIN".into(),
+            ScriptProblem::Batches(_) => {
+                "leave `batch` out, or make the migration one UPDATE, DELETE, or INSERT … SELECT that does the same to each \
+                 row of a table, whatever the other rows are"
+                    .into()
+            }
             ScriptProblem::Nul => "remove the NUL character".into(),
         }
     }

@@ -23,6 +23,7 @@
 
 mod actions;
 mod alter;
+pub(crate) mod backfill;
 mod beyond;
 mod column;
 mod constraint;
@@ -134,15 +135,19 @@ const MOST: usize = 20_000;
 /// Never fails: what cannot be read is an unknown statement. A file with more than 20,000 statements has one unknown
 /// entry for all that follow.
 pub fn classify(sql: &str, dialect: Dialect) -> Classification {
+    on_a_stack_of_its_own(|| read(sql, dialect)).unwrap_or_else(|| unread(sql, dialect))
+}
+
+/// Reads on a stack of its own, because the parser's trees may be deeper than the caller's has room for; nothing when
+/// that failed.
+fn on_a_stack_of_its_own<T: Send>(read: impl FnOnce() -> T + Send) -> Option<T> {
     thread::scope(|scope| {
-        // A stack of its own, because the parser's trees may be deeper than the caller's has room for.
         thread::Builder::new()
             .name("classify".into())
             .stack_size(parse::STACK)
-            .spawn_scoped(scope, || read(sql, dialect))
+            .spawn_scoped(scope, read)
             .ok()
             .and_then(|reader| reader.join().ok())
-            .unwrap_or_else(|| unread(sql, dialect))
     })
 }
 

@@ -141,12 +141,17 @@ impl Connection {
 
     /// Runs SQL as it stands: the user's migration or ours, never put together from anybody's input.
     pub(super) async fn execute(&mut self, sql: &str) -> Result<(), sqlx::Error> {
+        self.change(sql).await.map(drop)
+    }
+
+    /// Runs SQL as it stands; answers with how many rows it changed.
+    pub(super) async fn change(&mut self, sql: &str) -> Result<u64, sqlx::Error> {
         let sql = sqlx::raw_sql(AssertSqlSafe(sql));
-        match self {
-            Connection::Sqlite(connection) => sql.execute(connection).await.map(drop),
-            Connection::Postgres(connection) => sql.execute(connection).await.map(drop),
-            Connection::Mysql(connection) => sql.execute(connection).await.map(drop),
-        }
+        Ok(match self {
+            Connection::Sqlite(connection) => sql.execute(connection).await?.rows_affected(),
+            Connection::Postgres(connection) => sql.execute(connection).await?.rows_affected(),
+            Connection::Mysql(connection) => sql.execute(connection).await?.rows_affected(),
+        })
     }
 
     /// Runs one statement with parameters; answers with how many rows it changed.

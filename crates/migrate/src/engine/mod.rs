@@ -4,6 +4,7 @@
 //! To add one: its folder, a variant here and in `connection`, and an arm in each method; the compiler names the places.
 
 mod connection;
+mod key;
 mod mysql;
 mod partial;
 mod postgres;
@@ -22,7 +23,7 @@ use std::{
 };
 
 use connection::Connection;
-pub(crate) use run::Session;
+pub(crate) use run::{Session, Watch};
 pub(crate) use scratch::Scratch;
 
 use crate::{

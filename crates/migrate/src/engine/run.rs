@@ -1,5 +1,7 @@
 //! Running one migration, or what undoes it: in a transaction with its receipt, or step by step with receipts between.
 
+mod backfill;
+
 use super::{
     Connection, Engine, LockedOut, mysql, postgres,
     records::{self, receipt_for},
@@ -7,8 +9,8 @@ use super::{
     steps::{Bond, Mode, Script, Statement, Step},
 };
 use crate::{
-    ApplyError, DatabaseError, FailedStatement, History, Migration, MigrationSet, Plan, PlanError,
-    Progress, Receipt, ReceiptState, UndoError, Version,
+    ApplyError, DatabaseError, Event, FailedStatement, History, Migration, MigrationSet, Pause,
+    Plan, PlanError, Progress, Receipt, ReceiptState, UndoError, Version,
 };
 
 /// The sole right to change a database's schema, until it is dropped.
@@ -20,6 +22,18 @@ pub(crate) struct Session {
     is_prepared: bool,
     /// What referred to nothing after the migration before: the check is a scan, so its result is kept. SQLite's.
     foreign_keys: Option<ForeignKeys>,
+}
+
+/// Whoever has migrations applied or undone.
+pub(crate) struct Watch<'a, N> {
+    /// What receipts say of them.
+    pub(crate) key: &'a str,
+    /// A clock, in milliseconds since 1970.
+    pub(crate) now: &'a N,
+    /// What they are told.
+    pub(crate) on_event: &'a mut (dyn FnMut(Event) + Send),
+    /// Their wish that it stops.
+    pub(crate) pause: &'a Pause,
 }
 
 /// What holds the right.
@@ -102,8 +116,7 @@ impl Session {
         &mut self,
         migration: &Migration,
         begun: Option<&Receipt>,
-        key: &str,
-        now: &(impl Fn() -> i64 + Sync),
+        watch: &mut Watch<'_, impl Fn() -> i64 + Sync>,
     ) -> Result<Receipt, ApplyError> {
         let (set, engine) = (self.set.clone(), self.engine.clone());
         let script =
@@ -116,8 +129,13 @@ impl Session {
             is_prepared: &mut self.is_prepared,
             foreign_keys: &mut self.foreign_keys,
             script: &script,
-            job: Job::Apply { migration, key },
-            now,
+            job: Job::Apply {
+                migration,
+                key: watch.key,
+            },
+            now: watch.now,
+            on_event: watch.on_event,
+            pause: watch.pause,
         };
         let done = run.perform(begun).await;
         // Giving it back rolls back what was not committed, and must have done so before the lock is let go.
@@ -132,7 +150,7 @@ impl Session {
         &mut self,
         receipt: &Receipt,
         before: Option<Version>,
-        now: &(impl Fn() -> i64 + Sync),
+        watch: &mut Watch<'_, impl Fn() -> i64 + Sync>,
     ) -> Result<Receipt, UndoError> {
         let (set, engine) = (self.set.clone(), self.engine.clone());
         let script = Script::down(receipt, set.layout(), engine.dialect())?;
@@ -145,7 +163,9 @@ impl Session {
             foreign_keys: &mut self.foreign_keys,
             script: &script,
             job: Job::Undo { receipt, before },
-            now,
+            now: watch.now,
+            on_event: watch.on_event,
+            pause: watch.pause,
         };
         let begun = (receipt.state == ReceiptState::Undoing).then_some(receipt);
         let done = run.perform(begun).await;
@@ -231,13 +251,24 @@ struct Run<'a, N> {
     script: &'a Script<'a>,
     job: Job<'a>,
     now: &'a N,
+    on_event: &'a mut (dyn FnMut(Event) + Send),
+    pause: &'a Pause,
 }
 
 impl<N: Fn() -> i64 + Sync> Run<'_, N> {
     /// Runs it by its mode; `begun` is the receipt of one that goes on.
     async fn perform(&mut self, begun: Option<&Receipt>) -> Result<Receipt, ApplyError> {
+        let progress = begun.and_then(|begun| begun.progress.as_ref());
+        let was_batched = progress.map(|progress| progress.batched.is_some());
+        if was_batched.is_some_and(|was| was != (self.script.mode == Mode::Batched)) {
+            return Err(self.transaction(match self.script.mode {
+                Mode::Batched => "was begun as a whole, and is to be run in batches since",
+                _ => "was begun in batches, and its file says no `batch` any more",
+            }));
+        }
         match self.script.mode {
             Mode::Announced => self.announced().await,
+            Mode::Batched => self.backfill(begun).await,
             Mode::Whole | Mode::Stepwise => self.patiently(begun).await,
         }
     }
@@ -250,7 +281,7 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
         loop {
             let done = match self.script.mode {
                 Mode::Stepwise => self.stepwise(begun.as_ref()).await,
-                Mode::Whole | Mode::Announced => self.whole().await,
+                Mode::Whole | Mode::Announced | Mode::Batched => self.whole().await,
             };
             let error = match done {
                 Ok(receipt) => return Ok(receipt),
@@ -415,6 +446,7 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
             checksum: self.script.checksum(done),
             before: None,
             variables: None,
+            batched: None,
         }
     }
 
@@ -657,7 +689,7 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
             transactional: self.script.mode == Mode::Whole,
             goes_on_with: match self.script.mode {
                 Mode::Stepwise => begun.next().and_then(|(first, _)| first),
-                Mode::Whole | Mode::Announced => None,
+                Mode::Whole | Mode::Announced | Mode::Batched => None,
             },
             undoing: matches!(self.job, Job::Undo { .. }),
             cause: self.engine.error(error),

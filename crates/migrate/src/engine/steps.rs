@@ -7,7 +7,9 @@ use std::ops::Range;
 
 use super::{mysql, postgres, sqlite};
 use crate::{
-    Layout, Migration, Receipt, ScriptError, ScriptProblem, Version, classify::Dialect, digest,
+    Batches, Layout, Migration, Receipt, ScriptError, ScriptProblem, Version,
+    classify::{Dialect, backfill::Backfill},
+    digest,
 };
 
 /// The SQL of a migration, or what undoes it.
@@ -58,6 +60,8 @@ pub(super) enum Mode {
     Announced,
     /// Step by step, each with its receipt, so that it can go on from where it stopped.
     Stepwise,
+    /// Over ranges of a key, each in a transaction with its receipt.
+    Batched,
 }
 
 /// What is kept or lost together.
@@ -85,6 +89,8 @@ pub(super) struct Script<'a> {
     pub(super) mode: Mode,
     pub(super) statements: Vec<Statement<'a>>,
     pub(super) steps: Vec<Step>,
+    /// The one statement that is run over ranges of a key, and how they are cut.
+    pub(super) backfill: Option<(Backfill<'a>, Batches)>,
 }
 
 impl<'a> Script<'a> {
@@ -101,7 +107,19 @@ impl<'a> Script<'a> {
             transactional: migration.transactional,
             layout,
         };
-        Script::read(&source, dialect)
+        let mut script = Script::read(&source, dialect)?;
+        if let Some(batches) = migration.batches {
+            let backfill = Backfill::read(source.sql, dialect).map_err(|why| {
+                let (line, text) = script
+                    .statements
+                    .first()
+                    .map_or((1, ""), |first| (first.line, first.text));
+                source.refuse(ScriptProblem::Batches(why), line, text)
+            })?;
+            script.mode = Mode::Batched;
+            script.backfill = Some((backfill, batches));
+        }
+        Ok(script)
     }
 
     /// What undoes a migration; nothing where its receipt has none.

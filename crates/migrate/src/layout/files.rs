@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{Layout, LayoutError, LayoutProblem, dbmate, sqlx};
-use crate::{Contract, Migration, MigrationSet, Version, digest};
+use crate::{Batches, Contract, Migration, MigrationSet, Version, digest};
 
 /// What a file's name ends with when it holds SQL.
 pub(super) const SQL: &str = ".sql";
@@ -258,10 +258,12 @@ impl Found {
 }
 
 fn migration(layout: Layout, up: Up, down: Option<String>) -> Result<Migration, LayoutError> {
-    let contract = Contract::declared_in(&up.sql).map_err(|problem| LayoutError::Contract {
+    let refused = |problem| LayoutError::Contract {
         file: up.file.clone(),
         problem,
-    })?;
+    };
+    let contract = Contract::declared_in(&up.sql).map_err(refused)?;
+    let batches = Batches::declared_in(&up.sql).map_err(refused)?;
     let down = down.or(up.down);
     let down_transactional = match (layout, &down) {
         (Layout::Sqlx, Some(down)) => sqlx::is_transactional(down),
@@ -276,6 +278,7 @@ fn migration(layout: Layout, up: Up, down: Option<String>) -> Result<Migration, 
         down,
         down_transactional,
         contract,
+        batches,
         transactional: up.transactional,
         written: up.written,
         file: up.file,

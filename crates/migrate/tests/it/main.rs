@@ -5,6 +5,7 @@
 mod apply;
 #[path = "../../../probe/tests/stand-ins/authority.rs"]
 mod authority;
+mod backfill;
 mod child;
 mod classify;
 mod concurrent;

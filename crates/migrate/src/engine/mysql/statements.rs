@@ -131,6 +131,7 @@ pub(in crate::engine) fn script<'a>(source: &Source<'a>) -> Result<Script<'a>, S
         },
         statements: kept,
         steps,
+        backfill: None,
     })
 }
 

@@ -103,6 +103,7 @@ pub(in crate::engine) fn script<'a>(source: &Source<'a>) -> Result<Script<'a>, S
             false => steps,
         },
         statements: kept,
+        backfill: None,
     })
 }
 

@@ -6,15 +6,15 @@ mod native;
 
 use super::connection::{Connection, Row, Value};
 use crate::{
-    ADOPTED, Contract, ContractKind, History, Layout, Migration, MigrationSet, NativeRow, Progress,
-    Receipt, ReceiptState, Version, classify::Dialect, receipt::TABLE,
+    ADOPTED, Batched, Contract, ContractKind, History, Layout, Migration, MigrationSet, NativeRow,
+    Progress, Receipt, ReceiptState, Version, classify::Dialect, receipt::TABLE,
 };
 
 pub(super) use native::{is_there, put};
 
 const COLUMNS: &str = "version, name, checksum, contract, because, state, applied_at_ms, took_ms, applied_by, down_sql";
 /// What earlier versions did not have, each with what it counts as where it is not there.
-const LATER_COLUMNS: [(&str, &str); 6] = [
+const LATER_COLUMNS: [(&str, &str); 7] = [
     ("down_transactional", "1"),
     ("done", "NULL"),
     ("done_checksum", "NULL"),
@@ -22,7 +22,11 @@ const LATER_COLUMNS: [(&str, &str); 6] = [
     ("done_variables", "NULL"),
     // The version where it is no whole number; `version` is its key then.
     ("written", "NULL"),
+    ("batched", "NULL"),
 ];
+
+/// Those that came one by one, and are added to a table where they are missing.
+const ADDED: [&str; 2] = ["written", "batched"];
 
 /// The type of text of any length. MySQL's TEXT ends at 64 KiB.
 fn long_text(dialect: Dialect) -> &'static str {
@@ -59,7 +63,8 @@ fn table(dialect: Dialect) -> String {
     done_checksum {short},
     before_doing {long},
     done_variables {long},
-    written {long}
+    written {long},
+    batched {long}
 )"
     )
 }
@@ -72,11 +77,13 @@ pub(super) async fn create(connection: &mut Connection, layout: Layout) -> Resul
         connection.execute(&sql).await?;
     } else if !columns.iter().any(|column| column == "done_variables") {
         extend(connection).await?;
-    } else if !columns.iter().any(|column| column == "written") {
+    } else {
         let long = long_text(connection.dialect());
-        connection
-            .execute(&format!("ALTER TABLE {TABLE} ADD COLUMN written {long}"))
-            .await?;
+        let has = |name: &str| columns.iter().any(|column| column == name);
+        for name in ADDED.into_iter().filter(|name| !has(name)) {
+            let sql = format!("ALTER TABLE {TABLE} ADD COLUMN {name} {long}");
+            connection.execute(&sql).await?;
+        }
     }
     native::create(connection, layout).await
 }
@@ -177,6 +184,7 @@ fn receipt(row: &Row) -> Result<Receipt, sqlx::Error> {
                 checksum: row.text("done_checksum")?,
                 before: row.maybe("before_doing")?,
                 variables: row.maybe("done_variables")?,
+                batched: row.maybe("batched")?.as_deref().and_then(Batched::of_text),
             }),
         },
     })
@@ -236,7 +244,9 @@ pub(super) async fn put_receipt(
     let whole = receipt.version.number().is_some();
     let written = (!whole).then(|| receipt.version.to_string());
     let done = progress.map(|progress| i64::try_from(progress.done).unwrap_or(i64::MAX));
-    let values: [Value<'_>; 16] = [
+    let batched = progress.and_then(|progress| progress.batched.as_ref());
+    let batched = batched.map(Batched::to_text);
+    let values: [Value<'_>; 17] = [
         receipt.version.into(),
         (&receipt.name).into(),
         (&receipt.checksum).into(),
@@ -257,6 +267,7 @@ pub(super) async fn put_receipt(
             .and_then(|progress| progress.variables.as_ref())
             .into(),
         written.as_ref().into(),
+        batched.as_ref().into(),
     ];
     connection.write(&sql, &values).await.map(drop)
 }

@@ -1,6 +1,7 @@
 //! Appliers on servers that are cut short: killed at any moment and between any two statements, cut off, their
 //! connections ended by the server. Whatever it was, another goes on, and in the end every statement was run exactly once.
 
+mod batches;
 mod middle;
 mod mysql;
 mod postgres;
