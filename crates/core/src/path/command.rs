@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{BuiltArtifact, Commit, Migration, Outcome, Plan, Policy, SchemaWork, Source, Trigger};
+use super::{
+    Backfill, BuiltArtifact, Commit, Migration, Outcome, Plan, Policy, SchemaWork, Source, Trigger,
+};
 use crate::{
     Digest,
     names::{DatabaseName, DeploymentNumber, EnvironmentName, ReleaseNumber, ServiceName},
@@ -202,6 +204,15 @@ pub enum Command {
         /// What it found.
         finding: String,
     },
+    /// A migration that is run in batches has come further, or rests.
+    RecordBackfill {
+        /// The deployment.
+        deployment: DeploymentNumber,
+        /// The attempt.
+        key: String,
+        /// How far.
+        backfill: Backfill,
+    },
     /// Do what needs nobody's command. Only the holder of the deployment's lease says so.
     Advance {
         /// The deployment.
@@ -250,6 +261,7 @@ impl Command {
             | Command::Retry { deployment, .. }
             | Command::EndAttempt { deployment, .. }
             | Command::RecordProbe { deployment, .. }
+            | Command::RecordBackfill { deployment, .. }
             | Command::Advance { deployment } => needs.deployments.push(*deployment),
             Command::ListSecrets { policy }
             | Command::ReadSecrets { policy, .. }

@@ -142,6 +142,18 @@ pub fn decide(
             };
             Ok(vec![(Stream::Deployment(*deployment), event)])
         }
+        Command::RecordBackfill {
+            deployment,
+            key,
+            backfill,
+        } => {
+            running_attempt(find(state, *deployment)?, key)?;
+            let event = Event::BackfillAdvanced {
+                key: key.clone(),
+                backfill: backfill.clone(),
+            };
+            Ok(vec![(Stream::Deployment(*deployment), event)])
+        }
         Command::Advance { deployment } => Ok(advance(state, *deployment, now)),
     }
 }

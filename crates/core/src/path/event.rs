@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, BuiltArtifact, Commit, Crossed, Evidence, GateReport, Migration, Plan, Rehearsal,
-    SchemaWork, Source,
+    Actor, Backfill, BuiltArtifact, Commit, Crossed, Evidence, GateReport, Migration, Plan,
+    Rehearsal, SchemaWork, Source,
 };
 use crate::{
     Digest, Time,
@@ -153,6 +153,13 @@ pub enum Event {
         failures: u32,
         /// What it found.
         finding: String,
+    },
+    /// A migration that is run in batches has come further, or rests.
+    BackfillAdvanced {
+        /// The attempt.
+        key: String,
+        /// How far.
+        backfill: Backfill,
     },
     /// A signature is waited for.
     SignOffRequested {

@@ -243,6 +243,7 @@ fn apply(state: &mut State, deployment: &mut Deployment, fact: &Fact, touched: &
                 outcome: None,
                 retry_at: None,
                 probes: Default::default(),
+                backfill: None,
             };
             match deployment.plan.steps.iter().position(|s| s.id == *step) {
                 Some(index) => deployment.steps[index].attempts.push(begun),
@@ -272,6 +273,11 @@ fn apply(state: &mut State, deployment: &mut Deployment, fact: &Fact, touched: &
         } => {
             if let Some(attempt) = attempt_mut(deployment, key) {
                 attempt.probes.insert(*probe, *failures);
+            }
+        }
+        Event::BackfillAdvanced { key, backfill } => {
+            if let Some(attempt) = attempt_mut(deployment, key) {
+                attempt.backfill = Some(backfill.clone());
             }
         }
         Event::SignOffRequested {

@@ -6,6 +6,7 @@
 
 mod actor;
 mod advance;
+mod backfill;
 mod command;
 mod decide;
 mod event;
@@ -33,6 +34,7 @@ mod way_back;
 
 pub use actor::*;
 pub use advance::*;
+pub use backfill::*;
 pub use command::*;
 pub use decide::*;
 pub use event::*;

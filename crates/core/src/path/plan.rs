@@ -253,6 +253,8 @@ impl fmt::Display for Step {
 
 /// Time for steps that have no limit of their own in the manifest.
 const MIGRATE_WITHIN: Duration = Duration::from_secs(600);
+/// Each of its batches has the limits of a statement; that all of them together go on for days is no fault.
+const BACKFILL_WITHIN: Duration = Duration::from_secs(7 * 24 * 3600);
 const QUICK_WITHIN: Duration = Duration::from_secs(30);
 /// What a watch may take beyond its window, for its last probes.
 const WATCH_MARGIN: Duration = Duration::from_secs(60);
@@ -277,12 +279,8 @@ pub fn plan_deploy(
         ));
     }
     for (database, home) in &launch.databases {
-        if release
-            .source
-            .migrations
-            .get(database)
-            .is_some_and(|set| !set.is_empty())
-        {
+        let migrations = release.migrations(database);
+        if !migrations.is_empty() {
             let action = Action::Migrate {
                 database: database.clone(),
                 home: home.clone(),
@@ -291,7 +289,10 @@ pub fn plan_deploy(
                 &format!("migrate-{database}"),
                 Phase::Migrate,
                 action,
-                MIGRATE_WITHIN,
+                match migrations.iter().any(|migration| migration.batched) {
+                    true => BACKFILL_WITHIN,
+                    false => MIGRATE_WITHIN,
+                },
             ));
         }
     }

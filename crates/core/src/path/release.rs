@@ -76,6 +76,9 @@ pub struct Migration {
     /// Whether its down-migration is there: beside it in a release, stored with its receipt where it is applied.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reversible: bool,
+    /// Whether it is run in batches, which takes as long as it takes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub batched: bool,
 }
 
 impl Migration {

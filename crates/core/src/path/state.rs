@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Commit, Crossed, End, Evidence, GateReport, Launch, Migration, Outcome, Plan, Policy, Release,
-    Step, Trigger, Undo,
+    Backfill, Commit, Crossed, End, Evidence, GateReport, Launch, Migration, Outcome, Plan, Policy,
+    Release, Step, Trigger, Undo,
 };
 use crate::{
     Digest, Time,
@@ -208,6 +208,9 @@ pub struct Attempt {
     pub retry_at: Option<Time>,
     /// For a watch: failures in a row by probe.
     pub probes: BTreeMap<u32, u32>,
+    /// For a migration that is run in batches: how far it has come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<Backfill>,
 }
 
 /// A signature that is waited for.

@@ -3,7 +3,11 @@
 use std::{collections::BTreeSet, io::IsTerminal, time::Duration};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use towpath_core::{names::DeploymentNumber, path::Verdict, time::human};
+use towpath_core::{
+    names::DeploymentNumber,
+    path::{Backfill, Verdict},
+    time::human,
+};
 
 use super::style::{self, Paint};
 use crate::engine::{DeploymentView, StepView};
@@ -56,11 +60,30 @@ impl Progress {
             if let Some(verdict) = step.verdict {
                 let line = self.step(step, verdict);
                 self.once(number, &format!("{}.{}", step.id, step.tries), || line);
+            } else if let Some(backfill) = &step.backfill {
+                self.backfill(number, step, backfill);
             }
         }
         if let Some(bar) = &self.bar {
             bar.set_message(current(view));
         }
+    }
+
+    /// Every tenth of it, where no line can move; that it rests, anywhere.
+    fn backfill(&mut self, number: DeploymentNumber, step: &StepView, backfill: &Backfill) {
+        if self.bar.is_some() && backfill.paused.is_none() {
+            return;
+        }
+        let tenth = backfill.percent() / 10;
+        let paused = backfill.paused.is_some();
+        let what = format!("{}.{}.{paused}.{tenth}", step.id, backfill.migration);
+        let line = format!(
+            "  {} {:<9} {}",
+            self.paint.dim("…"),
+            step.phase,
+            style::plain(&backfill.to_string())
+        );
+        self.once(number, &what, || line);
     }
 
     /// Shows what is under way, where a line can move.
@@ -115,7 +138,10 @@ fn current(view: &DeploymentView) -> String {
         .iter()
         .find(|step| step.verdict != Some(Verdict::Passed))
     {
-        Some(step) if view.ended_at.is_none() => format!("{}  {}", step.phase, step.what),
+        Some(step) if view.ended_at.is_none() => match &step.backfill {
+            Some(backfill) => format!("{}  {}", step.phase, style::plain(&backfill.to_string())),
+            None => format!("{}  {}", step.phase, step.what),
+        },
         _ => String::new(),
     }
 }

@@ -154,10 +154,16 @@ fn under_way(active: &DeploymentView) -> String {
             "{} of {} waits for {}",
             active.deployment, active.release, waiting.reason
         ),
-        (None, Some(step)) => format!(
-            "{} of {}: {}",
-            active.deployment, active.release, step.phase
-        ),
+        (None, Some(step)) => {
+            let backfill = step.backfill.as_ref();
+            format!(
+                "{} of {}: {}{}",
+                active.deployment,
+                active.release,
+                step.phase,
+                backfill.map_or(String::new(), |told| style::plain(&format!(", {told}")))
+            )
+        }
         (None, None) => format!("{} of {}", active.deployment, active.release),
     }
 }

@@ -275,6 +275,7 @@ impl std::fmt::Display for Names<'_> {
             match command {
                 Command::EndAttempt { key, .. } => write!(f, "the end of {key}")?,
                 Command::RecordProbe { key, .. } => write!(f, "a probe of {key}")?,
+                Command::RecordBackfill { key, .. } => write!(f, "how far {key} is")?,
                 Command::Advance { deployment } => write!(f, "what follows for {deployment}")?,
                 other => {
                     let shown = format!("{other:?}");

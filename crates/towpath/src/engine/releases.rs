@@ -190,6 +190,7 @@ pub fn reference(migration: &towpath_migrate::Migration, dialect: Dialect) -> Mi
         source,
         because: word.because,
         reversible: migration.down.is_some(),
+        batched: migration.batches.is_some(),
     }
 }
 
@@ -204,6 +205,7 @@ pub fn recorded(receipt: &towpath_migrate::Receipt) -> Migration {
         source: ContractSource::Declared,
         because: receipt.contract.because.clone(),
         reversible: receipt.down.is_some(),
+        batched: false,
     }
 }
 

@@ -10,10 +10,10 @@ use towpath_core::{
     manifest::{Environment, Manifest},
     names::{DeploymentNumber, EnvironmentName, GroupName, ReleaseNumber, ServiceName},
     path::{
-        Answer, Attempt, Candidate, Deployment, EnvironmentState, Gate, Hold, Kind, Lock, Next,
-        NoReturnAccepted, Outcome, Phase, Rehearsal, Release, Signature, State, Status, Undo,
-        Verdict, Waiting, ask_gates, frozen_until, next, observed, points_of_no_return,
-        return_target, safe_back_to, waiting,
+        Answer, Attempt, Backfill, Candidate, Deployment, EnvironmentState, Gate, Hold, Kind, Lock,
+        Next, NoReturnAccepted, Phase, Rehearsal, Release, Signature, State, Status, Undo, Verdict,
+        Waiting, ask_gates, frozen_until, next, observed, points_of_no_return, return_target,
+        safe_back_to, waiting,
     },
 };
 
@@ -161,6 +161,9 @@ pub struct StepView {
     pub started_at: Option<Time>,
     /// How long the last try took, in milliseconds.
     pub ms: Option<u64>,
+    /// For a migration that is run in batches: how far the last try has come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<Backfill>,
 }
 
 /// A release.
@@ -272,16 +275,22 @@ fn steps(deployment: &Deployment) -> Vec<StepView> {
                     None if is_settle && settled => Some(Verdict::Passed),
                     None => None,
                 },
-                said: last
-                    .and_then(|attempt| attempt.outcome.as_ref())
-                    .map(Outcome::text)
-                    .map(str::to_owned),
+                said: last.and_then(said),
                 tries: u32::try_from(run.attempts.len()).unwrap_or(u32::MAX),
                 started_at: last.map(|attempt| attempt.started_at),
                 ms: last.and_then(took),
+                backfill: last.and_then(|attempt| attempt.backfill.clone()),
             }
         })
         .collect()
+}
+
+/// What a try said in the end, or how far it is.
+fn said(attempt: &Attempt) -> Option<String> {
+    match &attempt.outcome {
+        Some(outcome) => Some(outcome.text().to_owned()),
+        None => attempt.backfill.as_ref().map(ToString::to_string),
+    }
 }
 
 fn took(attempt: &Attempt) -> Option<u64> {

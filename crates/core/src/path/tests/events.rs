@@ -75,24 +75,45 @@ fn migrations() -> BoxedStrategy<Vec<Migration>> {
     let more = (
         prop::option::of(any::<i64>()),
         prop::option::of(text()),
-        any::<[bool; 2]>(),
+        any::<[bool; 3]>(),
     );
     let one = (any::<i64>(), text(), contract(), more).prop_map(
-        |(version, name, contract, (after, because, [is_derived, reversible]))| Migration {
-            version: version.into(),
-            name,
-            checksum: format!("{version:x}"),
-            contract,
-            after: after.map(Into::into),
-            source: match is_derived {
-                true => ContractSource::Derived,
-                false => ContractSource::Declared,
-            },
-            because,
-            reversible,
+        |(version, name, contract, (after, because, [is_derived, reversible, batched]))| {
+            Migration {
+                version: version.into(),
+                name,
+                checksum: format!("{version:x}"),
+                contract,
+                after: after.map(Into::into),
+                source: match is_derived {
+                    true => ContractSource::Derived,
+                    false => ContractSource::Declared,
+                },
+                because,
+                reversible,
+                batched,
+            }
         },
     );
     prop::collection::vec(one, 0..4).boxed()
+}
+
+fn backfill() -> BoxedStrategy<Backfill> {
+    let counts = any::<[u32; 3]>();
+    let more = (prop::option::of(any::<u32>()), prop::option::of(text()));
+    (text(), counts, more)
+        .prop_map(
+            |(migration, [rows, total, changed], (left, paused))| Backfill {
+                database: "main".parse().unwrap(),
+                migration,
+                rows: rows.into(),
+                total: total.into(),
+                changed: changed.into(),
+                left_ms: left.map(u64::from),
+                paused,
+            },
+        )
+        .boxed()
 }
 
 fn source() -> BoxedStrategy<Source> {
@@ -352,6 +373,7 @@ fn of_deployment() -> BoxedStrategy<Event> {
                 finding,
             }
         }),
+        (text(), backfill()).prop_map(|(key, backfill)| Event::BackfillAdvanced { key, backfill }),
     ];
     let people = prop_oneof![
         (text(), evidence(), time()).prop_map(|(name, evidence, until)| Event::SignOffRequested {

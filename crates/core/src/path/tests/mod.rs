@@ -6,6 +6,7 @@ mod play;
 mod sim;
 mod world;
 
+mod backfills;
 mod events;
 mod holds;
 mod no_return;

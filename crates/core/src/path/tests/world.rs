@@ -249,6 +249,7 @@ pub fn migration(version: i64, contract: Contract) -> Migration {
         source: ContractSource::Declared,
         because: None,
         reversible: false,
+        batched: false,
     }
 }
 

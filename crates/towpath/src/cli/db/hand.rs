@@ -7,9 +7,7 @@ use towpath_core::{
     manifest::Environment,
     path::{Migration, SchemaWork},
 };
-use towpath_migrate::{
-    BadVersion, DatabaseError, Event, History, Version, classify::Dialect, title,
-};
+use towpath_migrate::{BadVersion, DatabaseError, History, Version, classify::Dialect};
 
 use super::{Project, look::Refused, open::Opened};
 use crate::{
@@ -18,7 +16,6 @@ use crate::{
         error::CliError,
         exit::Exit,
         secret::{Recorder, why},
-        style,
     },
     clock::now,
     engine::releases,
@@ -259,29 +256,6 @@ impl Opened {
 /// The version of a migration, as somebody gives it.
 pub fn version(text: &str) -> Result<Version, String> {
     text.parse().map_err(|error: BadVersion| error.remedy())
-}
-
-/// Tells an event of applying or undoing.
-pub fn tell(event: &Event) {
-    let title = |version: Version, name: &str| style::plain(&title(version, name));
-    match event {
-        Event::Waiting { holder } => eprintln!("waits for {}", style::plain(holder)),
-        Event::Adopted { versions } => eprintln!("took over {} migrations", versions.len()),
-        Event::Started { version, name } => eprintln!("applies {}", title(*version, name)),
-        Event::Applied { receipt } => eprintln!(
-            "applied {} in {} ms",
-            title(receipt.version, &receipt.name),
-            receipt.took_ms
-        ),
-        Event::AlreadyApplied { receipt } => eprintln!(
-            "{} was applied by {}",
-            title(receipt.version, &receipt.name),
-            style::plain(&receipt.applied_by)
-        ),
-        Event::Undoing { version, name } => eprintln!("undoes {}", title(*version, name)),
-        Event::Undone { receipt } => eprintln!("undid {}", title(receipt.version, &receipt.name)),
-        _ => {}
-    }
 }
 
 /// An error of a database, as the command line has it.

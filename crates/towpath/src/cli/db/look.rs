@@ -158,6 +158,7 @@ impl Look {
                     "applied_at_ms": receipt.applied_at_ms,
                     "took_ms": receipt.took_ms,
                     "has_down": receipt.down.is_some(),
+                    "progress": receipt.progress,
                 })
             })
             .collect();
@@ -193,6 +194,7 @@ fn of_migration(pending: &Pending) -> Value {
         "because": admitted.because,
         "keeps_older_releases": admitted.contract.keeps_older_releases(),
         "transactional": migration.transactional,
+        "batch": migration.batches.map(|batches| batches.rows),
         "has_down": migration.down.is_some(),
     })
 }

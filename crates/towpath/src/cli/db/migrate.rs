@@ -1,13 +1,14 @@
 //! `towpath db migrate`: the work tree's migrations, applied by hand.
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use towpath_core::path::SchemaWork;
-use towpath_migrate::title;
+use towpath_migrate::{ApplyError, Pause, title};
 
 use super::{
     Project,
-    hand::{Hand, failed, tell},
+    applying::{Applying, pause_at_interrupt},
+    hand::{Hand, failed},
     look::Refused,
 };
 use crate::{
@@ -19,6 +20,8 @@ use crate::{
 ///
 /// For a developer's own environment, and for repairs: what is deployed migrates by itself, by the commit that it is. A database that has
 /// migrations is copied first, unless the manifest says `snapshot = false`. The journal says who did it, and why.
+///
+/// Ctrl-C pauses a migration that is run in batches; the next `db migrate` goes on from there.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  towpath db migrate local\n  towpath db migrate staging --dry-run\n  \
@@ -34,7 +37,7 @@ pub struct Migrate {
 
 impl Migrate {
     pub(super) async fn run(self, project: &Project) -> Result<Exit, CliError> {
-        let mut shown = Vec::new();
+        let (mut shown, mut paused) = (Vec::new(), None);
         for opened in self.hand.all(project, "migrate").await? {
             let set = match &opened.set {
                 None => continue,
@@ -65,20 +68,71 @@ impl Migrate {
             if taken.opened.is_copied && !plan.pending.is_empty() && !plan.history.is_empty() {
                 taken.copy().await?;
             }
-            let database = taken.opened.database.clone().create_if_missing();
+            let pause = Pause::default();
+            let database = taken.opened.database.clone();
+            let database = database.create_if_missing().pausing(&pause);
+            let is_batched = plan.pending.iter().any(|one| one.batches.is_some());
+            // Whatever else is under way, Ctrl-C ends where it is.
+            let interrupt = is_batched.then(|| pause_at_interrupt(&pause));
+            let mut progress = Applying::new();
             let applied = database
-                .apply(&plan, &taken.key, || now().0, |event| tell(&event))
+                .apply(&plan, &taken.key, || now().0, |event| progress.tell(&event))
                 .await;
+            progress.close();
+            interrupt.inspect(tokio::task::JoinHandle::abort);
             // Also what was applied before one that failed.
             taken.done().await?;
-            applied.map_err(|error| failed(&error.to_string(), error.remedy()))?;
+            match applied {
+                Ok(_) => {}
+                Err(error @ ApplyError::Paused { .. }) => {
+                    if let (Some(shown), ApplyError::Paused { version, .. }) =
+                        (shown.last_mut(), &error)
+                    {
+                        let before = versions.iter().take_while(|one| *one != version);
+                        shown["applied"] = json!(before.collect::<Vec<_>>());
+                    }
+                    eprintln!("{home}: {}", style::plain(&error.to_string()));
+                    eprintln!(
+                        "`towpath db migrate {}` goes on from there",
+                        taken.opened.environment
+                    );
+                    paused = Some(error);
+                }
+                Err(error) => return Err(failed(&error.to_string(), error.remedy())),
+            }
+            if paused.is_some() {
+                break;
+            }
         }
         if project.json {
             println!(
                 "{}",
-                json!({"version": 1, "dry_run": self.dry_run, "databases": shown})
+                json!({
+                    "version": 1,
+                    "dry_run": self.dry_run,
+                    "databases": shown,
+                    "paused": paused.as_ref().map(shown_paused),
+                })
             );
         }
-        Ok(Exit::Done)
+        Ok(match paused {
+            Some(_) => Exit::Detached,
+            None => Exit::Done,
+        })
+    }
+}
+
+/// Where it was paused, for scripts.
+fn shown_paused(error: &ApplyError) -> Value {
+    match error {
+        ApplyError::Paused {
+            version, batched, ..
+        } => json!({
+            "version": version,
+            "rows": batched.rows,
+            "total": batched.total,
+            "changed": batched.changed,
+        }),
+        _ => Value::Null,
     }
 }

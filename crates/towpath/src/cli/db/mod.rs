@@ -1,6 +1,7 @@
 //! `towpath db`: the databases of environments, and what migrations do to them. A file a verb.
 
 mod adopt;
+mod applying;
 mod capture;
 mod compare;
 mod drift;

@@ -2,7 +2,10 @@
 
 use clap::Args;
 use serde_json::{Value, json};
-use towpath_core::path::{Contract, ContractSource};
+use towpath_core::{
+    path::{Contract, ContractSource},
+    time::human,
+};
 
 use super::{
     Project,
@@ -114,6 +117,11 @@ fn print_migration(pending: &Pending) {
     if migration.down.is_none() {
         notes.push("nothing undoes it");
     }
+    let batches = migration.batches.map(|batches| {
+        let rest = human(batches.pause);
+        format!("{} rows at a time, {rest} between", batches.rows)
+    });
+    notes.extend(batches.as_deref());
     let notes = match notes.is_empty() {
         true => String::new(),
         false => paint.dim(&format!("  ({})", notes.join("; "))),

@@ -10,7 +10,8 @@ use towpath_core::{
 
 use super::{
     Project,
-    hand::{Hand, database_failed, failed, tell},
+    applying::Applying,
+    hand::{Hand, database_failed, failed},
     look::Refused,
     open::Opened,
 };
@@ -103,9 +104,11 @@ impl Reset {
             return Err(failed(&error.to_string(), error.remedy()));
         }
         let plan = database.plan(&set).await.map_err(Refused::from)?;
+        let mut shown = Applying::new();
         let applied = database
-            .apply(&plan, &taken.key, || now().0, |event| tell(&event))
+            .apply(&plan, &taken.key, || now().0, |event| shown.tell(&event))
             .await;
+        shown.close();
         taken.done().await?;
         applied.map_err(|error| failed(&error.to_string(), error.remedy()))?;
         match project.json {

@@ -75,7 +75,13 @@ fn print(looks: &[Look]) {
             look.home.to_string(),
             look.history.receipts.len().to_string(),
             last.map_or("-".into(), |last| {
-                style::plain(&towpath_migrate::title(last.version, &last.name))
+                let progress = last.progress.as_ref();
+                let batched = progress.and_then(|progress| progress.batched.as_ref());
+                let so_far = batched.map_or(String::new(), |batched| {
+                    format!(", {} of {} rows", batched.rows, batched.total)
+                });
+                let title = towpath_migrate::title(last.version, &last.name);
+                style::plain(&format!("{title}{so_far}"))
             }),
             pending,
         ]

@@ -7,7 +7,8 @@ use towpath_migrate::{Version, title};
 
 use super::{
     Project,
-    hand::{Hand, database_failed, failed, tell, version},
+    applying::Applying,
+    hand::{Hand, database_failed, failed, version},
 };
 use crate::{
     cli::{error::CliError, exit::Exit, style},
@@ -67,6 +68,7 @@ impl Undo {
                 taken.copy().await?;
             }
             let layout = taken.opened.layout;
+            let mut shown = Applying::new();
             let undone = taken
                 .opened
                 .database
@@ -76,7 +78,7 @@ impl Undo {
                     &taken.key,
                     || now().0,
                     |event| {
-                        tell(&event);
+                        shown.tell(&event);
                     },
                 )
                 .await;

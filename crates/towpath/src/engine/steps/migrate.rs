@@ -7,13 +7,10 @@ use towpath_core::{
 use towpath_migrate::PlanError;
 
 use super::{
-    Attempt, errored, failed, from_config, hopeless,
+    Attempt, backfill, errored, failed, from_config, hopeless,
     schema::{self, Place},
 };
-use crate::{
-    clock::now,
-    engine::{failpoint, releases},
-};
+use crate::engine::{failpoint, releases};
 
 pub(super) async fn perform(
     attempt: &Attempt<'_>,
@@ -81,17 +78,15 @@ async fn migrate(
         ""
     };
     failpoint::pass(format_args!("about to migrate for {}", attempt.key));
-    let receipts = database
-        .apply(&plan, attempt.key, || now().0, |_| {})
-        .await
-        .map_err(|error| failed(format!("could not {error}; {}", error.remedy())))?;
+    let title = plan.pending.first().map(|first| first.name.clone());
+    backfill::apply(attempt, name, &database, &set, plan).await?;
     let applied = schema::applied(attempt, &place, &database).await?;
-    let detail = match receipts.len() {
-        0 => format!("nothing to apply; {} applied before", applied.len()),
-        1 => format!("applied {}{snapshot}", receipts[0].name),
-        many => format!("applied {many} migrations{snapshot}"),
+    let detail = match (pending, title) {
+        (0, _) | (_, None) => format!("nothing to apply; {} applied before", applied.len()),
+        (1, Some(title)) => format!("applied {title}{snapshot}"),
+        (many, _) => format!("applied {many} migrations{snapshot}"),
     };
-    schema::receipt(&place, &database, applied, receipts.len(), detail).await
+    schema::receipt(&place, &database, applied, pending, detail).await
 }
 
 /// Whether the release runs on what the journal knows to be applied, although it lacks some of it.

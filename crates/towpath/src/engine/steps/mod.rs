@@ -1,5 +1,6 @@
 //! What each action does in the world: a file a step. Each may be called again after a crash and finds its own earlier work.
 
+mod backfill;
 mod build;
 mod configure;
 mod discard;

@@ -115,6 +115,7 @@ pub(super) fn stand(view: &DeploymentView, step: &StepView) -> Stand {
 fn note(view: &DeploymentView, step: &StepView, stand: Stand, now: Time) -> Option<String> {
     let said = step.said.as_deref().map(first_line);
     match stand {
+        Stand::Now if step.backfill.is_some() => said,
         Stand::Now if step.tries > 1 => Some(format!("{}, try {}", step.what, step.tries)),
         Stand::Now => Some(step.what.clone()),
         Stand::Bad => said,
@@ -166,6 +167,7 @@ pub(super) mod tests {
             tries: u32::from(has_begun),
             started_at: has_begun.then_some(NOW),
             ms: verdict.map(|_| 10),
+            backfill: None,
         }
     }
 
