@@ -6,6 +6,7 @@
     reason = "what goes wrong in a test should fail it where it happens"
 )]
 
+mod backfills;
 mod catalogue;
 mod config;
 mod crash;
