@@ -123,11 +123,29 @@ impl Engine {
         connection: &mut Connection,
         set: Option<&MigrationSet>,
     ) -> Result<History, DatabaseError> {
-        let found = async {
-            connection.execute(self.begin_to_read()).await?;
-            records::read(connection, set).await
-        };
-        found.await.map_err(|error| self.error(&error))
+        /// How often it is begun again because somebody changed a table between two questions, as MySQL minds.
+        const TRIES: usize = 5;
+        let mut tries = 0;
+        loop {
+            let found = async {
+                connection.execute(self.begin_to_read()).await?;
+                records::read(connection, set).await
+            };
+            let error = match found.await {
+                Ok(history) => return Ok(history),
+                Err(error) => self.error(&error),
+            };
+            tries += 1;
+            let is_changed = matches!(
+                (self, &error),
+                (Engine::Mysql(_), DatabaseError::Busy { .. })
+            );
+            if tries == TRIES || !is_changed {
+                return Err(error);
+            }
+            let ended = connection.execute("ROLLBACK").await;
+            ended.map_err(|error| self.error(&error))?;
+        }
     }
 
     /// Takes the lock, and makes the database if that is allowed.

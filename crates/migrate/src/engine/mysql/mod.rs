@@ -199,7 +199,8 @@ impl Mysql {
             1049 => DatabaseError::Absent { database },
             1044 | 1045 | 1142 | 1143 | 1227 | 1698 => DatabaseError::Denied { database, message },
             1290 | 1792 | 1836 => DatabaseError::ReadOnly { database, message },
-            1040 | 1205 | 1213 => DatabaseError::Busy { database, message },
+            // What was begun to be read was changed by somebody else.
+            1040 | 1205 | 1213 | 1412 => DatabaseError::Busy { database, message },
             1969 | 3024 => DatabaseError::Timeout { database, message },
             1021 | 1114 => DatabaseError::Full { database, message },
             1053 | 1927 => DatabaseError::Unreachable { database, message },
