@@ -151,6 +151,11 @@ fn on_a_stack_of_its_own<T: Send>(read: impl FnOnce() -> T + Send) -> Option<T> 
     })
 }
 
+/// Why a migration cannot be run in batches ([`Batches`](crate::Batches)), as far as its text tells; nothing where it can.
+pub fn uncut(sql: &str, dialect: Dialect) -> Option<&'static str> {
+    backfill::Backfill::read(sql, dialect).err()
+}
+
 fn read(sql: &str, dialect: Dialect) -> Classification {
     let mut reader = Reader::new(dialect, !sql.starts_with("-- no-transaction"));
     let statements = each(sql, dialect, |piece| reader.read(piece));

@@ -170,3 +170,33 @@ fn by_hand_ctrl_c_pauses_it() {
     project.towpath("db migrate local", 0);
     project.towpath("db drift local", 0);
 }
+
+#[test]
+fn lint_tells_what_can_be_run_in_batches_and_what_cannot() {
+    let project = Project::new();
+    project.write(
+        "migrations/0003_all.sql",
+        "UPDATE trips SET said = 'all';\n",
+    );
+    project.write(
+        "migrations/0004_counted.sql",
+        "-- towpath: data, batch = 10 because it is asked for\n\
+         INSERT INTO trips (said) SELECT count(*) FROM others;\n",
+    );
+    let files = "migrations/0003_all.sql migrations/0004_counted.sql";
+    project.towpath(&format!("db lint {files}"), 1).shows(&[
+        "on a large table, in batches: `-- towpath: irreversible, batch = 1000`",
+        "it cannot be run in batches: it looks at all rows at once",
+    ]);
+    project.towpath("db plan stg", 1).shows(&[
+        "line 2, `INSERT INTO trips (said) SELECT count(*) FROM others;`: it cannot be run in batches: it looks at all rows",
+        "leave `batch` out, or make the migration one UPDATE",
+    ]);
+    project.write(
+        "migrations/0004_counted.sql",
+        "-- towpath: data, bach = 10\nSELECT 1;\n",
+    );
+    project
+        .towpath("db plan stg", 1)
+        .shows(&["\"bach\" is not a setting"]);
+}

@@ -10,8 +10,8 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use towpath_core::names::DatabaseName;
 use towpath_migrate::{
-    Contract, ContractKind, Layout, Migration, Version,
-    classify::{Classification, ClassifiedStatement, Dialect, Effect, classify},
+    Batches, Contract, ContractKind, Layout, Migration, Version,
+    classify::{Classification, ClassifiedStatement, Dialect, Effect, classify, uncut},
     layout,
 };
 
@@ -93,6 +93,10 @@ struct Read {
     title: String,
     declared: Contract,
     found: Classification,
+    /// Whether it says that it is to be run in batches.
+    is_batched: bool,
+    /// Why it cannot be run in batches.
+    uncut: Option<&'static str>,
 }
 
 /// What is wrong with what a migration declares.
@@ -102,6 +106,8 @@ enum Wrong {
     Undeclared,
     /// It does worse than it declares, and does not say why that is no harm.
     Weaker,
+    /// It is to be run in batches, and cannot be.
+    Uncut(&'static str),
 }
 
 impl Lint {
@@ -234,10 +240,14 @@ fn of_files(paths: &[PathBuf], dialect: Dialect) -> Result<Vec<Read>, CliError> 
             .map_err(|error| failed(error.to_string(), "name a file of SQL, as UTF-8".into()))?;
         let declared =
             Contract::declared_in(&sql).map_err(|bad| failed(bad.to_string(), bad.remedy()))?;
+        let batches =
+            Batches::declared_in(&sql).map_err(|bad| failed(bad.to_string(), bad.remedy()))?;
         Ok(Read {
             title: path.display().to_string(),
             declared,
             found: classify(&sql, dialect),
+            is_batched: batches.is_some(),
+            uncut: uncut(&sql, dialect),
         })
     };
     files.iter().map(read).collect()
@@ -276,6 +286,8 @@ impl Read {
         Read {
             title: directory.join(&migration.file).display().to_string(),
             found: classify(&migration.up, dialect),
+            is_batched: migration.batches.is_some(),
+            uncut: uncut(&migration.up, dialect),
             declared: migration.contract,
         }
     }
@@ -283,6 +295,7 @@ impl Read {
     fn wrong(&self) -> Option<Wrong> {
         let found = self.found.kind();
         match (self.declared.kind, &self.declared.because) {
+            _ if self.is_batched && self.uncut.is_some() => self.uncut.map(Wrong::Uncut),
             (ContractKind::Unknown, _) if rank(found) > 0 => Some(Wrong::Undeclared),
             (ContractKind::Unknown, _) => None,
             (declared, None) if rank(declared) < rank(found) => Some(Wrong::Weaker),
@@ -295,6 +308,7 @@ impl Read {
         let proposal = self.found.proposal();
         match (self.wrong(), proposal.kind) {
             (Some(Wrong::Weaker), _) => format!("-- towpath: {} because …", self.declared.kind),
+            (Some(Wrong::Uncut(_)), _) => format!("-- towpath: {}", self.declared.kind),
             (_, ContractKind::Unknown) => "-- towpath: … because …".into(),
             (_, kind) => format!("-- towpath: {kind}"),
         }
@@ -356,10 +370,23 @@ fn print(read: &Read) {
     }
     if let Some(wrong) = read.wrong() {
         let why = match wrong {
-            Wrong::Undeclared => "begin it with",
-            Wrong::Weaker => "that is worse than declared; say why it does no harm, or declare it:",
+            Wrong::Undeclared => "begin it with".into(),
+            Wrong::Uncut(why) => format!("it cannot be run in batches: {why}; declare"),
+            Wrong::Weaker => {
+                "that is worse than declared; say why it does no harm, or declare it:".into()
+            }
         };
         println!("  {} {why} `{}`", paint.bad("✗"), read.proposal());
+        let is_data = matches!(
+            read.found.kind(),
+            ContractKind::Data | ContractKind::Irreversible
+        );
+        if wrong == Wrong::Undeclared && is_data && read.uncut.is_none() {
+            println!(
+                "    on a large table, in batches: `{}, batch = 1000`",
+                read.proposal()
+            );
+        }
     }
     println!();
 }
