@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Batches, Version};
+use crate::{Batches, Migration, Version};
 
 /// How a migration treats the code that is already running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -88,7 +88,28 @@ impl Contract {
     /// understood is an error and never ignored, because a typo would otherwise weaken the contract in silence.
     pub fn declared_in(sql: &str) -> Result<Contract, BadContract> {
         let found = declaration(sql)?;
-        Ok(found.map_or(Contract::UNKNOWN, |(contract, _)| contract))
+        Ok(found.map_or(Contract::UNKNOWN, |(contract, _, _)| contract))
+    }
+
+    /// Refuses what a migration declares after a version that none before it in its set has.
+    pub(crate) fn refuse_unknown_after(
+        migration: &Migration,
+        set: &[Migration],
+    ) -> Result<(), BadContract> {
+        let Ok(Some((contract, _, line))) = declaration(&migration.up) else {
+            return Ok(());
+        };
+        let Some(after) = contract.after else {
+            return Ok(());
+        };
+        let is_there = set.iter().any(|known| known.version == after);
+        let problem = match after {
+            _ if after.is_repeatable() => Problem::RepeatableAfter(after),
+            _ if !is_there => Problem::UnknownAfter(after),
+            _ if after >= migration.version => Problem::LaterAfter(after),
+            _ => return Ok(()),
+        };
+        Err(BadContract { line, problem })
     }
 }
 
@@ -96,12 +117,12 @@ impl Batches {
     /// Reads `-- towpath: KIND, batch = ROWS, pause = DURATION because REASON` where [`Contract::declared_in`] does.
     pub fn declared_in(sql: &str) -> Result<Option<Batches>, BadContract> {
         let found = declaration(sql)?;
-        Ok(found.and_then(|(_, batches)| batches))
+        Ok(found.and_then(|(_, batches, _)| batches))
     }
 }
 
-/// The one line among a file's first comments that is for us.
-fn declaration(sql: &str) -> Result<Option<(Contract, Option<Batches>)>, BadContract> {
+/// The one line among a file's first comments that is for us, with its number.
+fn declaration(sql: &str) -> Result<Option<(Contract, Option<Batches>, usize)>, BadContract> {
     let mut found = None;
     for (index, line) in sql.trim_start_matches('\u{feff}').lines().enumerate() {
         let line = line.trim();
@@ -118,8 +139,8 @@ fn declaration(sql: &str) -> Result<Option<(Contract, Option<Batches>)>, BadCont
             line: index + 1,
             problem,
         };
-        let read = parse(declaration).map_err(at)?;
-        if found.replace(read).is_some() {
+        let (contract, batches) = parse(declaration).map_err(at)?;
+        if found.replace((contract, batches, index + 1)).is_some() {
             return Err(at(Problem::Twice));
         }
     }
@@ -266,6 +287,12 @@ enum Problem {
     PauseAlone,
     #[error("`batch` follows {0}")]
     NeedlessBatch(ContractKind),
+    #[error("no migration has the version {0}, which `after` names")]
+    UnknownAfter(Version),
+    #[error("{0}, which `after` names, does not come before it")]
+    LaterAfter(Version),
+    #[error("`after` names {0}, which is repeatable and has no version")]
+    RepeatableAfter(Version),
 }
 
 impl BadContract {
@@ -291,8 +318,11 @@ impl BadContract {
             }
             Problem::NoBecause(rest) => format!("write `because {rest}`"),
             Problem::NoReason => "write the reason after `because`, or leave `because` out".into(),
-            Problem::Version(_) => {
-                "write the version of the migration that code knows which no longer needs what this one takes away, such as `contract after 7`".into()
+            Problem::Version(_)
+            | Problem::UnknownAfter(_)
+            | Problem::LaterAfter(_)
+            | Problem::RepeatableAfter(_) => {
+                "write the version of the earlier migration that code knows which no longer needs what this one takes away, such as `contract after 7`".into()
             }
             Problem::NeedlessAfter(kind) => format!(
                 "leave `after` out: {kind} keeps every older release running; `contract` and `irreversible` can have it"
@@ -367,6 +397,33 @@ mod tests {
     }
 
     #[test]
+    fn after_names_a_migration_that_comes_before() {
+        let set = crate::layout::flyway::parse([
+            ("V1__a.sql", ""),
+            ("V1.5__b.sql", "-- towpath: contract after 1"),
+            ("V2__c.sql", "\n-- towpath: contract after 1.4"),
+            ("V3__d.sql", "-- towpath: irreversible after 3"),
+            ("V4__e.sql", "-- towpath: contract after 5"),
+            ("V5__f.sql", "-- towpath: contract after 1.5.0"),
+            ("V6__g.sql", "-- towpath: contract after R__views"),
+            ("R__views.sql", "-- towpath: contract after 5"),
+        ])
+        .unwrap();
+        let all = set.migrations();
+        let refused = all.iter().filter_map(|one| one.check_after(all).err());
+        let refused: Vec<String> = refused.map(|error| error.to_string()).collect();
+        assert_eq!(
+            refused,
+            [
+                "read the contract of V2__c.sql: line 2: no migration has the version 1.4, which `after` names",
+                "read the contract of V3__d.sql: line 1: 3, which `after` names, does not come before it",
+                "read the contract of V4__e.sql: line 1: 5, which `after` names, does not come before it",
+                "read the contract of V6__g.sql: line 1: `after` names R__views, which is repeatable and has no version",
+            ]
+        );
+    }
+
+    #[test]
     fn without_one_the_contract_is_unknown() {
         assert_eq!(read("CREATE TABLE t (a);"), Ok(Contract::UNKNOWN));
         assert_eq!(read(""), Ok(Contract::UNKNOWN));
@@ -411,11 +468,11 @@ mod tests {
             ),
             (
                 "-- towpath: contract after",
-                "line 1: \"\" after `after` is not the version of a migration; write the version of the migration that code knows which no longer needs what this one takes away, such as `contract after 7`",
+                "line 1: \"\" after `after` is not the version of a migration; write the version of the earlier migration that code knows which no longer needs what this one takes away, such as `contract after 7`",
             ),
             (
                 "-- towpath: contract after rename because it is",
-                "line 1: \"rename\" after `after` is not the version of a migration; write the version of the migration that code knows which no longer needs what this one takes away, such as `contract after 7`",
+                "line 1: \"rename\" after `after` is not the version of a migration; write the version of the earlier migration that code knows which no longer needs what this one takes away, such as `contract after 7`",
             ),
             (
                 "-- towpath: contract after 7 it is",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::{Batches, Contract, Layout, Version, digest};
+use crate::{Batches, Contract, Layout, LayoutError, Version, digest};
 
 /// One step of a schema's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,6 +34,16 @@ pub struct Migration {
     /// The file that applies it, by its path from the migration folder.
     #[serde(skip)]
     pub file: String,
+}
+
+impl Migration {
+    /// Refuses a contract `after` a version that no migration before it has in `set`, which it is one of.
+    pub fn check_after(&self, set: &[Migration]) -> Result<(), LayoutError> {
+        Contract::refuse_unknown_after(self, set).map_err(|problem| LayoutError::Contract {
+            file: self.file.clone(),
+            problem,
+        })
+    }
 }
 
 /// Version and name, as messages show them.

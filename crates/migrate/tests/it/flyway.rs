@@ -9,7 +9,10 @@ use crate::{
 };
 
 const BASE: (&str, &str) = ("V1__base.sql", "CREATE TABLE trips (name varchar(20));");
-const TIDE: (&str, &str) = ("V1_2__tide.sql", "ALTER TABLE trips ADD COLUMN tide int;");
+const TIDE: (&str, &str) = (
+    "V1_2__tide.sql",
+    "-- towpath: contract after 1\nALTER TABLE trips ADD COLUMN tide int;",
+);
 const LOCK: (&str, &str) = (
     "V1.10__lock.sql",
     "ALTER TABLE trips ADD COLUMN lock_no int;",
@@ -53,12 +56,18 @@ async fn story<R: Future<Output = Vec<String>>, W: Future<Output = ()>>(
     // Receipts of an earlier version have no place for such versions.
     apply(&database, &set(&[BASE])).await.unwrap();
     write("ALTER TABLE _towpath_receipts DROP COLUMN written").await;
+    write("ALTER TABLE _towpath_receipts DROP COLUMN contract_after").await;
+    let history = database.history_for(&set(&[BASE])).await.unwrap();
+    assert_eq!(history.receipts.len(), 1);
 
     let first = [BASE, TIDE, NAMES, SHORT];
     apply(&database, &set(&first)).await.unwrap();
     let expected = ["1 1 base", "2 1.2 tide", "3 - all names", "4 - short names"];
     assert_eq!(rows(ROWS).await, expected);
-    assert!(database.plan(&set(&first)).await.unwrap().is_empty());
+    let plan = database.plan(&set(&first)).await.unwrap();
+    assert!(plan.is_empty());
+    let tide = &plan.history.receipts[&version("1.2")];
+    assert_eq!(tide.contract.after, Some(1.into()));
 
     let second = set(&[BASE, TIDE, LOCK, NO_LOCK, NAMES, SHORTER]);
     assert_eq!(

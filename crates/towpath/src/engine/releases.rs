@@ -10,7 +10,7 @@ use towpath_core::{
     path::{Actor, Command, Commit, Contract, ContractSource, Migration, Release, Source},
 };
 use towpath_migrate::{
-    ContractKind, Layout, MigrationSet, Version,
+    ContractKind, Layout, LayoutError, MigrationSet, Version,
     classify::{Dialect, classify},
     layout,
 };
@@ -118,11 +118,40 @@ impl Engine {
             };
             let layout = layout_of(database.layout);
             let set = self.migration_set(commit, directory, layout).await?;
+            self.refuse_unknown_after(name, &set, directory).await?;
             let dialect = dialect_of(database.engine);
             let references = set.migrations().iter().map(|one| reference(one, dialect));
             all.insert(name.clone(), references.collect());
         }
         Ok(all)
+    }
+
+    /// Refuses a contract `after` a version that no earlier migration has. One that a release has brought already stays as
+    /// it is: an applied file must not change.
+    async fn refuse_unknown_after(
+        &self,
+        name: &DatabaseName,
+        set: &MigrationSet,
+        directory: &str,
+    ) -> Result<(), EngineError> {
+        let all = set.migrations();
+        let refused = all
+            .iter()
+            .filter_map(|one| Some((one, one.check_after(all).err()?)));
+        let refused: Vec<_> = refused.collect();
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let state = self.store.state().await?;
+        let is_new = |migration: &towpath_migrate::Migration| {
+            let reference = version(migration.version);
+            let mut brought = state.releases.values().flat_map(|one| one.migrations(name));
+            brought.all(|one| one.version != reference || one.checksum != migration.checksum)
+        };
+        match refused.iter().find(|(migration, _)| is_new(migration)) {
+            Some((_, error)) => Err(unreadable(error, directory)),
+            None => Ok(()),
+        }
     }
 
     /// The migrations in a directory of a commit, read from git's objects.
@@ -140,13 +169,13 @@ impl Engine {
                 files.push((name, bytes));
             }
         }
-        layout::parse(layout, files).map_err(|error| {
-            EngineError::Manifest(format!(
-                "could not {error} (in {directory}): {}",
-                error.remedy()
-            ))
-        })
+        layout::parse(layout, files).map_err(|error| unreadable(&error, directory))
     }
+}
+
+fn unreadable(error: &LayoutError, directory: &str) -> EngineError {
+    let remedy = error.remedy();
+    EngineError::Manifest(format!("could not {error} (in {directory}): {remedy}"))
 }
 
 /// How migrations lie, in the words of whoever applies them.

@@ -167,6 +167,31 @@ fn what_is_declared_is_held_against_the_sql() {
 }
 
 #[test]
+fn after_names_a_migration_that_comes_before() {
+    let project = Project::new();
+    let gone = "\n-- towpath: irreversible after 7 because 7 stopped reading it\nALTER TABLE trips DROP COLUMN said;\n";
+    project.write("migrations/0002_gone.sql", gone);
+    let why = "read the contract of 0002_gone.sql: line 2: no migration has the version 7, which `after` names";
+    let told = project.towpath("db lint", 1).stdout;
+    assert!(told.contains(why), "{told}");
+    let found = lint(&project, "", 1);
+    assert_eq!(
+        (&found[1]["after"], &found[1]["ok"]),
+        (&7.into(), &false.into())
+    );
+    project.commit("2: gone");
+    project
+        .towpath("plan stg", 3)
+        .says(&[why, "in migrations", "such as `contract after 7`"]);
+    project.write(
+        "migrations/0002_gone.sql",
+        gone.replace("after 7", "after 1"),
+    );
+    project.commit("2: gone, after what there is");
+    project.towpath("plan stg", 0);
+}
+
+#[test]
 fn without_paths_the_migrations_that_somebody_lacks_are_looked_at() {
     let project = Project::new();
     project.write(

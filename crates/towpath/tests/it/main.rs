@@ -17,6 +17,7 @@ mod db_drift;
 mod db_reset;
 mod demo;
 mod doctor;
+mod flyway;
 mod formats;
 mod lints;
 mod parity;

@@ -6,15 +6,15 @@ mod native;
 
 use super::connection::{Connection, Row, Value};
 use crate::{
-    ADOPTED, Batched, Contract, ContractKind, History, Layout, Migration, MigrationSet, NativeRow,
-    Progress, Receipt, ReceiptState, Version, classify::Dialect, receipt::TABLE,
+    ADOPTED, BadVersion, Batched, Contract, ContractKind, History, Layout, Migration, MigrationSet,
+    NativeRow, Progress, Receipt, ReceiptState, Version, classify::Dialect, receipt::TABLE,
 };
 
 pub(super) use native::{is_there, put};
 
 const COLUMNS: &str = "version, name, checksum, contract, because, state, applied_at_ms, took_ms, applied_by, down_sql";
 /// What earlier versions did not have, each with what it counts as where it is not there.
-const LATER_COLUMNS: [(&str, &str); 7] = [
+const LATER_COLUMNS: [(&str, &str); 8] = [
     ("down_transactional", "1"),
     ("done", "NULL"),
     ("done_checksum", "NULL"),
@@ -23,10 +23,11 @@ const LATER_COLUMNS: [(&str, &str); 7] = [
     // The version where it is no whole number; `version` is its key then.
     ("written", "NULL"),
     ("batched", "NULL"),
+    ("contract_after", "NULL"),
 ];
 
 /// Those that came one by one, and are added to a table where they are missing.
-const ADDED: [&str; 2] = ["written", "batched"];
+const ADDED: [&str; 3] = ["written", "batched", "contract_after"];
 
 /// The type of text of any length. MySQL's TEXT ends at 64 KiB.
 fn long_text(dialect: Dialect) -> &'static str {
@@ -64,7 +65,8 @@ fn table(dialect: Dialect) -> String {
     before_doing {long},
     done_variables {long},
     written {long},
-    batched {long}
+    batched {long},
+    contract_after {long}
 )"
     )
 }
@@ -155,13 +157,17 @@ pub(super) async fn read(
     Ok(history)
 }
 
+/// A version that is kept as text.
+fn version(text: Option<String>) -> Result<Option<Version>, sqlx::Error> {
+    let version = text.map(|text| text.parse()).transpose();
+    version.map_err(|error: BadVersion| sqlx::Error::Decode(Box::new(error)))
+}
+
 fn receipt(row: &Row) -> Result<Receipt, sqlx::Error> {
     let state = row.text("state")?;
     Ok(Receipt {
-        version: match row.maybe("written")? {
-            Some(written) => written
-                .parse()
-                .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        version: match version(row.maybe("written")?)? {
+            Some(version) => version,
             None => row.integer("version")?.into(),
         },
         name: row.text("name")?,
@@ -169,7 +175,7 @@ fn receipt(row: &Row) -> Result<Receipt, sqlx::Error> {
         contract: Contract {
             kind: ContractKind::recorded(&row.text("contract")?),
             because: row.maybe("because")?,
-            after: None,
+            after: version(row.maybe("contract_after")?)?,
         },
         state: ReceiptState::recorded(&state),
         applied_at_ms: row.integer("applied_at_ms")?,
@@ -243,10 +249,11 @@ pub(super) async fn put_receipt(
     let progress = receipt.progress.as_ref();
     let whole = receipt.version.number().is_some();
     let written = (!whole).then(|| receipt.version.to_string());
+    let after = receipt.contract.after.map(|after| after.to_string());
     let done = progress.map(|progress| i64::try_from(progress.done).unwrap_or(i64::MAX));
     let batched = progress.and_then(|progress| progress.batched.as_ref());
     let batched = batched.map(Batched::to_text);
-    let values: [Value<'_>; 17] = [
+    let values: [Value<'_>; 18] = [
         receipt.version.into(),
         (&receipt.name).into(),
         (&receipt.checksum).into(),
@@ -268,6 +275,7 @@ pub(super) async fn put_receipt(
             .into(),
         written.as_ref().into(),
         batched.as_ref().into(),
+        after.as_ref().into(),
     ];
     connection.write(&sql, &values).await.map(drop)
 }

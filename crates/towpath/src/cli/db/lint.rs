@@ -97,6 +97,8 @@ struct Read {
     is_batched: bool,
     /// Why it cannot be run in batches.
     uncut: Option<&'static str>,
+    /// Why it is declared after a version that it cannot be after, and the way out.
+    misplaced: Option<(String, String)>,
 }
 
 /// What is wrong with what a migration declares.
@@ -108,6 +110,8 @@ enum Wrong {
     Weaker,
     /// It is to be run in batches, and cannot be.
     Uncut(&'static str),
+    /// It is declared after a version that no earlier migration has.
+    Misplaced,
 }
 
 impl Lint {
@@ -162,8 +166,9 @@ impl Lint {
         let mut wanted: BTreeMap<(DatabaseName, Version), Read> = BTreeMap::new();
         for environment in &project.place.manifest.environments {
             for look in Look::at(&project, environment, "lint").await? {
+                let all = look.all.unwrap_or_default();
                 let migrations = match (self.all, look.pending) {
-                    (true, _) => look.all.unwrap_or_default(),
+                    (true, _) => all.clone(),
                     (false, Some(Ok(pending))) => {
                         pending.into_iter().map(|one| one.migration).collect()
                     }
@@ -186,9 +191,9 @@ impl Lint {
                 let directory = look.directory.unwrap_or_default();
                 for migration in migrations {
                     let place = (look.database.clone(), migration.version);
-                    wanted
-                        .entry(place)
-                        .or_insert_with(|| Read::of(Path::new(&directory), migration, dialect));
+                    wanted.entry(place).or_insert_with(|| {
+                        Read::of(Path::new(&directory), migration, &all, dialect)
+                    });
                 }
             }
         }
@@ -207,7 +212,7 @@ impl Lint {
                 CliError::new(Exit::Refused, "db::unreadable", message, error.remedy())
             })?;
             let migrations = set.migrations().iter().cloned();
-            reads.extend(migrations.map(|one| Read::of(path, one, dialect)));
+            reads.extend(migrations.map(|one| Read::of(path, one, set.migrations(), dialect)));
         }
         Ok(reads)
     }
@@ -248,6 +253,8 @@ fn of_files(paths: &[PathBuf], dialect: Dialect) -> Result<Vec<Read>, CliError> 
             found: classify(&sql, dialect),
             is_batched: batches.is_some(),
             uncut: uncut(&sql, dialect),
+            // Which others there are is not known.
+            misplaced: None,
         })
     };
     files.iter().map(read).collect()
@@ -282,8 +289,10 @@ fn rank(kind: ContractKind) -> u8 {
 }
 
 impl Read {
-    fn of(directory: &Path, migration: Migration, dialect: Dialect) -> Read {
+    fn of(directory: &Path, migration: Migration, set: &[Migration], dialect: Dialect) -> Read {
+        let misplaced = migration.check_after(set).err();
         Read {
+            misplaced: misplaced.map(|error| (format!("could not {error}"), error.remedy())),
             title: directory.join(&migration.file).display().to_string(),
             found: classify(&migration.up, dialect),
             is_batched: migration.batches.is_some(),
@@ -295,6 +304,7 @@ impl Read {
     fn wrong(&self) -> Option<Wrong> {
         let found = self.found.kind();
         match (self.declared.kind, &self.declared.because) {
+            _ if self.misplaced.is_some() => Some(Wrong::Misplaced),
             _ if self.is_batched && self.uncut.is_some() => self.uncut.map(Wrong::Uncut),
             (ContractKind::Unknown, _) if rank(found) > 0 => Some(Wrong::Undeclared),
             (ContractKind::Unknown, _) => None,
@@ -320,9 +330,11 @@ impl Read {
             "ok": self.wrong().is_none(),
             "declared": self.declared.kind,
             "because": self.declared.because,
+            "after": self.declared.after,
+            "misplaced": self.misplaced.as_ref().map(|(why, _)| why),
             "read": self.found.kind(),
             "blocking": self.found.is_blocking(),
-            "proposal": self.wrong().map(|_| self.proposal()),
+            "proposal": self.wrong().filter(|wrong| *wrong != Wrong::Misplaced).map(|_| self.proposal()),
             "statements": self.found.statements,
             "lints": self.found.lints,
         })
@@ -368,9 +380,17 @@ fn print(read: &Read) {
         println!("  line {}  {}: {}", lint.line, lint.rule, lint.message);
         println!("      {}", lint.remedy);
     }
-    if let Some(wrong) = read.wrong() {
+    let wrong = match (read.wrong(), &read.misplaced) {
+        (Some(Wrong::Misplaced), Some((why, help))) => {
+            let (why, help) = (style::plain(why), style::plain(help));
+            println!("  {} {why}; {help}", paint.bad("✗"));
+            None
+        }
+        (wrong, _) => wrong,
+    };
+    if let Some(wrong) = wrong {
         let why = match wrong {
-            Wrong::Undeclared => "begin it with".into(),
+            Wrong::Undeclared | Wrong::Misplaced => "begin it with".into(),
             Wrong::Uncut(why) => format!("it cannot be run in batches: {why}; declare"),
             Wrong::Weaker => {
                 "that is worse than declared; say why it does no harm, or declare it:".into()
