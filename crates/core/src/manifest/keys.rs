@@ -207,6 +207,7 @@ pub(super) static DATABASE: TableSpec = TableSpec {
         key("migrations", Text(Format::Path), Nothing, r#""migrations""#, "The directory of its migrations."),
         key("url", Text(Format::Variable), Absent::Text("DATABASE_URL"), r#""DATABASE_URL""#, "The variable in which services find its URL."),
         key("snapshot", Boolean, Nothing, "false", "Whether it is copied before migrations change it; unless said, yes."),
+        key("keep_snapshots", Integer(1, 1000), Absent::Integer(10), "30", "How many snapshots of it are kept in the data directory: with a new one, the oldest are removed, but never those that a running deployment or the last one took."),
         key("lock_timeout", Duration, Absent::Text("3s"), r#""3s""#, "How long a statement of a migration may wait for a lock on a server, while everybody else waits behind it; then it is tried again."),
         key("statement_timeout", Duration, Absent::Text("15m"), r#""15m""#, "How long a statement of a migration may take on a PostgreSQL server."),
     ],

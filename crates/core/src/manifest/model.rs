@@ -178,6 +178,9 @@ pub struct Database {
     /// Whether it is copied before migrations change it.
     #[serde(default = "yes")]
     pub snapshot: bool,
+    /// How many snapshots of it are kept.
+    #[serde(default = "keep_snapshots")]
+    pub keep_snapshots: u16,
     /// How long a statement of a migration may wait for a lock on a server, while everybody else waits behind it.
     #[serde(default = "lock_timeout", with = "as_millis")]
     pub lock_timeout: Duration,
@@ -190,6 +193,10 @@ pub struct Database {
 
 fn yes() -> bool {
     true
+}
+
+fn keep_snapshots() -> u16 {
+    10
 }
 
 fn lock_timeout() -> Duration {

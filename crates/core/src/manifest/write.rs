@@ -230,6 +230,9 @@ fn database(name: &str, database: &Database) -> Section {
     if !database.snapshot {
         section.put("snapshot", "false".into());
     }
+    if database.keep_snapshots != 10 {
+        section.put("keep_snapshots", database.keep_snapshots.to_string());
+    }
     for (key, value) in [
         ("lock_timeout", database.lock_timeout),
         ("statement_timeout", database.statement_timeout),

@@ -16,6 +16,7 @@ mod rehearsal;
 pub(crate) mod releases;
 mod requests;
 mod secrets;
+pub(crate) mod snapshots;
 mod steps;
 mod supervise;
 mod tail;

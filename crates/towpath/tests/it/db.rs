@@ -167,6 +167,43 @@ fn what_is_declared_is_held_against_the_sql() {
 }
 
 #[test]
+fn the_oldest_snapshots_go_and_the_others_are_listed() {
+    let project = Project::new();
+    project.change(
+        "towpath.toml",
+        "migrations = \"migrations\"",
+        "migrations = \"migrations\"\nkeep_snapshots = 2",
+    );
+    let people = r#"sign_off = [{ name = "qa", role = "qa" }, { name = "acceptance", role = "leader" }]
+"#;
+    project.change("towpath.toml", people, "");
+    project.commit("two of them, and nobody signs");
+    project.towpath("deploy stg", 0);
+    let listed = || -> Vec<Value> {
+        let shown: Value = project.towpath("db snapshot stg --list --json", 0).json();
+        shown["snapshots"].as_array().unwrap().clone()
+    };
+    assert!(listed().is_empty());
+    project.towpath("db snapshot stg", 0);
+    project.towpath("db snapshot stg", 0);
+    let first = listed();
+    let oldest = first[1]["path"].as_str().unwrap().to_owned();
+    project
+        .towpath("db snapshot stg", 0)
+        .says(&["removed the old snapshot", &oldest]);
+    // One somewhere else is nobody's to remove.
+    project.towpath("db snapshot stg --to elsewhere.db", 0);
+    let now = listed();
+    assert_eq!(now.len(), 2);
+    assert_eq!(now[1], first[0]);
+    assert!(now[0]["bytes"].as_i64().unwrap() > 0);
+    assert!(now.iter().all(|one| one["deployment"].is_null()));
+    project
+        .towpath("db snapshot stg --list", 0)
+        .shows(&["TAKEN", "by hand"]);
+}
+
+#[test]
 fn after_names_a_migration_that_comes_before() {
     let project = Project::new();
     let gone = "\n-- towpath: irreversible after 7 because 7 stopped reading it\nALTER TABLE trips DROP COLUMN said;\n";
@@ -181,7 +218,7 @@ fn after_names_a_migration_that_comes_before() {
     );
     project.commit("2: gone");
     project
-        .towpath("plan stg", 3)
+        .towpath("plan stg", 6)
         .says(&[why, "in migrations", "such as `contract after 7`"]);
     project.write(
         "migrations/0002_gone.sql",

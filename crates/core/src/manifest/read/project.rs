@@ -130,6 +130,7 @@ pub(super) fn databases(root: &Table<'_>) -> Vec<WrittenDatabase> {
                 migrations: table.plain("migrations"),
                 url: url.value,
                 snapshot: table.boolean("snapshot").is_none_or(|said| said.value),
+                keep_snapshots: u16::try_from(table.integer("keep_snapshots")).unwrap_or(u16::MAX),
                 lock_timeout: table.duration("lock_timeout"),
                 statement_timeout: table.duration("statement_timeout"),
             },

@@ -181,6 +181,7 @@ pub fn manifest() -> Manifest {
         migrations: Some("migrations".into()),
         url: "DATABASE_URL".into(),
         snapshot: true,
+        keep_snapshots: 10,
         lock_timeout: seconds(3),
         statement_timeout: seconds(900),
     };

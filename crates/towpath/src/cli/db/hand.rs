@@ -18,7 +18,7 @@ use crate::{
         secret::{Recorder, why},
     },
     clock::now,
-    engine::releases,
+    engine::{releases, snapshots},
 };
 
 /// Which databases are meant, and why.
@@ -43,6 +43,7 @@ pub struct InHand {
     /// Who does it, as receipts keep it.
     pub key: String,
     snapshots: PathBuf,
+    keep_snapshots: u16,
     dialect: Dialect,
 }
 
@@ -140,6 +141,7 @@ impl Hand {
         });
         Ok(InHand {
             snapshots: project.home.snapshots().join(opened.home.as_str()),
+            keep_snapshots: declared.map_or(u16::MAX, |declared| declared.keep_snapshots),
             key: context.actor.to_string(),
             opened,
             recorder,
@@ -209,7 +211,24 @@ impl InHand {
             self.opened.home,
             taken.path.display()
         );
+        self.remove_old();
         Ok(taken.path)
+    }
+
+    /// Removes the oldest snapshots, and says which. No deployment has the environment while it is in hand.
+    pub fn remove_old(&self) {
+        let gone = snapshots::prune(
+            &self.snapshots,
+            &self.opened.name,
+            self.keep_snapshots,
+            |_| false,
+        );
+        match gone {
+            Ok(gone) => gone
+                .iter()
+                .for_each(|old| eprintln!("removed the old snapshot {}", old.path.display())),
+            Err(error) => eprintln!("could not remove old snapshots: {error}"),
+        }
     }
 
     /// Tells the journal what is applied now.

@@ -72,10 +72,9 @@ async fn migrate(
 
     let pending = plan.pending.len();
     let is_needed = pending > 0 && !plan.history.is_empty();
-    let snapshot = if is_needed && schema::snapshot(attempt, &place, &database).await? {
-        ", after a snapshot"
-    } else {
-        ""
+    let snapshot = match is_needed {
+        true => schema::snapshot(attempt, &place, &database).await?,
+        false => String::new(),
     };
     failpoint::pass(format_args!("about to migrate for {}", attempt.key));
     let title = plan.pending.first().map(|first| first.name.clone());

@@ -1,13 +1,15 @@
 //! What the steps that change a schema share: a snapshot before, what is applied afterwards, and what is said of both.
 
+use std::path::Path;
+
 use towpath_core::{
-    names::{DatabaseName, EnvironmentName},
+    names::{DatabaseName, DeploymentNumber, EnvironmentName},
     path::{Action, Command, Migration, Outcome, Receipt, Release, State, Step},
 };
 use towpath_migrate::{Database, DatabaseError, classify::Dialect};
 
 use super::{Attempt, errored, from_config, hopeless};
-use crate::engine::{Engine, databases::Unreached, failpoint, releases};
+use crate::engine::{Engine, databases::Unreached, failpoint, releases, snapshots};
 
 /// A database, and the environment that keeps it.
 pub(super) struct Place<'a> {
@@ -31,19 +33,19 @@ impl Place<'_> {
 }
 
 /// Copies the database before it is changed. What an earlier start of the same attempt copied was copied before anything was
-/// changed; it stays. Answers whether there is one: a manifest may say that there is to be none.
+/// changed; it stays. Answers with what there is to say of it: a manifest may say that there is to be none.
 pub(super) async fn snapshot(
     attempt: &Attempt<'_>,
     place: &Place<'_>,
     database: &Database,
-) -> Result<bool, Outcome> {
+) -> Result<String, Outcome> {
     let manifest = attempt
         .engine
         .manifest_of(attempt.release)
         .map_err(hopeless)?;
     let declared = manifest.databases.get(place.name);
     if declared.is_some_and(|declared| !declared.snapshot) {
-        return Ok(false);
+        return Ok(String::new());
     }
     let folder = attempt.engine.home.snapshots().join(place.home.as_str());
     std::fs::create_dir_all(&folder).map_err(errored)?;
@@ -60,7 +62,40 @@ pub(super) async fn snapshot(
             .map_err(|e| with_help(&e, e.remedy()))?;
     }
     failpoint::pass("the snapshot is taken");
-    Ok(true)
+    let keep = declared.map_or(u16::MAX, |declared| declared.keep_snapshots);
+    Ok(match remove_old(attempt, place, &folder, keep).await? {
+        0 => ", after a snapshot".into(),
+        1 => ", after a snapshot; the oldest was removed".into(),
+        many => format!(", after a snapshot; the {many} oldest were removed"),
+    })
+}
+
+/// Removes the oldest snapshots of a database; answers with how many. One that cannot be removed is no reason to stop.
+async fn remove_old(
+    attempt: &Attempt<'_>,
+    place: &Place<'_>,
+    folder: &Path,
+    keep: u16,
+) -> Result<usize, Outcome> {
+    let state = attempt.engine.store.state().await.map_err(errored)?;
+    let is_needed = |number: DeploymentNumber| {
+        state.environments.values().any(|known| {
+            let live = known.live.as_ref().map(|live| live.deployment);
+            [known.active, known.last, live].contains(&Some(number))
+        })
+    };
+    match snapshots::prune(folder, place.name, keep, is_needed) {
+        Ok(gone) => {
+            for old in &gone {
+                tracing::info!(snapshot = %old.path.display(), "removed an old snapshot");
+            }
+            Ok(gone.len())
+        }
+        Err(error) => {
+            tracing::warn!(%error, folder = %folder.display(), "could not remove old snapshots");
+            Ok(0)
+        }
+    }
 }
 
 /// Everything that is applied, in order.

@@ -43,7 +43,10 @@ async fn undo(attempt: &Attempt<'_>, reversal: &Reversal) -> Result<Outcome, Out
         .map(|one| one.version.to_string().parse());
     let versions: Vec<Version> = versions.collect::<Result<_, _>>().map_err(hopeless)?;
     let is_left = versions.iter().any(|version| history.knows(*version));
-    let is_copied = is_left && schema::snapshot(attempt, &place, &database).await?;
+    let snapshot = match is_left {
+        true => schema::snapshot(attempt, &place, &database).await?,
+        false => String::new(),
+    };
     failpoint::pass("about to undo");
     let on_event = |event| {
         if let Event::Undone { receipt } = event {
@@ -60,10 +63,6 @@ async fn undo(attempt: &Attempt<'_>, reversal: &Reversal) -> Result<Outcome, Out
         .iter()
         .map(|undone| undone.name.as_str())
         .collect();
-    let snapshot = match is_copied {
-        true => ", after a snapshot",
-        false => "",
-    };
     let detail = format!("undid {}{snapshot}", titles.join(", "));
     schema::receipt(&place, &database, applied, 0, detail).await
 }
