@@ -154,6 +154,18 @@ pub enum ApplyError {
         /// What it did.
         problem: &'static str,
     },
+    /// It would write rows that no transaction holds.
+    #[error("apply migration {}: it writes to {table}, whose storage engine {storage} has no transactions", title(*version, name))]
+    NoTransactions {
+        /// The migration's version.
+        version: Version,
+        /// Its name.
+        name: String,
+        /// The table.
+        table: String,
+        /// What keeps it.
+        storage: String,
+    },
     /// The receipt could not be written, or not be committed.
     #[error("record migration {}: {}", title(*version, name), cause.detail())]
     Record {
@@ -220,6 +232,10 @@ impl ApplyError {
                     .into()
             }
             ApplyError::Transaction { .. } => "remove BEGIN, COMMIT and ROLLBACK from the migration".into(),
+            ApplyError::NoTransactions { table, .. } => format!(
+                "cut short, it would write some rows twice: convert the table first, in an earlier migration: \
+                 ALTER TABLE {table} ENGINE = InnoDB"
+            ),
             ApplyError::Record { cause, .. } => cause.remedy(),
             ApplyError::Stale { .. } => {
                 "plan again; a snapshot may have been restored in the meantime".into()

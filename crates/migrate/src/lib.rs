@@ -42,6 +42,7 @@
 //!
 //! # Limits
 //!
+//! * What is run step by step has no temporary table from one step to the next: it would be gone when it goes on.
 //! * The tables of the users' own tools are kept in step under their default names; a `sqlx.toml` that renames sqlx's
 //!   table or leaves characters out of checksums is not read.
 //! * SQLite: while a migration runs, foreign keys neither refuse nor cascade; they are checked once before its commit,
@@ -51,8 +52,9 @@
 //!   commands and `COPY … FROM STDIN` are refused. Snapshots take `pg_dump`, `pg_restore` and `psql` of the server's
 //!   version or a later one, and restoring takes the right to drop its schemas.
 //! * MySQL: whether a statement that was cut short has been done is read from the schema, which therefore nobody else may
-//!   change meanwhile; one that changes something else, such as a user's rights, is run again. `DELIMITER`, `USE` and
-//!   `LOCK TABLES` are refused. A restore is not one transaction: cut short, it is to be run again.
+//!   change meanwhile; one that changes something else, such as a user's rights, is run again, so that a user is made with
+//!   `IF NOT EXISTS`. Rows of tables without transactions (MyISAM) are not written, where that is seen: not in what
+//!   triggers and routines do. `DELIMITER`, `USE` and `LOCK TABLES` are refused. A restore is not one transaction: cut short, it is to be run again.
 //! * Restoring loses what was written since the snapshot. A process killed while it takes a snapshot leaves a hidden
 //!   `.NAME.partial` beside its place, which the next try under that name replaces.
 //! * What migrations make is seen by running them on a scratch database: on a server its user must be allowed to make

@@ -46,6 +46,16 @@ pub enum ScriptProblem {
     /// It is to be run over ranges of a key, and cannot be.
     #[error("it cannot be run in batches: {0}")]
     Batches(&'static str),
+    /// A temporary table that a later step needs.
+    #[error(
+        "this needs a temporary table of an earlier step, which is gone when the migration is cut short in between"
+    )]
+    Temporary,
+    /// A user or a role that is made, renamed or dropped, where no transaction holds that.
+    #[error(
+        "whether this was done is not seen when the migration is cut short, and it cannot be done twice"
+    )]
+    Account,
     /// A NUL character.
     #[error("a NUL character, at which the database would stop reading")]
     Nul,
@@ -71,6 +81,14 @@ impl ScriptError {
                 "leave `batch` out, or make the migration one UPDATE, DELETE, or INSERT … SELECT that does the same to each \
                  row of a table, whatever the other rows are"
                     .into()
+            }
+            ScriptProblem::Temporary => {
+                "make the table and use it between BEGIN and COMMIT, with nothing there that cannot be in a transaction \
+                 (MySQL drops it in one with DROP TEMPORARY TABLE); or use a table that is not temporary, and drop it at the end"
+                    .into()
+            }
+            ScriptProblem::Account => {
+                "write it with IF NOT EXISTS or IF EXISTS; in place of RENAME, make the one and drop the other".into()
             }
             ScriptProblem::Nul => "remove the NUL character".into(),
         }

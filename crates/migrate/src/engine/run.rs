@@ -316,6 +316,9 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
         if let Some(receipt) = self.begin(false).await? {
             return Ok(receipt);
         }
+        for step in &self.script.steps {
+            self.refuse_without_transactions(step).await?;
+        }
         let mut receipt = self.receipt();
         self.statements(0..self.script.statements.len()).await?;
         self.refuse_lost_transaction().await?;
@@ -388,6 +391,7 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
                     self.note(&mut receipt, &progress, &mut is_open).await?;
                 }
                 self.open(&mut is_open).await?;
+                self.refuse_without_transactions(&step).await?;
                 // What was done is not done again, though it may be of a step that was another when it was.
                 let begin = step.statements.start.max(progress.done);
                 self.statements(begin..step.statements.end).await?;
@@ -567,6 +571,12 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
             Engine::Postgres(postgres) => postgres.patiently(text, &self.script.statements),
             Engine::Sqlite(_) | Engine::Mysql(_) => None,
         };
+        if let (Engine::Postgres(_), Some(statement)) = (self.engine, statement)
+            && let Some(rest) = postgres::finalized(text, now)
+        {
+            let ended = self.connection.execute(&rest).await;
+            return ended.map_err(|error| self.failed(statement, &error));
+        }
         let Some([before, after]) = patient else {
             return self.statements(step.statements.clone()).await;
         };
@@ -594,6 +604,12 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
     async fn begin(&mut self, goes_on: bool) -> Result<Option<Receipt>, ApplyError> {
         let begin = self.engine.begin_anew();
         self.sql(&begin).await?;
+        if let Engine::Mysql(_) = self.engine {
+            // What an earlier try in this session has made.
+            for sql in mysql::drop_temporary(&self.script.statements) {
+                self.sql(&sql).await?;
+            }
+        }
         let (set, is_prepared) = (self.set, *self.is_prepared);
         if !is_prepared {
             self.attempt(async |connection| records::create(connection, set.layout()).await)
@@ -694,6 +710,30 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
             undoing: matches!(self.job, Job::Undo { .. }),
             cause: self.engine.error(error),
         }))
+    }
+
+    /// What a transaction does not hold would be written again by the next try.
+    async fn refuse_without_transactions(&mut self, step: &Step) -> Result<(), ApplyError> {
+        let (engine, statements) = (
+            self.engine,
+            &self.script.statements[step.statements.clone()],
+        );
+        let found = self
+            .attempt(async |connection| match engine {
+                Engine::Sqlite(_) | Engine::Postgres(_) => Ok(None),
+                Engine::Mysql(_) => mysql::without_transactions(connection, statements).await,
+            })
+            .await?;
+        let Some([table, storage]) = found else {
+            return Ok(());
+        };
+        let (version, name) = self.job.title();
+        Err(ApplyError::NoTransactions {
+            version,
+            name: name.to_owned(),
+            table,
+            storage,
+        })
     }
 
     /// Statements that end a transaction are refused before any is run; this holds even if one was not recognised.

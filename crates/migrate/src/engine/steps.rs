@@ -3,12 +3,16 @@
 //! A step is what is kept or lost together: all of it in a transaction of its own, or one statement that cannot be in
 //! one. What is to be refused is refused here, before anything is run.
 
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
 use super::{mysql, postgres, sqlite};
 use crate::{
     Batches, Layout, Migration, Receipt, ScriptError, ScriptProblem, Version,
-    classify::{Dialect, backfill::Backfill},
+    classify::{
+        Dialect,
+        backfill::Backfill,
+        split::{Kind, tokens},
+    },
     digest,
 };
 
@@ -160,6 +164,77 @@ impl<'a> Script<'a> {
     }
 }
 
+/// Refuses a script that needs a temporary table of an earlier step: a new session does not have it.
+pub(super) fn refuse_temporary(
+    source: &Source<'_>,
+    dialect: Dialect,
+    statements: &[Statement<'_>],
+    steps: &[Step],
+) -> Result<(), ScriptError> {
+    let mut gone: BTreeSet<String> = BTreeSet::new();
+    for step in steps {
+        let mut made = BTreeSet::new();
+        for statement in &statements[step.statements.clone()] {
+            if gone.iter().any(|name| names(statement.text, dialect, name)) {
+                return Err(source.refuse(
+                    ScriptProblem::Temporary,
+                    statement.line,
+                    statement.text,
+                ));
+            }
+            made.extend(temporary(statement.text, dialect));
+        }
+        gone.extend(made);
+    }
+    Ok(())
+}
+
+/// What a statement makes for the session only, by its name without a schema or quotes, in lower case.
+pub(super) fn temporary(statement: &str, dialect: Dialect) -> Option<String> {
+    /// What may stand between `TEMPORARY` and the name.
+    const BETWEEN: [&str; 7] = [
+        "table",
+        "view",
+        "sequence",
+        "recursive",
+        "if",
+        "not",
+        "exists",
+    ];
+    let mut all = tokens(statement, dialect)
+        .filter(|token| !matches!(token.kind, Kind::Space | Kind::Comment));
+    let first = all.next()?;
+    let mut before = first;
+    if first.is("create") {
+        // `CREATE OR REPLACE TEMPORARY`, `CREATE LOCAL TEMP`.
+        let words = ["or", "replace", "local", "global"];
+        before = all.find(|token| !words.iter().any(|word| token.is(word)))?;
+    } else if first.is("select") || first.is("with") {
+        all.find(|token| token.is("into"))?;
+        before = all.next()?;
+    }
+    if !(before.is("temporary") || before.is("temp")) {
+        return None;
+    }
+    let mut rest = all.skip_while(|token| BETWEEN.iter().any(|word| token.is(word)));
+    let mut name = rest.next()?;
+    while rest.next().is_some_and(|token| token.text == ".") {
+        name = rest.next()?;
+    }
+    Some(bare(name.text))
+}
+
+/// Whether a statement has a name in it, quoted or not.
+fn names(statement: &str, dialect: Dialect, name: &str) -> bool {
+    let mut all =
+        tokens(statement, dialect).filter(|token| matches!(token.kind, Kind::Word | Kind::Quoted));
+    all.any(|token| bare(token.text) == name)
+}
+
+fn bare(name: &str) -> String {
+    name.trim_matches(['"', '`']).to_lowercase()
+}
+
 /// A statement's beginning on one line, for messages.
 pub(super) fn beginning(statement: &str) -> String {
     const LONGEST: usize = 80;
@@ -182,7 +257,30 @@ pub(super) fn beginning(statement: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::beginning;
+    use super::{beginning, temporary};
+    use crate::classify::Dialect;
+
+    #[test]
+    fn what_is_made_for_the_session_is_known_by_its_name() {
+        let made = |sql| temporary(sql, Dialect::Postgres);
+        for sql in [
+            "CREATE TEMP TABLE IF NOT EXISTS Old (x int)",
+            "create local temporary table \"old\" AS SELECT 1",
+            "CREATE OR REPLACE TEMP VIEW pg_temp.old AS SELECT 1",
+            "SELECT * INTO TEMPORARY TABLE old FROM t",
+            "WITH a AS (SELECT 1) SELECT * INTO TEMP old FROM a",
+        ] {
+            assert_eq!(made(sql).as_deref(), Some("old"), "{sql}");
+        }
+        for sql in [
+            "CREATE TABLE temporary_old (x int)",
+            "CREATE TABLE t (temp int)",
+            "SELECT temp INTO old FROM t",
+            "INSERT INTO temp VALUES (1)",
+        ] {
+            assert_eq!(made(sql), None, "{sql}");
+        }
+    }
 
     #[test]
     fn a_beginning_is_short_and_on_one_line() {

@@ -124,6 +124,16 @@ impl Orders<'_> {
         self.start_with(&[(SNAPSHOT, snapshot)])
     }
 
+    /// Lets it be killed right before the `point`th change that it makes to a file, by a library that counts them.
+    pub fn killed_at(&self, library: &Path, point: u64, changes: &Path) -> Applier {
+        let point = point.to_string();
+        self.start_with(&[
+            ("LD_PRELOAD", library),
+            ("TOWPATH_TEST_KILL_AT", Path::new(&point)),
+            ("TOWPATH_TEST_CHANGES", changes),
+        ])
+    }
+
     fn start_with(&self, more: &[(&str, &Path)]) -> Applier {
         let mut child = Command::new(env::current_exe().unwrap())
             .args([

@@ -15,6 +15,7 @@ mod disk;
 mod flyway;
 mod histories;
 mod hostile;
+mod kill_points;
 mod kit;
 mod layouts;
 #[path = "../../../probe/tests/stand-ins/mariadb.rs"]

@@ -343,3 +343,54 @@ async fn every_layout_is_recorded_as_its_tool_does() {
         "1\t1\tV1__a.sql\t1\n2\t2\tV2__b.sql\t1\n"
     );
 }
+
+#[tokio::test]
+async fn rows_that_no_transaction_holds_are_not_written() {
+    let Some(server) = MariaDb::start().await else {
+        return;
+    };
+    let database = open(&server.create("app"));
+    let made = "CREATE TABLE old (x int) ENGINE = MyISAM;\n";
+    let wrong = format!("{made}INSERT INTO old VALUES (1);");
+    let error = apply(&database, &set(&[("1_old.sql", &wrong)]))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "apply migration 1 (old): it writes to old, whose storage engine MyISAM has no transactions"
+    );
+    assert!(error.remedy().contains("ALTER TABLE old ENGINE = InnoDB"));
+    assert_eq!(server.sql("app", "SELECT count(*) FROM old"), "0\n");
+    // What is not done of it can be put right.
+    let right = format!("{made}ALTER TABLE old ENGINE = InnoDB;\nINSERT INTO old VALUES (1);");
+    apply(&database, &set(&[("1_old.sql", &right)]))
+        .await
+        .unwrap();
+    assert_eq!(server.sql("app", "SELECT count(*) FROM old"), "1\n");
+}
+
+#[tokio::test]
+async fn a_temporary_table_lives_in_one_transaction() {
+    let Some(server) = MariaDb::start().await else {
+        return;
+    };
+    let database = open(&server.create("app"));
+    let set = set(&[
+        (
+            "1_a.sql",
+            "CREATE TABLE a (x int); INSERT INTO a VALUES (1), (2);",
+        ),
+        (
+            "2_work.sql",
+            "CREATE TEMPORARY TABLE work AS SELECT x + 10 AS x FROM a; INSERT INTO a SELECT x FROM work;",
+        ),
+        // The table of the one before is not there any more.
+        (
+            "3_work.sql",
+            "CREATE TEMPORARY TABLE work (x int); INSERT INTO work VALUES (7); INSERT INTO a SELECT x FROM work; DROP TEMPORARY TABLE work;",
+        ),
+    ]);
+    apply(&database, &set).await.unwrap();
+    let rows = server.sql("app", "SELECT group_concat(x ORDER BY x) FROM a");
+    assert_eq!(rows, "1,2,7,11,12\n");
+}

@@ -12,6 +12,7 @@ mod schema;
 mod session;
 mod snapshot;
 mod statements;
+mod storage;
 
 use std::{collections::BTreeMap, fmt, io, str::FromStr as _, time::Duration};
 
@@ -23,8 +24,9 @@ use sqlx::{
 use url::Url;
 
 pub(super) use schema::fingerprint;
-pub(super) use session::{again, variables};
+pub(super) use session::{again, drop_temporary, variables};
 pub(super) use statements::{completed, script};
+pub(super) use storage::without_transactions;
 
 use super::shortened;
 use crate::{DatabaseError, LOCK_TIMEOUT, database::PATIENCE};

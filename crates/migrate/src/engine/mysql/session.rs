@@ -5,12 +5,16 @@
 
 use std::collections::BTreeSet;
 
+use super::quoted;
 use crate::{
     classify::{
         Dialect,
         split::{Kind, Token, tokens},
     },
-    engine::{connection::Connection, steps::Statement},
+    engine::{
+        connection::Connection,
+        steps::{Statement, temporary},
+    },
 };
 
 /// A statement without what makes it conditional: `/*!40101 SET … */` is run by every server of today.
@@ -103,6 +107,15 @@ fn literal(name: &str) -> String {
               THEN concat('_', charset(@{name}), ' X''', hex(@{name}), ''' COLLATE ', collation(@{name}))
               ELSE CAST(@{name} AS CHAR) END"
     )
+}
+
+/// SQL that takes away the temporary tables that a script makes.
+pub(in crate::engine) fn drop_temporary(script: &[Statement<'_>]) -> Vec<String> {
+    let made = script
+        .iter()
+        .filter_map(|statement| temporary(statement.text, Dialect::Mysql));
+    made.map(|name| format!("DROP TEMPORARY TABLE IF EXISTS {}", quoted(&name)))
+        .collect()
 }
 
 /// The statements that are to be run again in a new session, in their order.

@@ -6,7 +6,7 @@ use crate::{
         Dialect,
         split::{Kind, split, tokens},
     },
-    engine::steps::{Bond, Mode, Script, Source, Statement, Step},
+    engine::steps::{Bond, Mode, Script, Source, Statement, Step, refuse_temporary},
 };
 
 /// Statements that change rows, or nothing: they stay in a transaction
@@ -89,8 +89,17 @@ pub(in crate::engine) fn script<'a>(source: &Source<'a>) -> Result<Script<'a>, S
             ("ROLLBACK", _) if !words.iter().any(|word| word == "TO") => {
                 return refuse(ScriptProblem::TransactionControl);
             }
+            ("CREATE" | "DROP", "USER" | "ROLE") if word(2) != "IF" => {
+                return refuse(ScriptProblem::Account);
+            }
+            ("RENAME", "USER") => return refuse(ScriptProblem::Account),
             (first, _) => {
-                let bond = if UNSURE.contains(&first) {
+                // Those that make or drop a temporary table end no transaction.
+                let temporary = matches!(first, "CREATE" | "DROP")
+                    && words.iter().take(4).any(|word| word == "TEMPORARY");
+                let bond = if temporary {
+                    Bond::Transaction
+                } else if UNSURE.contains(&first) {
                     Bond::Unsure
                 } else if IN_TRANSACTION.contains(&first) {
                     Bond::Transaction
@@ -122,6 +131,7 @@ pub(in crate::engine) fn script<'a>(source: &Source<'a>) -> Result<Script<'a>, S
     if let Some((_, opened)) = block {
         return Err(source.refuse(ScriptProblem::TransactionControl, opened.line, opened.text));
     }
+    refuse_temporary(source, Dialect::Mysql, &kept, &steps)?;
     let rows_only = steps.iter().all(|step| step.bond == Bond::Transaction);
     Ok(Script {
         // Where nothing ends it, one transaction has room for all.
@@ -176,8 +186,29 @@ mod tests {
 
     #[test]
     fn a_change_of_the_schema_is_a_step_of_its_own() {
-        use ScriptProblem::{Client, OtherDatabase, OutsideTransaction, TransactionControl};
+        use ScriptProblem::{
+            Account, Client, OtherDatabase, OutsideTransaction, Temporary, TransactionControl,
+        };
         let cases = [
+            (
+                "CREATE TEMPORARY TABLE old AS SELECT 1; INSERT INTO a SELECT * FROM old; DROP TEMPORARY TABLE old",
+                Ok((Mode::Whole, vec![(0..3, false)])),
+            ),
+            (
+                "CREATE TEMPORARY TABLE old AS SELECT 1; CREATE TABLE a (x int); INSERT INTO a SELECT * FROM `OLD`",
+                Err(Temporary),
+            ),
+            (
+                "CREATE TEMPORARY TABLE old AS SELECT 1; DROP TABLE old",
+                Err(Temporary),
+            ),
+            ("CREATE USER dana IDENTIFIED BY 'x'", Err(Account)),
+            ("DROP ROLE clerk", Err(Account)),
+            ("RENAME USER a TO b", Err(Account)),
+            (
+                "CREATE USER IF NOT EXISTS dana; GRANT SELECT ON a TO dana",
+                Ok((Mode::Stepwise, vec![(0..1, true), (1..2, true)])),
+            ),
             (
                 "INSERT INTO a VALUES (1); UPDATE a SET x = 2;",
                 Ok((Mode::Whole, vec![(0..2, false)])),

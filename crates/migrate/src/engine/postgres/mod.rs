@@ -24,7 +24,7 @@ use sqlx::{
 use url::Url;
 
 pub(super) use statements::{
-    failed, indexes, is_done, is_setting, left, own_names, remains, script, without,
+    failed, finalized, indexes, is_done, is_setting, left, own_names, remains, script, without,
 };
 
 use super::{shortened, steps::Statement};

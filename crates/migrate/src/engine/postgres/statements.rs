@@ -10,7 +10,7 @@ use crate::{
     },
     engine::{
         connection::Connection,
-        steps::{Bond, Mode, Script, Source, Statement, Step},
+        steps::{Bond, Mode, Script, Source, Statement, Step, refuse_temporary},
     },
 };
 
@@ -93,6 +93,9 @@ pub(in crate::engine) fn script<'a>(source: &Source<'a>) -> Result<Script<'a>, S
         return Err(source.refuse(ScriptProblem::TransactionControl, last.line, last.text));
     }
     let is_whole = source.transactional && !is_mixed;
+    if !is_whole {
+        refuse_temporary(source, Dialect::Postgres, &kept, &steps)?;
+    }
     Ok(Script {
         mode: match is_whole {
             true => Mode::Whole,
@@ -182,13 +185,19 @@ pub(in crate::engine) fn own_names(statements: &[Statement<'_>]) -> Option<&'sta
         .then_some("SET LOCAL ROLE NONE; SET LOCAL search_path TO DEFAULT")
 }
 
-/// Every index, a line each, those marked that are not valid: they are what is left of one that was cut short.
+/// Every index, a line each, those marked that are not valid: they are what is left of one that was cut short. And every
+/// partition (`~`), those marked (`=`) that are half detached: before version 14 there are none.
 pub(in crate::engine) async fn indexes(connection: &mut Connection) -> Result<String, sqlx::Error> {
     let rows = connection
         .rows(
             "SELECT CASE WHEN indisvalid THEN '+' ELSE '-' END || quote_ident(nspname) || '.' || quote_ident(relname) AS line
              FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
-             WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' ORDER BY 1",
+             WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
+             UNION ALL
+             SELECT CASE WHEN to_jsonb(pg_inherits) ->> 'inhdetachpending' = 'true' THEN '=' ELSE '~' END
+                    || quote_ident(nspname) || '.' || quote_ident(relname)
+             FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
+             WHERE relispartition AND relkind <> 'i' AND relkind <> 'I' ORDER BY 1",
             &[],
         )
         .await?;
@@ -212,8 +221,9 @@ pub(in crate::engine) fn is_done(statement: &str, before: &str, now: &str) -> bo
     let words = words(statement);
     let (before, now): (BTreeSet<&str>, BTreeSet<&str>) =
         (before.lines().collect(), now.lines().collect());
-    let names = |lines: &BTreeSet<&str>| -> BTreeSet<String> {
-        lines.iter().map(|line| line[1..].to_owned()).collect()
+    let marked = |lines: &BTreeSet<&str>, marks: [char; 2]| -> BTreeSet<String> {
+        let meant = lines.iter().filter(|line| line.starts_with(marks));
+        meant.map(|line| line[1..].to_owned()).collect()
     };
     let name = named(statement);
     let meant = |index: &str| name.as_deref().is_none_or(|name| relation(index) == name);
@@ -225,8 +235,17 @@ pub(in crate::engine) fn is_done(statement: &str, before: &str, now: &str) -> bo
             new.any(meant)
         }
         Some("DROP") => {
-            let (before, now) = (names(&before), names(&now));
+            let (before, now) = (marked(&before, ['+', '-']), marked(&now, ['+', '-']));
             before.difference(&now).any(|index| meant(index))
+        }
+        Some("ALTER") => {
+            let (before, now) = (marked(&before, ['~', '=']), marked(&now, ['~', '=']));
+            let detached = partition(statement);
+            before.difference(&now).any(|gone| {
+                detached
+                    .as_deref()
+                    .is_some_and(|name| relation(gone) == name)
+            })
         }
         // The others may be run again.
         _ => false,
@@ -301,6 +320,33 @@ fn named(statement: &str) -> Option<String> {
         }
     }
     Some(unquoted(name.kind, name.text))
+}
+
+/// The name, without its schema, of the partition that a statement detaches.
+fn partition(statement: &str) -> Option<String> {
+    let mut rest = tokens(statement, Dialect::Postgres)
+        .filter(|token| !matches!(token.kind, Kind::Space | Kind::Comment))
+        .skip_while(|token| !token.is("detach"))
+        .skip(1)
+        .skip_while(|token| token.is("partition"));
+    let mut name = rest.next()?;
+    while rest.next().is_some_and(|token| token.text == ".") {
+        name = rest.next()?;
+    }
+    Some(unquoted(name.kind, name.text))
+}
+
+/// What ends a statement that detaches a partition and has left it half detached: begun again, it is refused.
+pub(in crate::engine) fn finalized(statement: &str, now: &str) -> Option<String> {
+    let name = partition(statement)?;
+    let mut half = now.lines().filter_map(|line| line.strip_prefix('='));
+    half.find(|half| relation(half) == name)?;
+    let concurrently = tokens(statement, Dialect::Postgres)
+        .filter(|token| token.is("concurrently"))
+        .last()?;
+    let (head, tail) = statement.split_at(concurrently.start);
+    let tail = &tail[concurrently.text.len()..];
+    Some(format!("{head}FINALIZE{tail}"))
 }
 
 /// Whether a statement sets something for the session, and is to be run again in another.
@@ -422,6 +468,43 @@ mod tests {
         assert!(is_done(drop, none, ""));
         assert!(!is_done(drop, "+public.a\n+public.b", "+public.a"));
         assert!(remains(drop, &[], "-public.a").is_empty());
+    }
+
+    #[test]
+    fn a_partition_that_is_half_detached_is_detached_to_the_end() {
+        let detach = "ALTER TABLE side.trips DETACH PARTITION side.\"Old\" CONCURRENTLY";
+        let (there, half) = ("+side.a\n~side.\"Old\"", "+side.a\n=side.\"Old\"");
+        assert_eq!(finalized(detach, there), None);
+        assert_eq!(
+            finalized(detach, half).as_deref(),
+            Some("ALTER TABLE side.trips DETACH PARTITION side.\"Old\" FINALIZE")
+        );
+        assert!(!is_done(detach, there, there));
+        assert!(!is_done(detach, there, half));
+        assert!(is_done(detach, there, "+side.a"));
+        assert!(!is_done(detach, "+side.a", "+side.a"));
+        let other = "ALTER TABLE trips DETACH PARTITION new CONCURRENTLY";
+        assert!(!is_done(other, there, "+side.a"));
+        assert_eq!(finalized(other, half), None);
+    }
+
+    #[test]
+    fn a_temporary_table_is_for_one_step() {
+        use ScriptProblem::Temporary;
+        let make = "-- no-transaction\nCREATE TEMP TABLE old AS SELECT 1;\n";
+        for (rest, expected) in [
+            ("INSERT INTO a SELECT * FROM \"old\";", Some(Temporary)),
+            (
+                "CREATE INDEX CONCURRENTLY i ON a (x); DROP TABLE old",
+                Some(Temporary),
+            ),
+            ("SELECT older FROM a", None),
+        ] {
+            assert_eq!(shape(&format!("{make}{rest}")).err(), expected, "{rest}");
+        }
+        let block = "-- no-transaction\nBEGIN; CREATE TEMP TABLE old (x int); DROP TABLE old; COMMIT; VACUUM";
+        assert!(shape(block).is_ok());
+        assert!(shape("CREATE TEMP TABLE old (x int); SELECT * FROM old").is_ok());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! connections ended by the server. Whatever it was, another goes on, and in the end every statement was run exactly once.
 
 mod batches;
+mod detach;
 mod middle;
 mod mysql;
 mod postgres;
