@@ -3,6 +3,8 @@
 //! The range is put into the statement's text beside its own condition. That the text then says just that, and nothing
 //! else, is compared with what the parser made of both.
 
+mod words;
+
 use sqlparser::ast::{
     AssignmentTarget, BinaryOperator, Delete, Expr, FromTable, GroupByExpr, Ident, Insert,
     JoinOperator, ObjectName, ObjectNamePart, Query, Select, SetExpr, Statement, TableFactor,
@@ -12,44 +14,9 @@ use sqlparser::ast::{
 use super::{
     Dialect, on_a_stack_of_its_own,
     parse::parse,
-    split::{Kind, Piece, Token, split, tokens},
+    split::{Piece, split},
 };
-
-/// Functions that make one value of many rows: over ranges, they make one for each.
-const AGGREGATES: &[&str] = &[
-    "any_value",
-    "array_agg",
-    "avg",
-    "bit_and",
-    "bit_or",
-    "bit_xor",
-    "bool_and",
-    "bool_or",
-    "count",
-    "every",
-    "group_concat",
-    "json_agg",
-    "json_arrayagg",
-    "json_group_array",
-    "json_group_object",
-    "json_object_agg",
-    "json_objectagg",
-    "jsonb_agg",
-    "jsonb_object_agg",
-    "max",
-    "min",
-    "std",
-    "stddev",
-    "stddev_pop",
-    "stddev_samp",
-    "string_agg",
-    "sum",
-    "total",
-    "var_pop",
-    "var_samp",
-    "variance",
-    "xmlagg",
-];
+use words::{cut, looks_at_all, reads};
 
 const FORM: &str = "it is not one UPDATE, DELETE, or INSERT … SELECT";
 const TABLE: &str = "the rows it goes over are not those of one table";
@@ -346,108 +313,6 @@ fn into(insert: &Insert) -> Option<Vec<String>> {
     match &insert.table {
         TableObject::TableName(name) => parts(name).ok(),
         _ => None,
-    }
-}
-
-/// How often a table is among those that a statement reads from.
-fn reads(piece: &Piece<'_>, dialect: Dialect, table: &str) -> usize {
-    const LISTS: &[&str] = &["from", "join", "using"];
-    const ENDS: &[&str] = &[
-        "where", "group", "order", "having", "limit", "union", "on", "set", "select",
-    ];
-    let tokens = meaningful(piece, dialect);
-    let mut among = vec![false];
-    let mut found = 0;
-    for (index, token) in tokens.iter().enumerate() {
-        let now = among.last_mut();
-        match token.text {
-            "(" => {
-                let open = now.is_some_and(|now| *now);
-                among.push(open);
-            }
-            ")" => {
-                among.pop();
-            }
-            _ if LISTS.iter().any(|word| token.is(word)) => {
-                now.into_iter().for_each(|now| *now = true);
-            }
-            _ if ENDS.iter().any(|word| token.is(word)) => {
-                now.into_iter().for_each(|now| *now = false);
-            }
-            text => {
-                let name = text.trim_matches(['"', '`', '[', ']']);
-                let qualifies = tokens.get(index + 1).is_some_and(|next| next.text == ".");
-                if now.is_some_and(|now| *now) && !qualifies && name.eq_ignore_ascii_case(table) {
-                    found += 1;
-                }
-            }
-        }
-    }
-    found
-}
-
-/// Whether a query's own list asks for one value of many rows. What a query within it counts is its own.
-fn looks_at_all(piece: &Piece<'_>, dialect: Dialect) -> bool {
-    let tokens = meaningful(piece, dialect);
-    let next = |index: usize| tokens.get(index + 1);
-    let mut within: Vec<bool> = Vec::new();
-    for (index, token) in tokens.iter().enumerate() {
-        match token.text {
-            "(" => {
-                let queries = next(index).is_some_and(|next| next.is("select") || next.is("with"));
-                within.push(queries);
-            }
-            ")" => {
-                within.pop();
-            }
-            _ if within.contains(&true) => {}
-            _ if token.is("over") => return true,
-            _ if AGGREGATES.iter().any(|name| token.is(name))
-                && next(index).is_some_and(|next| next.text == "(") =>
-            {
-                return true;
-            }
-            _ => {}
-        }
-    }
-    false
-}
-
-fn meaningful<'a>(piece: &Piece<'a>, dialect: Dialect) -> Vec<Token<'a>> {
-    tokens(piece.text, dialect)
-        .filter(|token| !matches!(token.kind, Kind::Space | Kind::Comment))
-        .collect()
-}
-
-/// Cuts a statement around its own condition: no other stands outside parentheses.
-fn cut<'a>(piece: &Piece<'a>, dialect: Dialect) -> (&'a str, Option<&'a str>, &'a str) {
-    let tokens = meaningful(piece, dialect);
-    let (mut depth, mut condition, mut end) = (0_usize, None, piece.text.len());
-    for (index, token) in tokens.iter().enumerate() {
-        match token.text {
-            "(" | "[" => depth += 1,
-            ")" | "]" => depth = depth.saturating_sub(1),
-            _ if depth > 0 => {}
-            _ if token.is("where") && condition.is_none() => condition = Some(token),
-            _ if token.is("on")
-                && tokens
-                    .get(index + 1)
-                    .is_some_and(|next| next.is("conflict") || next.is("duplicate")) =>
-            {
-                end = token.start;
-                break;
-            }
-            _ => {}
-        }
-    }
-    let tail = &piece.text[end..];
-    match condition {
-        Some(word) => (
-            &piece.text[..word.start],
-            Some(&piece.text[word.start + word.text.len()..end]),
-            tail,
-        ),
-        None => (&piece.text[..end], None, tail),
     }
 }
 
