@@ -66,6 +66,7 @@
 mod apply;
 mod batches;
 pub mod classify;
+mod clone;
 mod contract;
 mod database;
 mod digest;
@@ -85,6 +86,7 @@ mod version;
 
 pub use apply::{ApplyError, Event, UndoError};
 pub use batches::{Batched, Batches, Pause};
+pub use clone::{CloneError, CloneName};
 pub use contract::{BadContract, Contract, ContractKind};
 pub use database::{Database, LOCK_TIMEOUT, PATIENCE, STATEMENT_TIMEOUT};
 pub use error::{DatabaseError, LockError};

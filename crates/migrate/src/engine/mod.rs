@@ -3,6 +3,7 @@
 //!
 //! To add one: its folder, a variant here and in `connection`, and an arm in each method; the compiler names the places.
 
+mod beside;
 mod connection;
 mod key;
 mod mysql;

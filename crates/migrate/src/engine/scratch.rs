@@ -13,7 +13,10 @@ use std::{
 use sqlx::Error;
 use tempfile::TempDir;
 
-use super::{Connection, Engine};
+use super::{
+    Connection, Engine,
+    beside::{drop_it, make},
+};
 use crate::DatabaseError;
 
 /// What such a database's name begins with.
@@ -43,14 +46,12 @@ impl Engine {
     /// Makes an empty database like this one.
     pub(crate) async fn scratch(&self, now_ms: i64) -> Result<Scratch, DatabaseError> {
         let refused = |error: Error| self.error(&error);
-        let mut maker = match self {
-            Engine::Sqlite(_) => return in_a_folder(),
-            Engine::Postgres(postgres) => Connection::Postgres(postgres.connect().await?),
-            Engine::Mysql(mysql) => Connection::Mysql(mysql.connect().await?),
+        let Some(mut maker) = self.maker().await? else {
+            return in_a_folder();
         };
         sweep(&mut maker, now_ms).await.map_err(refused)?;
         let name = name(now_ms);
-        make(&mut maker, &name).await.map_err(refused)?;
+        make_locked(&mut maker, &name).await.map_err(refused)?;
         let engine = self.beside(&name);
         // While one is connected, PostgreSQL drops it for nobody; MySQL's lock is the maker's.
         let guard = match self {
@@ -72,15 +73,6 @@ impl Engine {
             (Ok(_), Place::Folder(_)) => {}
         }
         Ok(Scratch { engine, place })
-    }
-
-    /// Another database of the same server.
-    fn beside(&self, name: &str) -> Engine {
-        match self {
-            Engine::Sqlite(sqlite) => Engine::Sqlite(sqlite.clone()),
-            Engine::Postgres(postgres) => Engine::Postgres(Box::new(postgres.beside(name))),
-            Engine::Mysql(mysql) => Engine::Mysql(Box::new(mysql.beside(name))),
-        }
     }
 }
 
@@ -113,27 +105,13 @@ fn made_at(name: &str) -> Option<i64> {
         .then_some(made)
 }
 
-async fn make(maker: &mut Connection, name: &str) -> Result<(), Error> {
-    match maker {
-        Connection::Mysql(_) => {
-            maker
-                .rows(&format!("SELECT GET_LOCK('{name}', 0) AS got"), &[])
-                .await?;
-            let like =
-                "SELECT @@character_set_database AS charset, @@collation_database AS collation";
-            let like = maker.rows(like, &[]).await?;
-            let like = like.first().ok_or(Error::RowNotFound)?;
-            let (charset, collation) = (like.text("charset")?, like.text("collation")?);
-            maker
-                .execute(&format!(
-                    "CREATE DATABASE {name} CHARACTER SET {charset} COLLATE {collation}"
-                ))
-                .await
-        }
-        Connection::Sqlite(_) | Connection::Postgres(_) => {
-            maker.execute(&format!("CREATE DATABASE {name}")).await
-        }
+async fn make_locked(maker: &mut Connection, name: &str) -> Result<(), Error> {
+    if let Connection::Mysql(_) = maker {
+        maker
+            .rows(&format!("SELECT GET_LOCK('{name}', 0) AS got"), &[])
+            .await?;
     }
+    make(maker, name).await
 }
 
 /// Drops what processes left behind that were killed.
@@ -188,31 +166,12 @@ impl Scratch {
             // Closed or not, it does not have to be there any longer.
             let _ = guard.close().await;
         }
-        let dropped = match maker {
-            // A migration's connection may not have ended yet. Before version 13 it has to be waited for.
-            Connection::Postgres(_) => match maker
-                .execute(&format!("DROP DATABASE {name} WITH (FORCE)"))
-                .await
-            {
-                Err(error) if is_syntax_error(&error) => {
-                    maker.execute(&format!("DROP DATABASE {name}")).await
-                }
-                dropped => dropped,
-            },
-            Connection::Sqlite(_) | Connection::Mysql(_) => {
-                maker.execute(&format!("DROP DATABASE {name}")).await
-            }
-        };
+        let dropped = drop_it(&mut maker, &name).await;
         let closed = maker.close().await;
         dropped
             .and(closed)
             .map_err(|error| self.engine.error(&error))
     }
-}
-
-fn is_syntax_error(error: &Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    code.as_deref() == Some("42601")
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod authority;
 mod backfill;
 mod child;
 mod classify;
+mod clone;
 mod concurrent;
 mod crash;
 mod cut_short;

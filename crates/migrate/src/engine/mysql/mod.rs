@@ -98,7 +98,7 @@ impl Mysql {
         other
     }
 
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         self.options.get_database().unwrap_or_default()
     }
 

@@ -91,7 +91,7 @@ impl Postgres {
     }
 
     /// Its name: that of the user where the URL has none, as every client has it.
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         let user = self.options.get_username();
         self.options.get_database().unwrap_or(user)
     }
