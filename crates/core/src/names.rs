@@ -20,8 +20,33 @@ pub fn is_name(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
+/// What the name of a clone ends with. No manifest can declare such a name.
+const CLONE: &str = "~clone";
+
+fn is_environment_or_clone(text: &str) -> bool {
+    is_name(text.strip_suffix(CLONE).unwrap_or(text))
+}
+
+impl EnvironmentName {
+    /// What the environment's clone is called, which is thrown away after use.
+    pub fn of_clone(&self) -> EnvironmentName {
+        EnvironmentName(format!("{}{CLONE}", self.declared()))
+    }
+
+    /// Whether it is a clone's.
+    pub fn is_clone(&self) -> bool {
+        self.0.ends_with(CLONE)
+    }
+
+    /// The environment that a manifest declares: the one that is cloned, or itself.
+    pub fn declared(&self) -> EnvironmentName {
+        let name = self.0.strip_suffix(CLONE).unwrap_or(&self.0);
+        EnvironmentName(name.to_owned())
+    }
+}
+
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $is_valid:path) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -42,7 +67,7 @@ macro_rules! name {
         impl TryFrom<String> for $name {
             type Error = BadName;
             fn try_from(text: String) -> Result<Self, BadName> {
-                if is_name(&text) { Ok(Self(text)) } else { Err(BadName(text)) }
+                if $is_valid(&text) { Ok(Self(text)) } else { Err(BadName(text)) }
             }
         }
         impl From<$name> for String {
@@ -70,27 +95,33 @@ macro_rules! name {
 
 name!(
     /// What one `towpath.toml` owns.
-    ProjectName
+    ProjectName,
+    is_name
 );
 name!(
     /// A group of environments, such as `production`.
-    GroupName
+    GroupName,
+    is_name
 );
 name!(
-    /// An environment, by its own name (an alias is resolved at the edge).
-    EnvironmentName
+    /// An environment, by its own name (an alias is resolved at the edge), or the clone of one.
+    EnvironmentName,
+    is_environment_or_clone
 );
 name!(
     /// A role that people hold.
-    RoleName
+    RoleName,
+    is_name
 );
 name!(
     /// A process that the project runs.
-    ServiceName
+    ServiceName,
+    is_name
 );
 name!(
     /// A database that the project keeps.
-    DatabaseName
+    DatabaseName,
+    is_name
 );
 
 macro_rules! number {
@@ -170,6 +201,22 @@ mod tests {
         ] {
             assert!(bad.parse::<ServiceName>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_clone_has_a_name_that_nobody_can_declare() {
+        let staging: EnvironmentName = "staging".parse().unwrap();
+        let clone = staging.of_clone();
+        assert!(clone.is_clone() && !staging.is_clone());
+        assert_eq!(
+            (clone.declared(), staging.declared()),
+            (staging.clone(), staging)
+        );
+        assert_eq!(clone.of_clone(), clone);
+        assert_eq!(clone.as_str().parse(), Ok(clone.clone()));
+        assert!(!is_name(clone.as_str()));
+        assert!("~clone".parse::<EnvironmentName>().is_err());
+        assert!("web~clone".parse::<ServiceName>().is_err());
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Backfill, BuiltArtifact, Commit, Migration, Outcome, Plan, Policy, SchemaWork, Source, Trigger,
+    Backfill, BuiltArtifact, ClonedDatabase, Commit, Migration, Outcome, Plan, Policy, SchemaWork,
+    Source, Trigger,
 };
 use crate::{
     Digest,
@@ -113,6 +114,20 @@ pub enum Command {
         plan: Box<Plan>,
         /// What asks for it.
         trigger: Trigger,
+    },
+    /// Make a clone of an environment, for the deployment that is requested with this.
+    Clone {
+        /// That deployment's plan.
+        plan: Box<Plan>,
+        /// The clone's databases.
+        databases: BTreeMap<DatabaseName, ClonedDatabase>,
+        /// How long it may stand about between two deployments: whoever rehearses asks for the next one at once.
+        idle: Duration,
+    },
+    /// Say that nothing is left of a clone.
+    RemoveClone {
+        /// The clone.
+        clone: EnvironmentName,
     },
     /// Say that a release can be taken back, because its rehearsal has shown it. What the journal holds decides.
     ProveRollback {
@@ -242,7 +257,9 @@ impl Command {
             Command::RecordBuild { release, .. } | Command::Veto { release, .. } => {
                 needs.releases.push(*release);
             }
-            Command::Request { plan, .. } => needs.releases.push(plan.release),
+            Command::Request { plan, .. } | Command::Clone { plan, .. } => {
+                needs.releases.push(plan.release);
+            }
             Command::ProveRollback { first, back, again } => {
                 needs.deployments.extend([*first, *back, *again]);
             }

@@ -20,7 +20,7 @@ use crate::{
 use environment::{
     hold, lock, read_secrets, record_schema, release_hold, unlock, work_on_schema, write_secrets,
 };
-use rehearsal::{fail, prove};
+use rehearsal::{clone, fail, prove, remove_clone};
 use request::request;
 use signature::{reject, sign};
 
@@ -67,7 +67,13 @@ pub fn decide(
             keys,
             reason,
         } => write_secrets(state, actor, policy, by, keys, reason),
-        Command::Request { plan, trigger } => request(state, actor, plan, trigger),
+        Command::Request { plan, trigger } => request(state, actor, plan, trigger, now),
+        Command::Clone {
+            plan,
+            databases,
+            idle,
+        } => clone(state, actor, plan, databases, *idle),
+        Command::RemoveClone { clone } => Ok(remove_clone(state, clone, now)),
         Command::ProveRollback { first, back, again } => {
             prove(state, actor, [*first, *back, *again])
         }
@@ -413,10 +419,13 @@ fn retry(
             help,
         })
     };
-    let help = format!(
-        "`towpath deploy {} {}` begins anew",
-        deployment.plan.environment, deployment.plan.release
-    );
+    let (place, release) = (&deployment.plan.environment, deployment.plan.release);
+    if place.is_clone() {
+        let (what, of) = ("was in a clone, which is thrown away", place.declared());
+        let help = format!("`towpath rehearse {of} --clone` begins anew");
+        return not_now(what.into(), help);
+    }
+    let help = format!("`towpath deploy {place} {release}` begins anew");
     let end = match &deployment.ended {
         Some(ended) => ended.end,
         None => return not_now("has not ended".into(), "wait for it, or cancel it".into()),

@@ -1,18 +1,19 @@
 //! Everything that can happen. An event is a fact: it is never refused, and never changed.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, Backfill, BuiltArtifact, Commit, Crossed, Evidence, GateReport, Migration, Plan,
-    Rehearsal, SchemaWork, Source,
+    Actor, Backfill, BuiltArtifact, ClonedDatabase, Commit, Crossed, Evidence, GateReport,
+    Migration, Plan, Rehearsal, SchemaWork, Source,
 };
 use crate::{
     Digest, Time,
     journal::{Draft, Record, Stream},
     names::{DatabaseName, DeploymentNumber, EnvironmentName, ReleaseNumber, ServiceName},
     target::InstanceKey,
+    time::as_millis,
 };
 
 /// Something that happened; what it is about is said by its stream.
@@ -106,6 +107,18 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A clone of an environment is about to be made, for a rehearsal. Durable before there is anything of it.
+    EnvironmentCloned {
+        /// The release that is rehearsed.
+        release: ReleaseNumber,
+        /// Its databases.
+        databases: BTreeMap<DatabaseName, ClonedDatabase>,
+        /// How long it may stand about between two deployments.
+        #[serde(with = "as_millis")]
+        idle: Duration,
+    },
+    /// Nothing is left of the clone.
+    CloneRemoved,
     /// A deployment was asked for.
     Requested {
         /// What it will do.

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Admission, Attempt, Cancel, Deployment, End, Ended, EnvironmentState, Event, Failure, Hold,
-    Kind, Lock, NoReturnAccepted, Outcome, Receipt, Release, SignOffRequest, Signature, Standing,
-    State, Status, StepRun, Trigger, Undo, UnreadableEvent, Veto, Warm,
+    Admission, Attempt, Cancel, Cloned, Deployment, End, Ended, EnvironmentState, Event, Failure,
+    Hold, Kind, Lock, NoReturnAccepted, Outcome, Receipt, Rehearsal, Release, SignOffRequest,
+    Signature, Standing, State, Status, StepRun, Trigger, Undo, UnreadableEvent, Veto, Warm,
 };
 use crate::{
     Time,
@@ -90,8 +90,25 @@ fn evolve_project(state: &mut State, event: &Event) {
 }
 
 fn evolve_environment(state: &mut State, name: &EnvironmentName, fact: &Fact) {
+    if let Event::EnvironmentCloned {
+        release,
+        databases,
+        idle,
+    } = &fact.event
+    {
+        let cloned = Cloned {
+            release: *release,
+            databases: databases.clone(),
+            idle: *idle,
+            since: fact.at,
+        };
+        let clone = EnvironmentState::cloned(state, name, cloned);
+        state.environments.insert(name.clone(), clone);
+        return;
+    }
     let environment = state.environments.entry(name.clone()).or_default();
     match &fact.event {
+        Event::CloneRemoved => *environment = EnvironmentState::default(),
         Event::Locked { reason, until } => {
             environment.lock = Some(Lock {
                 owner: fact.actor.clone(),
@@ -136,7 +153,10 @@ fn evolve_release(state: &mut State, number: ReleaseNumber, fact: &Fact) {
     };
     match &fact.event {
         Event::RollbackProven { rehearsal } | Event::RehearsalFailed { rehearsal } => {
-            release.rehearsal = Some(rehearsal.clone());
+            release.rehearsal = Some(Rehearsal {
+                at: Some(fact.at),
+                ..rehearsal.clone()
+            });
         }
         Event::ReleaseBuilt { artifacts } => release.artifacts = Some(artifacts.clone()),
         Event::ReleaseVetoed { reason } => {
@@ -534,6 +554,7 @@ impl State {
                 .chain(&environment.verified);
             releases.extend(standings.map(|standing| standing.release));
             deployments.extend(environment.last);
+            releases.extend(environment.cloned.iter().map(|cloned| cloned.release));
         }
         for deployment in self.deployments.values() {
             if deployment.status != Status::Ended || deployments.contains(&deployment.number) {

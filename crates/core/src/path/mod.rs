@@ -7,6 +7,7 @@
 mod actor;
 mod advance;
 mod backfill;
+mod clone;
 mod command;
 mod decide;
 mod event;
@@ -35,6 +36,7 @@ mod way_back;
 pub use actor::*;
 pub use advance::*;
 pub use backfill::*;
+pub use clone::{Cloned, ClonedDatabase, clone_to_remove, cloning_first, on_clone};
 pub use command::*;
 pub use decide::*;
 pub use event::*;

@@ -171,6 +171,13 @@ pub struct Step {
 pub enum Action {
     /// Makes the release's artifacts, or checks the ones that are there.
     Build,
+    /// Makes the copy of a database that the environment's clone has.
+    Clone {
+        /// The database.
+        database: DatabaseName,
+        /// The environment that keeps the one that is copied.
+        home: EnvironmentName,
+    },
     /// Brings a database to the release's migrations.
     Migrate {
         /// The database.
@@ -224,6 +231,7 @@ impl fmt::Display for Step {
                     "bring database {database} of {home} to the release's migrations"
                 )
             }
+            Action::Clone { database, home } => write!(f, "clone database {database} of {home}"),
             Action::Undo(reversal) => write!(f, "{reversal}"),
             Action::Configure { like: None } => write!(f, "resolve and pin the configuration"),
             Action::Configure { like: Some(_) } => write!(f, "return to the configuration of then"),
@@ -252,7 +260,7 @@ impl fmt::Display for Step {
 }
 
 /// Time for steps that have no limit of their own in the manifest.
-const MIGRATE_WITHIN: Duration = Duration::from_secs(600);
+pub(super) const MIGRATE_WITHIN: Duration = Duration::from_secs(600);
 /// Each of its batches has the limits of a statement; that all of them together go on for days is no fault.
 const BACKFILL_WITHIN: Duration = Duration::from_secs(7 * 24 * 3600);
 const QUICK_WITHIN: Duration = Duration::from_secs(30);

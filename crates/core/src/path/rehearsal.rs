@@ -10,6 +10,7 @@ use super::{
     State, Status, Step, Trigger,
 };
 use crate::{
+    Time,
     manifest::CommandCheck,
     names::{DatabaseName, DeploymentNumber, EnvironmentName, ReleaseNumber},
 };
@@ -26,6 +27,12 @@ pub struct Rehearsal {
     /// The fingerprint of each database's schema before the way back: as it was again, when that is proven. Empty where they were
     /// not compared.
     pub schemas: BTreeMap<DatabaseName, String>,
+    /// Whether that was on a throw-away clone of the environment.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub on_clone: bool,
+    /// When that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
     /// What it found; nothing when the way back is proven.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finding: Option<String>,
@@ -36,6 +43,14 @@ impl Rehearsal {
     pub fn proves(&self) -> bool {
         self.finding.is_none()
     }
+
+    /// Where that was, for people.
+    pub fn place(&self) -> String {
+        match self.on_clone {
+            true => format!("on a clone of {}", self.environment),
+            false => format!("in {}", self.environment),
+        }
+    }
 }
 
 impl std::fmt::Display for Rehearsal {
@@ -43,18 +58,11 @@ impl std::fmt::Display for Rehearsal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let numbers: Vec<String> = self.deployments.iter().map(ToString::to_string).collect();
         let numbers = numbers.join(", ");
+        let place = self.place();
         match (&self.finding, self.to) {
-            (None, Some(to)) => write!(
-                f,
-                "rollback proven in {}: to {to} and back ({numbers})",
-                self.environment
-            ),
-            (None, None) => write!(f, "rollback proven in {} ({numbers})", self.environment),
-            (Some(finding), _) => write!(
-                f,
-                "the rehearsal in {} failed ({numbers}): {finding}",
-                self.environment
-            ),
+            (None, Some(to)) => write!(f, "rollback proven {place}: to {to} and back ({numbers})"),
+            (None, None) => write!(f, "rollback proven {place} ({numbers})"),
+            (Some(finding), _) => write!(f, "the rehearsal {place} failed ({numbers}): {finding}"),
         }
     }
 }
@@ -160,13 +168,8 @@ pub fn stopped(deployment: &Deployment) -> String {
     }
 }
 
-fn is_settled(deployment: &Deployment) -> bool {
-    let ended = deployment.ended.as_ref();
-    ended.is_some_and(|ended| ended.end == End::Settled)
-}
-
 fn returned(deployment: &Deployment) -> bool {
-    is_settled(deployment) && deployment.plan.kind == Kind::Rollback
+    deployment.is_settled() && deployment.plan.kind == Kind::Rollback
 }
 
 /// Whether a deployment brought the release, with its migrations, and it is live by that.
@@ -174,7 +177,7 @@ pub(super) fn brings(state: &State, deployment: &Deployment, of: ReleaseNumber) 
     let plan = &deployment.plan;
     let known = state.environments.get(&plan.environment);
     let live = known.and_then(|known| known.live.as_ref());
-    is_settled(deployment)
+    deployment.is_settled()
         && plan.kind != Kind::Rollback
         && plan.release == of
         && live.is_some_and(|live| live.deployment == deployment.number)
@@ -190,6 +193,8 @@ pub(super) fn returns(deployment: &Deployment, of: ReleaseNumber) -> bool {
 pub(super) fn schemas(deployment: &Deployment) -> BTreeMap<DatabaseName, String> {
     let receipts = deployment.receipts();
     receipts
+        // What a copy is like before anything is done to it is the same in no other deployment.
+        .filter(|(step, _)| !matches!(step.action, Action::Clone { .. }))
         .filter_map(|(_, receipt)| match receipt {
             Receipt::Migrated {
                 database, schema, ..

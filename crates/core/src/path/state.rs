@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Backfill, Commit, Crossed, End, Evidence, GateReport, Launch, Migration, Outcome, Plan, Policy,
-    Release, Step, Trigger, Undo,
+    Backfill, Cloned, Commit, Crossed, End, Evidence, GateReport, Launch, Migration, Outcome, Plan,
+    Policy, Release, Step, Trigger, Undo,
 };
 use crate::{
     Digest, Time,
@@ -57,6 +57,9 @@ pub struct EnvironmentState {
     /// The rules of the release that settled here last, rollbacks aside; a release cannot loosen the rules that it is
     /// judged by.
     pub in_force: Option<Policy>,
+    /// What it is a clone of, and for whom, while it is there. Nothing for an environment of the manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloned: Option<Cloned>,
 }
 
 /// A release as it stands, or stood, in an environment.
@@ -365,6 +368,12 @@ impl Deployment {
                     _ => None,
                 }
             })
+    }
+
+    /// Whether it came to its end as it should.
+    pub fn is_settled(&self) -> bool {
+        let ended = self.ended.as_ref();
+        ended.is_some_and(|ended| ended.end == End::Settled)
     }
 
     /// Its configuration, once there is one.

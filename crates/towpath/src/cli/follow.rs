@@ -99,26 +99,37 @@ pub fn tell(context: &Context, Followed { view, waiting }: &Followed) {
     }
 }
 
-/// Follows a deployment to its end, or to where it waits for a person; nothing when Ctrl-C comes first.
+/// Follows a deployment to its end, or to where it waits for a person; when Ctrl-C comes first, it goes on without us.
 pub async fn to_its_end(
     way: &Way,
     number: DeploymentNumber,
 ) -> Result<Result<Followed, Exit>, CliError> {
+    if let Some(followed) = unless_interrupted(way, number).await? {
+        return Ok(Ok(followed));
+    }
+    let goes_on = match way {
+        Way::Own(_) => format!("what runs goes on; `towpath retry {number}` picks it up"),
+        Way::Server(_) => "the server goes on with it".to_owned(),
+    };
+    eprintln!("\ndetached from {number}: {goes_on} (`towpath cancel {number}` stops it)");
+    Ok(Err(Exit::Detached))
+}
+
+/// Follows a deployment likewise; nothing when Ctrl-C comes first.
+pub async fn unless_interrupted(
+    way: &Way,
+    number: DeploymentNumber,
+) -> Result<Option<Followed>, CliError> {
     let mut progress = Progress::new();
     let followed = tokio::select! {
         followed = way.follow(number, |view| progress.show(view)) => followed?,
         _ = tokio::signal::ctrl_c() => {
             progress.close();
-            let goes_on = match way {
-                Way::Own(_) => format!("what runs goes on; `towpath retry {number}` picks it up"),
-                Way::Server(_) => "the server goes on with it".to_owned(),
-            };
-            eprintln!("\ndetached from {number}: {goes_on} (`towpath cancel {number}` stops it)");
-            return Ok(Err(Exit::Detached));
+            return Ok(None);
         }
     };
     progress.close();
-    followed.map(Ok).ok_or_else(|| no_such(number))
+    followed.map(Some).ok_or_else(|| no_such(number))
 }
 
 /// What people do next.
@@ -135,6 +146,8 @@ fn hint(view: &crate::engine::DeploymentView, waits: bool) -> Option<String> {
         _ if waits => Some(format!(
             "`towpath status {environment}` shows what it waits for"
         )),
+        // It is gone.
+        _ if environment.is_clone() => None,
         "failed" | "errored" => Some(format!(
             "`towpath logs {}` shows the output; `towpath retry {environment}` goes on from the step that did not pass",
             view.deployment

@@ -54,6 +54,9 @@ pub enum Ask {
         what: Option<String>,
         /// The rehearsal's deployment that was followed to its end; none when it begins, or is taken up again.
         followed: Option<DeploymentNumber>,
+        /// Whether on a throw-away clone of the environment.
+        #[serde(default)]
+        on_clone: bool,
     },
     /// Sign what an environment's deployment waits for.
     SignOff {

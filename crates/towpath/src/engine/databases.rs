@@ -1,6 +1,6 @@
 //! Where databases are: files in the data directory, and servers of which an environment's configuration says where.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 use towpath_core::{
@@ -33,6 +33,16 @@ pub enum Unreached {
         database: DatabaseName,
         /// What is wrong with it.
         why: String,
+    },
+    /// A clone of its environment has none of it.
+    #[error(
+        "could not find the clone of the database {database}: there is none in the clone of {environment}"
+    )]
+    Uncloned {
+        /// The database.
+        database: DatabaseName,
+        /// The environment that was cloned.
+        environment: EnvironmentName,
     },
     /// The configuration that says where it is cannot be had.
     #[error(transparent)]
@@ -76,6 +86,9 @@ impl Unreached {
             Unreached::Manifest { .. } => {
                 "the data directory keeps each release's manifest: restore it from a backup, or deploy another release"
                     .into()
+            }
+            Unreached::Uncloned { environment, .. } => {
+                format!("`towpath rehearse {environment} --clone` makes a new one")
             }
             Unreached::Config(error) => error.help(),
             Unreached::Nowhere {
@@ -134,10 +147,17 @@ fn declared<'a>(
     })
 }
 
+/// Where a database is that is a file.
+pub fn database_file(home: &Home, keeper: &EnvironmentName, database: &DatabaseName) -> PathBuf {
+    home.databases(keeper).join(format!("{database}.db"))
+}
+
 /// The URL of a database that is a file.
 fn file_url(home: &Home, keeper: &EnvironmentName, database: &DatabaseName) -> String {
-    let file = home.databases(keeper).join(format!("{database}.db"));
-    format!("sqlite://{}", file.display())
+    format!(
+        "sqlite://{}",
+        database_file(home, keeper, database).display()
+    )
 }
 
 /// The URLs of the databases that are files, as an environment's services find them.
@@ -164,27 +184,44 @@ impl Engine {
         keeper: &EnvironmentName,
         name: &DatabaseName,
     ) -> Result<Database, Unreached> {
-        let undeclared = || Unreached::Undeclared {
-            database: name.clone(),
-            environment: keeper.clone(),
-        };
         let manifest = self
             .manifest_of(release)
             .map_err(|error| Unreached::Manifest {
                 database: name.clone(),
                 why: error.to_string(),
             })?;
+        let is_on_server = declared(&manifest, keeper, name)?.engine.is_server();
+        if !keeper.is_clone() || !is_on_server {
+            return self.kept(release, &manifest, keeper, name).await;
+        }
+        let (home, clone) = self.copy_in(keeper, name).await?;
+        let original = self.kept(release, &manifest, &home, name).await?;
+        Ok(original.on_clone(&clone))
+    }
+
+    /// The database that an environment keeps, or its clone's file.
+    pub(super) async fn kept(
+        &self,
+        release: &Release,
+        manifest: &Manifest,
+        keeper: &EnvironmentName,
+        name: &DatabaseName,
+    ) -> Result<Database, Unreached> {
+        let undeclared = || Unreached::Undeclared {
+            database: name.clone(),
+            environment: keeper.clone(),
+        };
         let mut filled = BTreeMap::new();
-        if declared(&manifest, keeper, name)?.engine.is_server() {
+        if declared(manifest, keeper, name)?.engine.is_server() {
             let mut environments = manifest.environments.iter();
             let environment = environments.find(|environment| environment.name == *keeper);
             let environment = environment.ok_or_else(undeclared)?;
             let shut = self
-                .secret_file(release, &manifest, environment, Damaged::Refused)
+                .secret_file(release, manifest, environment, Damaged::Refused)
                 .await?;
-            filled = self.filled(&manifest, environment, None, shut).await?;
+            filled = self.filled(manifest, environment, None, shut).await?;
         }
-        open(&self.home, &manifest, keeper, name, |variable| {
+        open(&self.home, manifest, keeper, name, |variable| {
             filled.remove(variable).map(|filled| filled.value)
         })
     }

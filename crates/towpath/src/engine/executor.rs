@@ -52,23 +52,24 @@ impl Engine {
         written
     }
 
+    /// Takes a deployment's lease; none where another worker has it.
+    pub(super) async fn lease(
+        &self,
+        number: DeploymentNumber,
+    ) -> Result<Option<Lease>, StoreError> {
+        let is_gone = |name: &str| Worker::is_gone(&self.home, name);
+        let (name, lasting) = (self.worker.name(), failpoint::lease());
+        self.store
+            .lease(number, name, now(), lasting, is_gone)
+            .await
+    }
+
     /// Takes a deployment's lease and does everything there is to do for it just now.
     pub(super) async fn drive(
         self: &Arc<Engine>,
         number: DeploymentNumber,
     ) -> Result<Rest, EngineError> {
-        let is_gone = |name: &str| Worker::is_gone(&self.home, name);
-        let lease = self
-            .store
-            .lease(
-                number,
-                self.worker.name(),
-                now(),
-                failpoint::lease(),
-                is_gone,
-            )
-            .await?;
-        let Some(lease) = lease else {
+        let Some(lease) = self.lease(number).await? else {
             return Ok(Rest::Elsewhere);
         };
         failpoint::pass(format_args!("with the lease of {number}"));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::LEASE;
+use super::{CLONE_IDLE, LEASE};
 
 /// Passes one point; at the chosen one the process ends as by `kill -9`.
 #[cfg(not(debug_assertions))]
@@ -14,12 +14,18 @@ pub fn lease() -> Duration {
     LEASE
 }
 
+/// How long a clone may stand about; a test that waits for the end of that has a shorter time.
+#[cfg(not(debug_assertions))]
+pub fn clone_idle() -> Duration {
+    CLONE_IDLE
+}
+
 #[cfg(debug_assertions)]
-pub use debug::{lease, pass};
+pub use debug::{clone_idle, lease, pass};
 
 #[cfg(debug_assertions)]
 mod debug {
-    use super::{Duration, LEASE};
+    use super::{CLONE_IDLE, Duration, LEASE};
     use std::{
         fmt::Display,
         fs::OpenOptions,
@@ -41,6 +47,9 @@ mod debug {
 
     /// How long leases last, in milliseconds.
     const LEASE_MS: &str = "TOWPATH_TEST_LEASE_MS";
+
+    /// How long clones may stand about, in milliseconds.
+    const CLONE_IDLE_MS: &str = "TOWPATH_TEST_CLONE_IDLE_MS";
 
     /// Names a file that gets a line for every point that is passed.
     const POINTS: &str = "TOWPATH_TEST_POINTS";
@@ -93,8 +102,16 @@ mod debug {
 
     /// How long a lease lasts; a test that waits for the end of one has shorter ones.
     pub fn lease() -> Duration {
-        let chosen = std::env::var(LEASE_MS).ok();
-        let chosen = chosen.and_then(|text| text.parse().ok());
-        chosen.map_or(LEASE, Duration::from_millis)
+        chosen(LEASE_MS).unwrap_or(LEASE)
+    }
+
+    /// How long a clone may stand about; a test that waits for the end of that has a shorter time.
+    pub fn clone_idle() -> Duration {
+        chosen(CLONE_IDLE_MS).unwrap_or(CLONE_IDLE)
+    }
+
+    fn chosen(variable: &str) -> Option<Duration> {
+        let text = std::env::var(variable).ok()?;
+        text.parse().ok().map(Duration::from_millis)
     }
 }

@@ -44,7 +44,11 @@ impl Housekeeper {
             tracing::warn!(%error, "could not remove a work tree");
         }
         for name in &names {
-            if let Err(error) = supervise(engine, name).await {
+            if name.is_clone() {
+                if let Err(error) = engine.take_down(name).await {
+                    tracing::warn!(clone = %name, %error, "is still there");
+                }
+            } else if let Err(error) = supervise(engine, name).await {
                 tracing::warn!(environment = %name, %error, "what is live does not run");
             }
             match self.tidy_environment(engine, name).await {

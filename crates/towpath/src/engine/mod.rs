@@ -4,6 +4,7 @@ mod artifacts;
 mod asks;
 mod begun;
 mod builder;
+mod clone;
 pub(crate) mod databases;
 mod dispatcher;
 mod executor;
@@ -54,6 +55,9 @@ pub use self::{
 /// How long a worker may be silent until others take its deployments over; one that has died is noticed at once.
 const LEASE: Duration = Duration::from_secs(20);
 
+/// How long a clone may stand about between two deployments of its rehearsal, until it is taken down.
+const CLONE_IDLE: Duration = Duration::from_secs(60);
+
 /// Everything that performing needs.
 pub struct Engine {
     /// The journal.
@@ -69,6 +73,8 @@ pub struct Engine {
     worker: Worker,
     /// Held while a branch is moved together with what is asked for because of that, and while somebody looks at branches.
     branches: tokio::sync::Mutex<()>,
+    /// Held while a clone of an environment is taken down.
+    clones: tokio::sync::Mutex<()>,
 }
 
 /// Why an engine cannot be had.
@@ -119,6 +125,7 @@ impl Engine {
             runner: Arc::new(ProcessRunner::new(home.target(), launcher)),
             worker: Worker::enter(&home)?,
             branches: tokio::sync::Mutex::default(),
+            clones: tokio::sync::Mutex::default(),
             store,
             home,
             mirror,

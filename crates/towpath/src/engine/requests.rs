@@ -57,8 +57,13 @@ impl Engine {
                 environment,
                 what,
                 followed,
+                on_clone,
             } => {
-                self.rehearse(actor, place, environment, what.as_deref(), *followed)
+                let environment = place.environment(environment)?;
+                let release = self
+                    .release_for(actor, place, environment, what.as_deref())
+                    .await?;
+                self.rehearse(actor, &environment.name, &release, *followed, *on_clone)
                     .await
             }
             Ask::SignOff {

@@ -179,6 +179,24 @@ impl Engine {
         environment: &EnvironmentName,
         service: Option<&ServiceName>,
     ) -> Result<Handover, HandoverError> {
+        let declared = &environment.declared();
+        let mut handover = self.as_pinned(config, release, declared, service).await?;
+        if environment.is_clone() {
+            let manifest = self.manifest_of(release);
+            let manifest = manifest.map_err(|error| HandoverError::Damaged(error.to_string()))?;
+            self.lead_to_clone(&mut handover, &manifest, release, environment)
+                .await?;
+        }
+        Ok(handover)
+    }
+
+    async fn as_pinned(
+        &self,
+        config: &Digest,
+        release: &Release,
+        environment: &EnvironmentName,
+        service: Option<&ServiceName>,
+    ) -> Result<Handover, HandoverError> {
         let pinned = read(&self.home, config).map_err(HandoverError::Damaged)?;
         let section = pinned.section(service);
         let mut handover = Handover {

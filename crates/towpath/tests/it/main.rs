@@ -27,6 +27,7 @@ mod place;
 mod project;
 mod refusals;
 mod rehearse;
+mod rehearse_clone;
 mod secret_scan;
 mod secrets;
 mod server;

@@ -1,13 +1,15 @@
 //! What a rehearsal of the way back may request, and what it may say of the release.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{Events, check, find, said};
 use crate::{
+    Time,
     journal::Stream,
     names::{DatabaseName, DeploymentNumber, EnvironmentName, ReleaseNumber},
     path::{
-        Actor, Deployment, Event, Kind, Plan, Refusal, Rehearsal, Right, State, Trigger,
+        Actor, ClonedDatabase, Deployment, Event, Kind, Plan, Refusal, Rehearsal, Right, State,
+        Trigger, changed_by, clone_to_remove,
         rehearsal::{brings, returns, schemas},
     },
 };
@@ -19,10 +21,23 @@ pub(super) fn check_rehearsal(
     plan: &Plan,
     of: ReleaseNumber,
     after: Option<DeploymentNumber>,
+    now: Time,
 ) -> Result<(), Refusal> {
     may_rehearse(state, actor, plan)?;
     let name = &plan.environment;
     let environment = state.environment(name);
+    if name.is_clone()
+        && (environment.cloned.is_none() || clone_to_remove(state, name, now).is_some())
+    {
+        return Err(Refusal::NotNow {
+            deployment: after.or(environment.last).unwrap_or(DeploymentNumber(0)),
+            what: format!(
+                "is of a rehearsal whose clone of {} is gone",
+                name.declared()
+            ),
+            help: format!("{} begins anew", asked(name, of)),
+        });
+    }
     if let Some(open) = environment.active.or(environment.queue.first().copied()) {
         return Err(Refusal::NotNow {
             deployment: open,
@@ -44,8 +59,71 @@ pub(super) fn check_rehearsal(
         false => Err(Refusal::NotNow {
             deployment: after.or(environment.last).unwrap_or(DeploymentNumber(0)),
             what: format!("is not what the rehearsal of {of} goes on from"),
-            help: format!("`towpath rehearse {name} {of}` begins anew"),
+            help: format!("{} begins anew", asked(name, of)),
         }),
+    }
+}
+
+/// The command that rehearses the way back from a release there.
+fn asked(name: &EnvironmentName, of: ReleaseNumber) -> String {
+    let how = if name.is_clone() { " --clone" } else { "" };
+    format!("`towpath rehearse {} {of}{how}`", name.declared())
+}
+
+/// A clone, for whoever may rehearse in the environment; not while a database that it copies is changed.
+pub(super) fn clone(
+    state: &State,
+    actor: &Actor,
+    plan: &Plan,
+    databases: &BTreeMap<DatabaseName, ClonedDatabase>,
+    idle: Duration,
+) -> Result<Events, Refusal> {
+    let name = &plan.environment;
+    let original = name.declared();
+    let in_force = state.environment(&original).in_force;
+    for right in [Right::Deploy, Right::Rollback] {
+        for rules in in_force.iter().chain([&plan.policy]) {
+            rules.check(actor, right)?;
+        }
+    }
+    let there = state.environment(name);
+    if let Some(cloned) = &there.cloned {
+        return Err(Refusal::NotNow {
+            deployment: there.last.unwrap_or(DeploymentNumber(0)),
+            what: format!("is of the rehearsal of {}, which has the clone of {original}", cloned.release),
+            help: "rehearse once it has ended: a clone that nobody goes on with is removed after a while".into(),
+        });
+    }
+    let changes = |open: &&Deployment| {
+        let step = open.attempt().and(open.current());
+        let place = step.and_then(|(step, _)| changed_by(&step.action));
+        place.is_some_and(|(database, home)| {
+            databases
+                .get(database)
+                .is_some_and(|copy| copy.home == *home)
+        })
+    };
+    if let Some(open) = state.open().find(changes) {
+        return Err(Refusal::NotNow {
+            deployment: open.number,
+            what: format!("changes a database of {original}, which cannot be cloned meanwhile"),
+            help: "rehearse once that step has ended".into(),
+        });
+    }
+    let event = Event::EnvironmentCloned {
+        release: plan.release,
+        databases: databases.clone(),
+        idle,
+    };
+    Ok(vec![(Stream::Environment(name.clone()), event)])
+}
+
+/// That nothing is left of a clone; of one that is in use, nobody says so.
+pub(super) fn remove_clone(state: &State, name: &EnvironmentName, now: Time) -> Events {
+    let stream = Stream::Environment(name.clone());
+    match clone_to_remove(state, name, now) {
+        Some(_) => vec![(stream, Event::CloneRemoved)],
+        None => Vec::new(),
     }
 }
 
@@ -79,12 +157,12 @@ pub(super) fn prove(
         return Err(Refusal::NotNow {
             deployment: again,
             what: format!("is not the end of a rehearsal of {of}"),
-            help: format!("`towpath rehearse {name} {of}` rehearses it"),
+            help: format!("{} rehearses it", asked(name, of)),
         });
     }
     // What an earlier rehearsal has already spoiled is not what there was.
     let mut wanted = schemas(before);
-    wanted.extend(spoiled(state, of, name));
+    wanted.extend(spoiled(state, of, &name.declared()));
     let now = schemas(after);
     let changed = wanted
         .iter()
@@ -96,7 +174,9 @@ pub(super) fn prove(
         )
     });
     let rehearsal = Rehearsal {
-        environment: name.clone(),
+        environment: name.declared(),
+        on_clone: name.is_clone(),
+        at: None,
         to: Some(between.plan.release),
         deployments: numbers.to_vec(),
         schemas: wanted,
@@ -147,11 +227,14 @@ pub(super) fn fail(
         deployments.insert(0, *after);
     }
     let returns = deployment.plan.kind == Kind::Rollback;
+    let place = &deployment.plan.environment;
     let rehearsal = Rehearsal {
-        environment: deployment.plan.environment.clone(),
+        environment: place.declared(),
+        on_clone: place.is_clone(),
+        at: None,
         to: returns.then_some(deployment.plan.release),
         deployments,
-        schemas: spoiled(state, release, &deployment.plan.environment),
+        schemas: spoiled(state, release, &place.declared()),
         finding: Some(said(finding)?),
     };
     Ok(failed(state, release, rehearsal))
@@ -161,7 +244,8 @@ pub(super) fn fail(
 fn failed(state: &State, release: ReleaseNumber, rehearsal: Rehearsal) -> Events {
     let environment = rehearsal.environment.clone();
     let reason = format!("the rehearsal of {release} failed");
-    let is_held = state.environment(&environment).hold.is_some();
+    // On a clone nothing has become of the environment.
+    let is_held = rehearsal.on_clone || state.environment(&environment).hold.is_some();
     let mut events = vec![(
         Stream::Release(release),
         Event::RehearsalFailed { rehearsal },

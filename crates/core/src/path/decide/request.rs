@@ -2,6 +2,7 @@
 
 use super::{Events, check, rehearsal::check_rehearsal};
 use crate::{
+    Time,
     journal::Stream,
     names::DeploymentNumber,
     path::{
@@ -15,6 +16,7 @@ pub(super) fn request(
     actor: &Actor,
     plan: &Plan,
     trigger: &Trigger,
+    now: Time,
 ) -> Result<Events, Refusal> {
     // Such a deployment takes the place of the one that it undoes; only that one's failure makes it.
     if let Trigger::Undo { of } = trigger {
@@ -36,7 +38,16 @@ pub(super) fn request(
     };
     check(state, actor, plan, right)?;
     if let Trigger::Rehearsal { of, after } = trigger {
-        check_rehearsal(state, actor, plan, *of, *after)?;
+        check_rehearsal(state, actor, plan, *of, *after, now)?;
+    } else if plan.environment.is_clone() {
+        return Err(Refusal::NotAllowed {
+            who: actor.to_string(),
+            what: format!(
+                "put anything into a clone of {} by itself",
+                plan.environment.declared()
+            ),
+            help: "a clone is for rehearsals: `towpath rehearse` with --clone".into(),
+        });
     }
     if let Some(veto) = &release.vetoed {
         return Err(Refusal::Vetoed {
@@ -71,7 +82,7 @@ pub(super) fn request(
             return Err(already("live".into()));
         }
         // Locks, freezes and what has to come before do not stop a rollback: it must not be a way around them.
-        if !release.verified.contains_key(&plan.environment) {
+        if !release.verified.contains_key(&plan.environment.declared()) {
             return Err(Refusal::CannotReturn {
                 reason: format!("{} is not verified in {}", plan.release, plan.environment),
                 way_out: format!("`towpath deploy {} {}`", plan.environment, plan.release),

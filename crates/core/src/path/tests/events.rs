@@ -293,14 +293,17 @@ fn rehearsal() -> BoxedStrategy<Rehearsal> {
         prop::option::of(release()),
         prop::collection::vec(deployment(), 0..3),
         text(),
+        any::<bool>(),
         prop::option::of(text()),
     )
         .prop_map(
-            |(environment, to, deployments, schema, finding)| Rehearsal {
+            |(environment, to, deployments, schema, on_clone, finding)| Rehearsal {
                 environment,
                 to,
                 deployments,
                 schemas: BTreeMap::from([("main".parse().unwrap(), schema)]),
+                on_clone,
+                at: None,
                 finding,
             },
         )
@@ -319,6 +322,16 @@ fn elsewhere() -> BoxedStrategy<Event> {
         text().prop_map(|cause| Event::ReleaseBuildFailed { cause }),
         text().prop_map(|reason| Event::ReleaseVetoed { reason }),
         rehearsal().prop_map(|rehearsal| Event::RollbackProven { rehearsal }),
+        (release(), environment(), text()).prop_map(|(release, home, name)| {
+            let copy = ClonedDatabase { home, name };
+            let databases = BTreeMap::from([("main".parse().unwrap(), copy)]);
+            Event::EnvironmentCloned {
+                release,
+                databases,
+                idle: world::seconds(60),
+            }
+        }),
+        Just(Event::CloneRemoved),
         rehearsal().prop_map(|rehearsal| Event::RehearsalFailed { rehearsal }),
         (text(), time()).prop_map(|(reason, until)| Event::Locked { reason, until }),
         Just(Event::Unlocked),

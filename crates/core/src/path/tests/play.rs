@@ -178,6 +178,13 @@ impl Sim {
             Action::Build => Receipt::Built {
                 artifacts: artifacts(release),
             },
+            Action::Clone { database, home } => Receipt::Migrated {
+                database: database.clone(),
+                home: environment.clone(),
+                fresh: 0,
+                schema: String::new(),
+                applied: self.state.applied(home, database).to_vec(),
+            },
             Action::Migrate { database, home } => {
                 let mut applied = self
                     .env(home.as_str())

@@ -247,3 +247,187 @@ fn production_asks_for_it_where_the_manifest_says_so() {
     prove(&mut sim, numbers).unwrap();
     assert!(matches!(gate(&sim), Some(Answer::Pass { .. })));
 }
+
+/// What is there of the clone of staging.
+fn clone_of_staging(sim: &Sim) -> EnvironmentState {
+    sim.state.environment(&place().of_clone())
+}
+
+/// Makes a clone of staging, and begins a rehearsal in it.
+fn begin_on_clone(
+    sim: &mut Sim,
+    who: &Actor,
+    of: ReleaseNumber,
+) -> Result<DeploymentNumber, Refusal> {
+    let plan = on_clone(&sim.state, rehearsed_deploy(sim.plan(STAGING, of)));
+    let copies = plan.launch.databases.keys().map(|database| {
+        let (home, name) = (place(), format!("clone_of_{database}"));
+        (database.clone(), ClonedDatabase { home, name })
+    });
+    let databases = copies.collect();
+    let plan = cloning_first(plan, &databases);
+    let command = Command::Clone {
+        plan: Box::new(plan.clone()),
+        databases,
+        idle: seconds(60),
+    };
+    sim.command(who, command)?;
+    sim.request(who, plan, Trigger::Rehearsal { of, after: None })
+}
+
+fn goes_on_in_clone(
+    sim: &mut Sim,
+    of: ReleaseNumber,
+    after: DeploymentNumber,
+) -> Result<DeploymentNumber, Refusal> {
+    let plan = match station(&sim.state, &place().of_clone(), of, None) {
+        Station::Back { .. } => rehearsed_return(sim.way(&place().of_clone())?, &[]),
+        _ => on_clone(&sim.state, rehearsed_deploy(sim.plan(STAGING, of))),
+    };
+    let after = Some(after);
+    sim.request(&dana(), plan, Trigger::Rehearsal { of, after })
+}
+
+fn remove_clone(sim: &mut Sim) -> bool {
+    let clone = place().of_clone();
+    let events = sim.command(&Actor::Towpath, Command::RemoveClone { clone });
+    !events.unwrap().is_empty()
+}
+
+#[test]
+fn a_clone_proves_it_and_nothing_happens_to_what_it_is_like() {
+    let (mut sim, second) = two();
+    let staging = sim.env(STAGING);
+    let first = begin_on_clone(&mut sim, &dana(), second).unwrap();
+    let plan = &sim.deployment(first).plan;
+    assert_eq!(plan.environment.as_str(), "staging~clone");
+    let clones = |step: &Step| matches!(step.action, Action::Clone { .. });
+    let ids: Vec<&str> = plan.steps.iter().map(|step| step.id.as_str()).collect();
+    let at = plan.steps.iter().position(clones).unwrap();
+    assert_eq!(ids[at + 1], "migrate-main", "{ids:?}");
+    done(&mut sim, first);
+    assert!(!remove_clone(&mut sim), "it is in use");
+    // Somebody deploys to staging meanwhile; the clone is another place.
+    let other = sim.deploy(&dana(), STAGING, ReleaseNumber(1)).unwrap();
+    assert_eq!(sim.complete(other), End::Settled);
+    let between = goes_on_in_clone(&mut sim, second, first).unwrap();
+    let back = &sim.deployment(between).plan;
+    assert_eq!(
+        (back.kind, back.release),
+        (Kind::Rollback, ReleaseNumber(1))
+    );
+    let reuses =
+        |step: &Step| matches!(&step.action, Action::Start { reuse, .. } if !reuse.is_empty());
+    assert!(
+        !back.steps.iter().any(reuses),
+        "what runs in staging uses its database"
+    );
+    done(&mut sim, between);
+    let again = goes_on_in_clone(&mut sim, second, between).unwrap();
+    assert!(!sim.deployment(again).plan.steps.iter().any(clones));
+    done(&mut sim, again);
+    prove(&mut sim, [first, between, again]).unwrap();
+
+    let rehearsal = sim.release(second).rehearsal.clone().unwrap();
+    assert!(rehearsal.proves() && rehearsal.on_clone);
+    assert_eq!(
+        (rehearsal.environment.clone(), rehearsal.at),
+        (place(), Some(sim.now))
+    );
+    assert_eq!(
+        rehearsal.to_string(),
+        format!(
+            "rollback proven on a clone of staging: to v1 and back ({first}, {between}, {again})"
+        )
+    );
+    assert!(remove_clone(&mut sim));
+    assert!(!remove_clone(&mut sim));
+    assert_eq!(clone_of_staging(&sim), EnvironmentState::default());
+    assert_eq!(sim.env(STAGING).schema, staging.schema);
+    assert_eq!(sim.live(STAGING), Some(ReleaseNumber(1)));
+    assert!(!sim.is_verified(second, STAGING));
+    sim.replay();
+}
+
+#[test]
+fn what_a_clone_finds_holds_nothing_and_revokes_nothing() {
+    let (mut sim, second) = two();
+    let first = begin_on_clone(&mut sim, &dana(), second).unwrap();
+    done(&mut sim, first);
+    let between = goes_on_in_clone(&mut sim, second, first).unwrap();
+    sim.fail_at(between, "start-web");
+    assert_eq!(sim.complete(between), End::Failed);
+    let stopped = Station::Stopped { at: between };
+    let clone = place().of_clone();
+    assert_eq!(station(&sim.state, &clone, second, Some(between)), stopped);
+    let command = Command::FailRehearsal {
+        release: second,
+        deployment: between,
+        finding: "it fails".into(),
+    };
+    sim.command(&dana(), command).unwrap();
+    let rehearsal = sim.release(second).rehearsal.clone().unwrap();
+    assert!(
+        rehearsal
+            .to_string()
+            .starts_with("the rehearsal on a clone of staging failed"),
+        "{rehearsal}"
+    );
+    assert_eq!(sim.env(STAGING).hold, None);
+    assert!(sim.is_verified(ReleaseNumber(1), STAGING));
+    let refused = sim.command(
+        &dana(),
+        Command::Retry {
+            deployment: between,
+            from: None,
+        },
+    );
+    assert!(refused.unwrap_err().to_string().contains("is thrown away"));
+    assert!(remove_clone(&mut sim));
+    sim.replay();
+}
+
+#[test]
+fn a_clone_is_for_one_rehearsal_by_whoever_may_and_goes_when_nobody_goes_on() {
+    let (mut sim, second) = two();
+    let refused = begin_on_clone(&mut sim, &mallory(), second).unwrap_err();
+    assert!(matches!(refused, Refusal::NotAllowed { .. }), "{refused}");
+    let plan = on_clone(&sim.state, sim.plan(STAGING, second));
+    let refused = sim.request(&dana(), plan, Trigger::Person).unwrap_err();
+    assert!(matches!(refused, Refusal::NotAllowed { .. }), "{refused}");
+
+    let first = begin_on_clone(&mut sim, &dana(), second).unwrap();
+    let third = sim.cut(&[migration(1, Contract::Expand)]);
+    let refused = begin_on_clone(&mut sim, &dana(), third).unwrap_err();
+    assert!(
+        refused.to_string().contains("has the clone of staging"),
+        "{refused}"
+    );
+    done(&mut sim, first);
+    sim.now = sim.now + seconds(59);
+    assert!(!remove_clone(&mut sim));
+    sim.now = sim.now + seconds(2);
+    let refused = goes_on_in_clone(&mut sim, second, first).unwrap_err();
+    assert!(
+        refused.to_string().contains("clone of staging is gone"),
+        "{refused}"
+    );
+    assert!(remove_clone(&mut sim));
+    begin_on_clone(&mut sim, &dana(), third).unwrap();
+}
+
+#[test]
+fn nothing_is_cloned_while_its_schema_changes() {
+    let (mut sim, second) = two();
+    let busy = sim.deploy(&dana(), STAGING, second).unwrap();
+    sim.run_to(busy, "migrate-main");
+    let refused = begin_on_clone(&mut sim, &dana(), second).unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("changes a database of staging"),
+        "{refused}"
+    );
+    sim.pass(busy);
+    begin_on_clone(&mut sim, &dana(), second).unwrap();
+}

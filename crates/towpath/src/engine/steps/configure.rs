@@ -20,7 +20,7 @@ pub(super) async fn perform(attempt: &Attempt<'_>, like: Option<&Digest>) -> Out
         Ok(manifest) => manifest,
         Err(error) => return hopeless(error),
     };
-    let name = &attempt.deployment.plan.environment;
+    let name = &attempt.deployment.plan.environment.declared();
     let Some(environment) = manifest.environments.iter().find(|e| e.name == *name) else {
         return hopeless(format!("the release's manifest has no environment {name}"));
     };

@@ -30,7 +30,7 @@ async fn migrate(
     let engine = attempt.engine;
     let manifest = engine.manifest_of(attempt.release).map_err(hopeless)?;
     // The schema does not change for a release whose configuration is not there.
-    let environment = &attempt.deployment.plan.environment;
+    let environment = &attempt.deployment.plan.environment.declared();
     if let Some(environment) = manifest
         .environments
         .iter()

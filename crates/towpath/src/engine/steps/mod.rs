@@ -2,6 +2,7 @@
 
 mod backfill;
 mod build;
+mod clone;
 mod configure;
 mod discard;
 mod migrate;
@@ -82,6 +83,7 @@ pub async fn perform(attempt: &Attempt<'_>, step: Option<&Step>) -> Outcome {
     };
     match &step.action {
         Action::Build => build::perform(attempt).await,
+        Action::Clone { database, home } => clone::perform(attempt, database, home).await,
         Action::Migrate { database, home } => migrate::perform(attempt, database, home).await,
         Action::Undo(reversal) => undo::perform(attempt, reversal).await,
         Action::Configure { like } => configure::perform(attempt, like.as_ref()).await,

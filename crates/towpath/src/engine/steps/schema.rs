@@ -44,7 +44,8 @@ pub(super) async fn snapshot(
         .manifest_of(attempt.release)
         .map_err(hopeless)?;
     let declared = manifest.databases.get(place.name);
-    if declared.is_some_and(|declared| !declared.snapshot) {
+    // A clone is a copy already, and nobody needs it back.
+    if place.home.is_clone() || declared.is_some_and(|declared| !declared.snapshot) {
         return Ok(String::new());
     }
     let folder = attempt.engine.home.snapshots().join(place.home.as_str());

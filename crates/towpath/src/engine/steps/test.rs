@@ -93,9 +93,9 @@ pub(super) async fn tree(attempt: &Attempt<'_>) -> Result<PathBuf, Outcome> {
             .check_out(&attempt.release.source.commit, &tree)
             .await
             .map_err(errored)?;
-        let user = attempt.deployment.plan.environment.as_str();
-        engine.seed_cache(&manifest, user).await?;
-        engine.link_cache(&manifest, user, &tree)?;
+        let user = attempt.deployment.plan.environment.declared();
+        engine.seed_cache(&manifest, user.as_str()).await?;
+        engine.link_cache(&manifest, user.as_str(), &tree)?;
         std::fs::write(&ready, "").map_err(errored)?;
     }
     Ok(tree)
