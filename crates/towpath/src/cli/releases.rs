@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
-use towpath_core::{names::ReleaseNumber, path::Rehearsal};
+use towpath_core::names::ReleaseNumber;
 
 use super::{context::Context, error::CliError, exit::Exit, style, table, way::Way};
 use crate::engine::ReleaseView;
@@ -53,14 +53,17 @@ fn standing(view: &ReleaseView) -> String {
         return paint.bad(&format!("vetoed by {}", veto.by));
     }
     let verified: Vec<&str> = release.verified.keys().map(|name| name.as_str()).collect();
-    let proven = release.rehearsal.as_ref().is_some_and(Rehearsal::proves);
+    let proven = release.rehearsal.as_ref().filter(|one| one.proves());
     let standing = match (verified.as_slice(), view.digest) {
         ([], None) => paint.dim("not built"),
         ([], Some(_)) => "built".to_owned(),
         (verified, _) => paint.good(&format!("verified in {}", verified.join(", "))),
     };
     match proven {
-        true => format!("{standing}, {}", paint.good("rollback proven")),
-        false => standing,
+        Some(rehearsal) => {
+            let proven = format!("rollback proven {}", rehearsal.place());
+            format!("{standing}, {}", paint.good(&proven))
+        }
+        None => standing,
     }
 }

@@ -211,7 +211,15 @@ fn detail(environment: &EnvironmentView) {
         .as_ref()
         .and_then(|live| live.rehearsal.as_ref())
     {
-        line("rehearsal", style::plain(&rehearsal.to_string()));
+        let when = rehearsal.at.map_or(String::new(), |at| {
+            format!(" ({} ago)", human(now().since(at)))
+        });
+        let told = style::plain(&rehearsal.to_string());
+        let told = match rehearsal.proves() {
+            true => paint.good(&told),
+            false => paint.bad(&told),
+        };
+        line("rehearsal", format!("{told}{when}"));
     }
     if let Some((release, until)) = &environment.warm {
         line(

@@ -48,7 +48,16 @@ struct Live {
     since: When,
     verified: bool,
     vetoed: Option<String>,
+    rehearsed: Option<Rehearsed>,
     addresses: Vec<(String, String)>,
+}
+
+/// What the last rehearsal of its way back found.
+#[derive(Debug, Serialize)]
+struct Rehearsed {
+    proven: bool,
+    told: String,
+    when: Option<When>,
 }
 
 /// Where it could return to.
@@ -259,6 +268,11 @@ impl Live {
             since: ago(live.since, now),
             verified: live.verified,
             vetoed: live.vetoed.clone(),
+            rehearsed: live.rehearsal.as_ref().map(|rehearsal| Rehearsed {
+                proven: rehearsal.proves(),
+                told: rehearsal.to_string(),
+                when: rehearsal.at.map(|at| ago(at, now)),
+            }),
             addresses: live
                 .addresses
                 .iter()

@@ -219,7 +219,7 @@ mod tests {
     use towpath_core::{
         Digest, Time,
         names::ReleaseNumber,
-        path::{Hold, Lock, Phase, Verdict, Waiting},
+        path::{Hold, Lock, Phase, Rehearsal, Verdict, Waiting},
     };
 
     use super::{
@@ -263,7 +263,15 @@ mod tests {
                 deployment: DeploymentNumber(6),
                 since: NOW,
                 verified: true,
-                rehearsal: None,
+                rehearsal: Some(Rehearsal {
+                    environment: "staging".parse().unwrap(),
+                    to: Some(ReleaseNumber(1)),
+                    deployments: vec![DeploymentNumber(3), DeploymentNumber(4)],
+                    schemas: BTreeMap::new(),
+                    on_clone: true,
+                    at: Some(Time(NOW.0 - 60_000)),
+                    finding: None,
+                }),
                 vetoed: Some("bad".into()),
                 addresses: BTreeMap::from([(
                     "web".parse().unwrap(),
@@ -342,6 +350,8 @@ mod tests {
             "can return to <strong>v1</strong>, warm for",
             "more<bdi>, which undoes 2 (tide)",
             "safe back to <strong>v1</strong>",
+            "</span> rollback proven</span>",
+            "rollback proven on a clone of staging: to v1 and back (d3, d4)</bdi>, <time",
             "rolled back",
             "nothing here yet",
             "before=d7",
