@@ -191,15 +191,31 @@ fn what_is_found_on_a_clone_is_told_and_holds_nothing() {
     assert_eq!((staging.hold, staging.live.unwrap().release.0), (None, 1));
     assert_eq!(project.number("staging", "SELECT count(*) FROM trips"), 1);
 
+    // What the way back leaves, and going forward does not mind, is seen by what the copy was like.
+    project.write(
+        "migrations/0002_told.up.sql",
+        "ALTER TABLE trips RENAME COLUMN said TO told;\n\
+         CREATE INDEX IF NOT EXISTS by_told ON trips (told);\n",
+    );
+    project.write("migrations/0002_told.down.sql", RENAMED_BACK);
+    project.commit("3: it leaves an index");
+    let ran = project.towpath("rehearse stg --clone --json", 1);
+    let found = rehearsed(&ran).rehearsal.unwrap().finding.unwrap();
+    assert!(
+        found.contains("with the same migrations applied"),
+        "{found}"
+    );
+    nothing_is_left(&project);
+
     // A clone of another moment is no worse for it.
     project.write("migrations/0002_told.down.sql", "SELECT nothing;\n");
-    project.commit("3: no way back");
+    project.commit("4: no way back");
     let ran = project.towpath("rehearse stg --clone --json", 1);
     let found = rehearsed(&ran).rehearsal.unwrap().finding.unwrap();
     assert!(found.contains("returning to v1"), "{found}");
     nothing_is_left(&project);
     project
-        .ask("plan prd v3")
+        .ask("plan prd v4")
         .by("olive")
         .ends(3)
         .shows(&["the rehearsal on a clone of staging failed"]);

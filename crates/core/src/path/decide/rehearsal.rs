@@ -8,8 +8,8 @@ use crate::{
     journal::Stream,
     names::{DatabaseName, DeploymentNumber, EnvironmentName, ReleaseNumber},
     path::{
-        Actor, ClonedDatabase, Deployment, Event, Kind, Plan, Refusal, Rehearsal, Right, State,
-        Trigger, changed_by, clone_to_remove,
+        Actor, ClonedDatabase, Deployment, Event, Kind, Plan, Receipt, Refusal, Rehearsal, Right,
+        State, Trigger, changed_by, clone_to_remove,
         rehearsal::{brings, returns, schemas},
     },
 };
@@ -173,6 +173,7 @@ pub(super) fn prove(
             "the schema of database {database} is not what it was before the way back: its fingerprint was {schema} and is {now}; a down-migration does not restore what was there"
         )
     });
+    let finding = finding.or_else(|| differs(&[before, between, after]));
     let rehearsal = Rehearsal {
         environment: name.declared(),
         on_clone: name.is_clone(),
@@ -186,6 +187,35 @@ pub(super) fn prove(
         true => vec![(Stream::Release(of), Event::RollbackProven { rehearsal })],
         false => failed(state, of, rehearsal),
     })
+}
+
+/// A schema that was seen twice with the same migrations applied, and not the same: as when the way back leaves something that going
+/// forward again does not mind.
+fn differs(deployments: &[&Deployment]) -> Option<String> {
+    let mut seen = BTreeMap::new();
+    let receipts = deployments.iter().flat_map(|one| one.receipts());
+    for (_, receipt) in receipts {
+        let Receipt::Migrated {
+            database,
+            applied,
+            schema,
+            ..
+        } = receipt
+        else {
+            continue;
+        };
+        let versions: Vec<_> = applied
+            .iter()
+            .map(|one| (&one.version, one.checksum.as_str()))
+            .collect();
+        let was = *seen.entry((database, versions)).or_insert(schema);
+        if was != schema {
+            return Some(format!(
+                "the schema of database {database} is not what it was with the same migrations applied: its fingerprint was {was} and is {schema} after the way back; a down-migration does not restore what was there"
+            ));
+        }
+    }
+    None
 }
 
 /// The fingerprints that an earlier rehearsal there found changed; they count until the schemas are so again.

@@ -417,6 +417,55 @@ fn a_clone_is_for_one_rehearsal_by_whoever_may_and_goes_when_nobody_goes_on() {
 }
 
 #[test]
+fn what_the_way_back_leaves_is_seen_by_what_the_copy_was_like() {
+    let mut sim = Sim::new();
+    let first = sim.cut(&[migration(1, Contract::Expand)]);
+    let number = sim.deploy(&dana(), STAGING, first).unwrap();
+    assert_eq!(sim.complete(number), End::Settled);
+    let down = Migration {
+        reversible: true,
+        ..migration(2, Contract::Contract)
+    };
+    let second = sim.cut(&[migration(1, Contract::Expand), down]);
+    let mut round = |left: &str| {
+        let first = begin_on_clone(&mut sim, &dana(), second).unwrap();
+        done(&mut sim, first);
+        let back = goes_on_in_clone(&mut sim, second, first).unwrap();
+        sim.run_to(back, "undo-main");
+        let Receipt::Migrated {
+            database,
+            home,
+            applied,
+            fresh,
+            ..
+        } = sim.receipt(back)
+        else {
+            panic!("it undoes");
+        };
+        let receipt = Receipt::Migrated {
+            database,
+            home,
+            applied,
+            fresh,
+            schema: left.to_owned(),
+        };
+        sim.finish(back, super::play::passed(receipt));
+        done(&mut sim, back);
+        let again = goes_on_in_clone(&mut sim, second, back).unwrap();
+        done(&mut sim, again);
+        prove(&mut sim, [first, back, again]).unwrap();
+        assert!(remove_clone(&mut sim));
+        sim.release(second).rehearsal.clone().unwrap().finding
+    };
+    let found = round("with an index").unwrap();
+    assert!(
+        found.contains("with the same migrations applied"),
+        "{found}"
+    );
+    assert_eq!(round(""), None);
+}
+
+#[test]
 fn nothing_is_cloned_while_its_schema_changes() {
     let (mut sim, second) = two();
     let busy = sim.deploy(&dana(), STAGING, second).unwrap();
