@@ -10,7 +10,7 @@ use super::{
     State, Status, Step, Trigger,
 };
 use crate::{
-    Time,
+    Digest, Time,
     manifest::CommandCheck,
     names::{DatabaseName, DeploymentNumber, EnvironmentName, ReleaseNumber},
 };
@@ -27,6 +27,9 @@ pub struct Rehearsal {
     /// The fingerprint of each database's schema before the way back: as it was again, when that is proven. Empty where they were
     /// not compared.
     pub schemas: BTreeMap<DatabaseName, String>,
+    /// What each schema was like when these migrations were applied first: its fingerprint, by a digest of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub seen: Seen,
     /// Whether that was on a throw-away clone of the environment.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub on_clone: bool,
@@ -37,6 +40,9 @@ pub struct Rehearsal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finding: Option<String>,
 }
+
+/// Fingerprints of each database's schemas, by a digest of the migrations that were applied.
+pub type Seen = BTreeMap<DatabaseName, BTreeMap<Digest, String>>;
 
 impl Rehearsal {
     /// Whether the way back is proven.

@@ -219,6 +219,15 @@ fn what_is_found_on_a_clone_is_told_and_holds_nothing() {
         .by("olive")
         .ends(3)
         .shows(&["the rehearsal on a clone of staging failed"]);
+
+    // Where the release is live, a copy cannot tell what there was before it; what was found is remembered.
+    project.towpath("deploy stg v3", 0);
+    let ran = project.towpath("rehearse stg v3 --clone --json", 1);
+    let found = rehearsed(&ran).rehearsal.unwrap().finding.unwrap();
+    assert!(
+        found.contains("with the same migrations applied"),
+        "{found}"
+    );
 }
 
 #[test]

@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{Events, check, find, said};
 use crate::{
-    Time,
+    Digest, Time,
     journal::Stream,
     names::{DatabaseName, DeploymentNumber, EnvironmentName, ReleaseNumber},
     path::{
         Actor, ClonedDatabase, Deployment, Event, Kind, Plan, Receipt, Refusal, Rehearsal, Right,
         State, Trigger, changed_by, clone_to_remove,
-        rehearsal::{brings, returns, schemas},
+        rehearsal::{Seen, brings, returns, schemas},
     },
 };
 
@@ -173,7 +173,10 @@ pub(super) fn prove(
             "the schema of database {database} is not what it was before the way back: its fingerprint was {schema} and is {now}; a down-migration does not restore what was there"
         )
     });
-    let finding = finding.or_else(|| differs(&[before, between, after]));
+    let mut seen =
+        earlier(state, of, &name.declared()).map_or_else(Seen::new, |one| one.seen.clone());
+    let differs = differs(&mut seen, &[before, between, after]);
+    let finding = finding.or(differs);
     let rehearsal = Rehearsal {
         environment: name.declared(),
         on_clone: name.is_clone(),
@@ -181,6 +184,7 @@ pub(super) fn prove(
         to: Some(between.plan.release),
         deployments: numbers.to_vec(),
         schemas: wanted,
+        seen,
         finding,
     };
     Ok(match rehearsal.proves() {
@@ -191,8 +195,8 @@ pub(super) fn prove(
 
 /// A schema that was seen twice with the same migrations applied, and not the same: as when the way back leaves something that going
 /// forward again does not mind.
-fn differs(deployments: &[&Deployment]) -> Option<String> {
-    let mut seen = BTreeMap::new();
+fn differs(seen: &mut Seen, deployments: &[&Deployment]) -> Option<String> {
+    let mut found = None;
     let receipts = deployments.iter().flat_map(|one| one.receipts());
     for (_, receipt) in receipts {
         let Receipt::Migrated {
@@ -208,14 +212,17 @@ fn differs(deployments: &[&Deployment]) -> Option<String> {
             .iter()
             .map(|one| (&one.version, one.checksum.as_str()))
             .collect();
-        let was = *seen.entry((database, versions)).or_insert(schema);
-        if was != schema {
-            return Some(format!(
+        let of_database = seen.entry(database.clone()).or_default();
+        let was = of_database
+            .entry(Digest::of_value(&versions))
+            .or_insert_with(|| schema.clone());
+        if was != schema && found.is_none() {
+            found = Some(format!(
                 "the schema of database {database} is not what it was with the same migrations applied: its fingerprint was {was} and is {schema} after the way back; a down-migration does not restore what was there"
             ));
         }
     }
-    None
+    found
 }
 
 /// The fingerprints that an earlier rehearsal there found changed; they count until the schemas are so again.
@@ -224,10 +231,18 @@ fn spoiled(
     release: ReleaseNumber,
     environment: &EnvironmentName,
 ) -> BTreeMap<DatabaseName, String> {
-    let release = state.releases.get(&release);
-    let earlier = release.and_then(|release| release.rehearsal.as_ref());
-    let failed = earlier.filter(|one| !one.proves() && one.environment == *environment);
-    failed.map(|one| one.schemas.clone()).unwrap_or_default()
+    let earlier = earlier(state, release, environment);
+    earlier.map(|one| one.schemas.clone()).unwrap_or_default()
+}
+
+/// What an earlier rehearsal there found, which counts until one proves the contrary.
+fn earlier<'a>(
+    state: &'a State,
+    release: ReleaseNumber,
+    environment: &EnvironmentName,
+) -> Option<&'a Rehearsal> {
+    let found = state.releases.get(&release)?.rehearsal.as_ref()?;
+    (!found.proves() && found.environment == *environment).then_some(found)
 }
 
 /// What stopped a rehearsal.
@@ -265,6 +280,8 @@ pub(super) fn fail(
         to: returns.then_some(deployment.plan.release),
         deployments,
         schemas: spoiled(state, release, &place.declared()),
+        seen: earlier(state, release, &place.declared())
+            .map_or_else(Seen::new, |one| one.seen.clone()),
         finding: Some(said(finding)?),
     };
     Ok(failed(state, release, rehearsal))

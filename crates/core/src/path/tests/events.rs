@@ -301,7 +301,11 @@ fn rehearsal() -> BoxedStrategy<Rehearsal> {
                 environment,
                 to,
                 deployments,
-                schemas: BTreeMap::from([("main".parse().unwrap(), schema)]),
+                schemas: BTreeMap::from([("main".parse().unwrap(), schema.clone())]),
+                seen: BTreeMap::from([(
+                    "main".parse().unwrap(),
+                    BTreeMap::from([(Digest::of_bytes(b"applied"), schema)]),
+                )]),
                 on_clone,
                 at: None,
                 finding,

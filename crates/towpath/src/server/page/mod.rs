@@ -268,6 +268,7 @@ mod tests {
                     to: Some(ReleaseNumber(1)),
                     deployments: vec![DeploymentNumber(3), DeploymentNumber(4)],
                     schemas: BTreeMap::new(),
+                    seen: BTreeMap::new(),
                     on_clone: true,
                     at: Some(Time(NOW.0 - 60_000)),
                     finding: None,
