@@ -9,16 +9,14 @@ use clap::Args;
 use serde_json::{Value, json};
 use towpath_core::path::SchemaWork;
 use towpath_migrate::{
-    ContractKind, Migration, MigrationSet,
+    Compared, ContractKind, Migration, MigrationSet,
     classify::classify,
     layout::{self, Draft, NextMigration},
     schema::{self, Captured},
 };
 
 use super::{
-    Project,
-    compare::Compared,
-    files,
+    Project, files,
     hand::{Hand, failed},
     look::Refused,
     open::Opened,
@@ -78,7 +76,7 @@ impl Capture {
         let (set, directory) = migrations_of(&opened)?;
         let folder = project.root.join(&directory);
         let compared = complete(&opened, &set, &title).await?;
-        let difference = schema::diff(&compared.expected, &compared.found);
+        let difference = compared.drift();
         if difference.is_empty() {
             match project.json {
                 true => println!(

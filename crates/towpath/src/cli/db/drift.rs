@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 use serde_json::{Value, json};
 use towpath_core::names::{DatabaseName, EnvironmentName};
-use towpath_migrate::schema::{self, Difference};
+use towpath_migrate::schema::Difference;
 
 use super::{Project, look::Refused, open::Opened};
 use crate::cli::{error::CliError, exit::Exit, style};
@@ -79,7 +79,7 @@ impl Looked {
             Some(Err(refused)) => Some(Err(refused.clone())),
             Some(Ok(set)) => {
                 let compared = opened.compare(set).await;
-                Some(compared.map(|compared| schema::diff(&compared.expected, &compared.found)))
+                Some(compared.map(|compared| compared.drift()))
             }
         };
         Looked {
