@@ -75,8 +75,13 @@ impl Database {
         now: impl Fn() -> i64 + Send + Sync,
     ) -> Result<Compared, CompareError> {
         let applied = self.applied(set).await?;
-        let expected = self.schema_of(&applied, now).await?;
         let found = self.schema().await?;
+        // Beside a database that is not there yet no other can be made.
+        let is_new = applied.migrations().is_empty() && found == Schema::empty(self.dialect());
+        let expected = match is_new {
+            true => found.clone(),
+            false => self.schema_of(&applied, now).await?,
+        };
         Ok(Compared { expected, found })
     }
 

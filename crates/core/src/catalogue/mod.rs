@@ -19,7 +19,8 @@ use crate::{
 pub use backstage::backstage;
 pub use impact::{Impact, Lent, Touched, impact};
 pub use parity::{
-    Applied, Comparison, Fact, Judged, Observed, Parity, SecretKeys, Seen, Subject, parity,
+    Applied, Comparison, Fact, Judged, Observed, Parity, SecretKeys, Seen, SeenSchema, Subject,
+    parity,
 };
 
 /// An environment, for people.

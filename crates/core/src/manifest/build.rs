@@ -227,6 +227,7 @@ impl Names {
                 keep_safe_back: written.keep_safe_back,
                 proven: written.require.iter().any(|word| word == "rollback-proven"),
             },
+            no_drift: written.require.iter().any(|word| word == "no-drift"),
             config: variables(written.config),
             secrets: written.secrets,
             recipients: distinct(texts(written.recipients)),

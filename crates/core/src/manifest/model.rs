@@ -381,6 +381,9 @@ pub struct Environment {
     /// What going back may do to databases.
     #[serde(default)]
     pub going_back: GoingBack,
+    /// Whether its databases must be what their applied migrations make before a release comes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_drift: bool,
     /// Configuration, handed to services and commands as variables.
     pub config: BTreeMap<String, String>,
     /// Configuration that only one service gets here.

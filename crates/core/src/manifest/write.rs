@@ -332,8 +332,13 @@ fn environment(manifest: &Manifest, environment: &Environment, all: &mut Vec<Sec
     if let Some(many) = e.going_back.keep_safe_back {
         section.put("keep_safe_back", many.to_string());
     }
-    let require = e.going_back.proven.then(|| "rollback-proven".to_owned());
-    section.texts("require", require.as_slice(), &[]);
+    let words = [
+        (e.going_back.proven, "rollback-proven"),
+        (e.no_drift, "no-drift"),
+    ];
+    let words = words.into_iter().filter(|(is_asked, _)| *is_asked);
+    let require: Vec<String> = words.map(|(_, word)| word.to_owned()).collect();
+    section.texts("require", &require, &[]);
     section.text("secrets", e.secrets.as_deref());
     section.texts("recipients", &e.recipients, &[]);
     section.text("overrides", e.overrides.as_deref());

@@ -2,8 +2,8 @@
 
 use super::{
     Action, Answer, Candidate, Deployment, End, Event, Events, Evidence, Fact, Kind, NoReturn,
-    Outcome, Receipt, Return, State, Status, Step, Trigger, Undo, ask_gates, evolve, failure_end,
-    plan_return, return_target, verdict_of_gates,
+    Outcome, Receipt, Return, State, Status, Step, Trigger, Undo, ask_gates, drift, evolve,
+    failure_end, plan_return, return_target, verdict_of_gates,
 };
 use crate::{
     Time,
@@ -84,9 +84,10 @@ fn admit(state: &State, deployment: &Deployment, now: Time) -> Events {
     let gates = ask_gates(state, &Candidate::of(deployment, release), now);
     match verdict_of_gates(&gates) {
         Answer::Wait { .. } => Events::new(),
-        Answer::Refuse { reason, .. } => {
+        Answer::Refuse { reason, way_out } => {
             let mut events = vec![own(deployment, Event::Refused { gates })];
-            events.extend(end(state, deployment, End::Refused, reason));
+            let why = format!("{reason}; {way_out}");
+            events.extend(end(state, deployment, End::Refused, why));
             events
         }
         Answer::Pass { .. } => {
@@ -129,7 +130,8 @@ fn waits_at_a_gate(state: &State, number: DeploymentNumber, now: Time) -> bool {
     });
     candidate.is_some_and(|candidate| {
         let gates = ask_gates(state, &candidate, now);
-        matches!(verdict_of_gates(&gates), Answer::Wait { .. })
+        // A look is had for the asking, and then it is its turn.
+        matches!(verdict_of_gates(&gates), Answer::Wait { .. }) && !drift::waits_for_a_look(&gates)
     })
 }
 
@@ -187,9 +189,10 @@ fn begin(state: &State, deployment: &Deployment, step: &Step, now: Time) -> Even
         match verdict_of_gates(&gates) {
             Answer::Pass { .. } => {}
             Answer::Wait { .. } => return Events::new(),
-            Answer::Refuse { reason, .. } => {
+            Answer::Refuse { reason, way_out } => {
                 let mut events = vec![own(deployment, Event::Refused { gates })];
-                events.extend(end(state, deployment, End::Refused, reason));
+                let why = format!("{reason}; {way_out}");
+                events.extend(end(state, deployment, End::Refused, why));
                 return events;
             }
         }

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Backfill, BuiltArtifact, ClonedDatabase, Commit, Migration, Outcome, Plan, Policy, SchemaWork,
-    Source, Trigger,
+    Backfill, BuiltArtifact, ClonedDatabase, Commit, Look, Migration, Outcome, Plan, Policy,
+    SchemaWork, Source, Trigger,
 };
 use crate::{
     Digest,
@@ -205,6 +205,15 @@ pub enum Command {
         database: DatabaseName,
         /// All that are applied, in order.
         applied: Vec<Migration>,
+    },
+    /// Say what was seen of a database.
+    RecordLook {
+        /// The environment that keeps it.
+        home: EnvironmentName,
+        /// The database.
+        database: DatabaseName,
+        /// What was seen.
+        look: Look,
     },
     /// A watch's probe failed, or passed again.
     RecordProbe {

@@ -18,7 +18,8 @@ use crate::{
     names::{DeploymentNumber, EnvironmentName, ReleaseNumber, ServiceName},
 };
 use environment::{
-    hold, lock, read_secrets, record_schema, release_hold, unlock, work_on_schema, write_secrets,
+    hold, lock, read_secrets, record_look, record_schema, release_hold, unlock, work_on_schema,
+    write_secrets,
 };
 use rehearsal::{clone, fail, prove, remove_clone};
 use request::request;
@@ -131,6 +132,11 @@ pub fn decide(
             database,
             applied,
         } => record_schema(state, actor, home, database, applied),
+        Command::RecordLook {
+            home,
+            database,
+            look,
+        } => record_look(actor, home, database, look),
         Command::RecordProbe {
             deployment,
             key,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, Backfill, BuiltArtifact, ClonedDatabase, Commit, Crossed, Evidence, GateReport,
+    Actor, Backfill, BuiltArtifact, ClonedDatabase, Commit, Crossed, Evidence, GateReport, Look,
     Migration, Plan, Rehearsal, SchemaWork, Source,
 };
 use crate::{
@@ -79,6 +79,13 @@ pub enum Event {
         database: DatabaseName,
         /// All that are applied, in order.
         applied: Vec<Migration>,
+    },
+    /// Somebody has looked at the schema of a database that the environment keeps.
+    SchemaLookedAt {
+        /// The database.
+        database: DatabaseName,
+        /// What was seen.
+        look: Look,
     },
     /// Somebody is about to change a database that the environment keeps, by hand.
     SchemaWork {

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{
     Admission, Attempt, Cancel, Cloned, Deployment, End, Ended, EnvironmentState, Event, Failure,
-    Hold, Kind, Lock, NoReturnAccepted, Outcome, Receipt, Rehearsal, Release, SignOffRequest,
-    Signature, Standing, State, Status, StepRun, Trigger, Undo, UnreadableEvent, Veto, Warm,
+    Hold, Kind, Lock, Look, Looked, NoReturnAccepted, Outcome, Receipt, Rehearsal, Release,
+    SignOffRequest, Signature, Standing, State, Status, StepRun, Trigger, Undo, UnreadableEvent,
+    Veto, Warm,
 };
 use crate::{
     Time,
@@ -128,6 +129,17 @@ fn evolve_environment(state: &mut State, name: &EnvironmentName, fact: &Fact) {
         Event::HoldReleased => environment.hold = None,
         Event::SchemaSeen { database, applied } => {
             environment.schema.insert(database.clone(), applied.clone());
+            environment.looks.remove(database);
+        }
+        Event::SchemaLookedAt { database, look } => {
+            let (at, look) = (fact.at, look.clone());
+            environment
+                .looks
+                .insert(database.clone(), Looked { at, look });
+        }
+        // What will be there nobody has seen.
+        Event::SchemaWork { database, work, .. } if work.changes() => {
+            environment.looks.remove(database);
         }
         _ => {}
     }
@@ -433,10 +445,18 @@ fn apply_receipt(
             database,
             home,
             applied,
+            schema,
             ..
         } => {
             let environment = state.environments.entry(home.clone()).or_default();
             environment.schema.insert(database.clone(), applied.clone());
+            let look = Look {
+                schema: Some(schema.clone()),
+                drift: None,
+            };
+            environment
+                .looks
+                .insert(database.clone(), Looked { at, look });
             touched.environments.insert(home.clone());
         }
         Receipt::Switched { .. } => {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Action, Deployment, EnvironmentState, Kind, NoReturnAccepted, Plan, PointOfNoReturn, Release,
-    Right, State, Trigger, check_return, frozen_until, no_return, parity, points_of_no_return,
-    promise, rehearsal, schema_allows, shared,
+    Right, State, Trigger, check_return, drift, frozen_until, no_return, parity,
+    points_of_no_return, promise, rehearsal, schema_allows, shared,
 };
 use crate::{Time, names::EnvironmentName};
 
@@ -39,6 +39,8 @@ pub enum Gate {
     PointOfNoReturn,
     /// Nobody changes a database that it shares.
     SharedDatabase,
+    /// Its databases are what their applied migrations make.
+    NoDrift,
 }
 
 impl fmt::Display for Gate {
@@ -56,6 +58,7 @@ impl fmt::Display for Gate {
             Gate::SharedDatabase => "shared database",
             Gate::RollbackProven => "proven",
             Gate::PointOfNoReturn => "no return",
+            Gate::NoDrift => "no drift",
         })
     }
 }
@@ -161,6 +164,10 @@ pub fn ask_gates(state: &State, candidate: &Candidate<'_>, now: Time) -> Vec<Gat
         if !points.is_empty() {
             let answer = no_return(state, &environment, candidate, &points);
             reports.push(report(Gate::PointOfNoReturn, answer));
+        }
+        // What waits for a look comes last: people are waited for first.
+        if drift::is_asked_for(&environment, candidate) {
+            reports.push(report(Gate::NoDrift, drift::ask(state, candidate, now)));
         }
         if parity::is_asked_for(&environment, candidate) {
             let answer = parity::ask(state, &environment, candidate, now);

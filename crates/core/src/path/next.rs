@@ -1,8 +1,8 @@
 //! What is to be done in the world now, or what is waited for. Every wait is named.
 
 use super::{
-    Action, Answer, Candidate, Deployment, State, Status, Undo, advance, ahead, ask_gates,
-    verdict_of_gates,
+    Action, Answer, Candidate, Deployment, Sought, State, Status, Undo, advance, ahead, ask_gates,
+    drift::to_look_at_for, verdict_of_gates,
 };
 use crate::{Time, names::DeploymentNumber};
 
@@ -28,6 +28,11 @@ pub enum Next {
         key: String,
         /// Why.
         why: String,
+    },
+    /// Look at databases, of which a gate wants to know.
+    Look {
+        /// Which.
+        places: Vec<Sought>,
     },
     /// Nothing until then.
     Wait(Waiting),
@@ -74,7 +79,10 @@ pub fn next(state: &State, number: DeploymentNumber, now: Time) -> Next {
                 },
             }
         }
-        _ => Next::Wait(waiting(state, deployment, now)),
+        _ => match to_look_at_for(state, deployment, now) {
+            places if places.is_empty() => Next::Wait(waiting(state, deployment, now)),
+            places => Next::Look { places },
+        },
     }
 }
 

@@ -1,11 +1,17 @@
 //! Parity at the gate: how closely an environment is mirrored by those that its releases come from.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Candidate, EnvironmentState, Migration, State, schema::migrated};
+use super::{
+    Answer, Candidate, Drift, EnvironmentState, Migration, Sought, State,
+    drift::{self, unseen, wait_for_a_look},
+    schema::migrated,
+};
 use crate::{
     Time,
-    catalogue::{Applied, Comparison, Judged, Observed, Parity, SecretKeys, Seen},
+    catalogue::{Applied, Comparison, Judged, Observed, Parity, SecretKeys, Seen, SeenSchema},
     manifest::{Environment, Manifest},
     names::{DatabaseName, EnvironmentName},
 };
@@ -74,6 +80,30 @@ fn seen(state: &State, name: &EnvironmentName) -> Option<Seen> {
                 (database.clone(), applied.collect())
             })
             .collect(),
+        schemas: live
+            .launch
+            .databases
+            .iter()
+            .filter_map(|(database, home)| {
+                Some((database.clone(), seen_schema(state, database, home)?))
+            })
+            .collect(),
+    })
+}
+
+/// The schema of a database as it was seen last.
+fn seen_schema(
+    state: &State,
+    database: &DatabaseName,
+    home: &EnvironmentName,
+) -> Option<SeenSchema> {
+    let looked = state.environments.get(home)?.looks.get(database)?;
+    Some(SeenSchema {
+        fingerprint: looked.look.schema.clone()?,
+        drift: match &looked.look.drift {
+            Some(Drift::Differs { lines, more }) => Some(drift::told(lines, *more)),
+            _ => None,
+        },
     })
 }
 
@@ -87,13 +117,33 @@ fn seen_after(state: &State, candidate: &Candidate<'_>) -> Seen {
         all.sort_by(|one, other| one.version.cmp(&other.version));
         (database.clone(), all.iter().map(applied).collect())
     });
+    let migrations: BTreeMap<_, Vec<Applied>> = migrations.collect();
+    // What new migrations will make of a schema nobody has seen yet.
+    let schemas = launch.databases.iter().filter_map(|(database, home)| {
+        let stays = is_settled(state, migrations.get(database)?, database, home);
+        let seen = stays.then(|| seen_schema(state, database, home))??;
+        Some((database.clone(), seen))
+    });
     let services = launch.services.iter();
     Seen {
         services: services
             .map(|(name, service)| (name.clone(), service.instances))
             .collect(),
-        migrations: migrations.collect(),
+        schemas: schemas.collect(),
+        migrations,
     }
+}
+
+/// Whether a database has these migrations, in their order, already.
+fn is_settled(
+    state: &State,
+    migrations: &[Applied],
+    database: &DatabaseName,
+    home: &EnvironmentName,
+) -> bool {
+    let mut there: Vec<Applied> = schema(state, database, home).iter().map(applied).collect();
+    there.sort_by(|one, other| one.version.cmp(&other.version));
+    there == migrations
 }
 
 /// The migrations that a database has in the environment that keeps it.
@@ -132,16 +182,11 @@ fn rules<'a>(
         .filter(|rule| rule.min > 0)
 }
 
-/// What the gate says: each of those that mirror the environment must have the score.
-///
-/// A release may ask for more than is in force, and accept a difference, but not ask for less, nor have those who mirror
-/// the environment forgotten. Whichever rule asks, what is compared is what the release itself says of the two.
-pub(super) fn ask(
-    state: &State,
-    environment: &EnvironmentState,
-    candidate: &Candidate<'_>,
-    now: Time,
-) -> Answer {
+/// Each of those that mirror the environment, as the candidate says it, or else as the rule in force does.
+fn comparisons<'a>(
+    environment: &'a EnvironmentState,
+    candidate: &'a Candidate<'_>,
+) -> Vec<&'a Comparison> {
     let mut by: Vec<&Comparison> = Vec::new();
     let own = candidate.plan.policy.parity.iter();
     let own: Vec<&Comparison> = own
@@ -156,6 +201,58 @@ pub(super) fn ask(
             by.push(said.copied().unwrap_or(comparison));
         }
     }
+    by
+}
+
+/// The databases whose schemas are compared: those that have the same migrations in both, once the candidate is there.
+pub(super) fn compared(
+    state: &State,
+    environment: &EnvironmentState,
+    candidate: &Candidate<'_>,
+) -> Vec<Sought> {
+    let after = seen_after(state, candidate);
+    let own = &candidate.plan.launch.databases;
+    let mut places = Vec::new();
+    for comparison in comparisons(environment, candidate) {
+        let known = state.environments.get(&comparison.mirroring);
+        let live = known.and_then(|known| known.live.as_ref());
+        let (Some(live), Some(seen)) = (live, seen(state, &comparison.mirroring)) else {
+            continue;
+        };
+        for (database, home) in &live.launch.databases {
+            let is_there = own.get(database).filter(|other| *other != home);
+            let (Some(other), Some(migrations)) = (is_there, after.migrations.get(database)) else {
+                continue;
+            };
+            let is_settled = is_settled(state, migrations, database, other);
+            if is_settled && seen.migrations.get(database) == Some(migrations) {
+                places.extend([home, other].map(|home| Sought {
+                    home: home.clone(),
+                    database: database.clone(),
+                    drift: false,
+                }));
+            }
+        }
+    }
+    places
+}
+
+/// What the gate says: each of those that mirror the environment must have the score.
+///
+/// A release may ask for more than is in force, and accept a difference, but not ask for less, nor have those who mirror
+/// the environment forgotten. Whichever rule asks, what is compared is what the release itself says of the two.
+pub(super) fn ask(
+    state: &State,
+    environment: &EnvironmentState,
+    candidate: &Candidate<'_>,
+    now: Time,
+) -> Answer {
+    let places = compared(state, environment, candidate).into_iter();
+    let missing = unseen(state, candidate, places, now);
+    if !missing.is_empty() {
+        return wait_for_a_look(&missing);
+    }
+    let by = comparisons(environment, candidate);
     let needed = rules(environment, candidate).map(|rule| rule.min).max();
     let needed = needed.unwrap_or_default();
     let after = seen_after(state, candidate);

@@ -32,6 +32,9 @@ pub struct Policy {
     /// What going back may do to databases.
     #[serde(default)]
     pub going_back: GoingBack,
+    /// Whether its databases must be what their applied migrations make.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_drift: bool,
 }
 
 /// Something that only some may do.
@@ -72,6 +75,18 @@ pub enum SchemaWork {
 }
 
 impl SchemaWork {
+    /// Whether it leaves another schema than was there.
+    pub fn changes(self) -> bool {
+        match self {
+            SchemaWork::Snapshot | SchemaWork::Adopt => false,
+            SchemaWork::Migrate
+            | SchemaWork::Undo
+            | SchemaWork::Restore
+            | SchemaWork::Settle
+            | SchemaWork::Reset => true,
+        }
+    }
+
     /// The right that it takes.
     pub fn right(self) -> Right {
         match self {
@@ -130,6 +145,7 @@ impl Policy {
             sign_off: environment.sign_off.clone(),
             parity: Mirrored::of(manifest, environment, secrets),
             going_back: environment.going_back,
+            no_drift: environment.no_drift,
         }
     }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Backfill, Cloned, Commit, Crossed, End, Evidence, GateReport, Launch, Migration, Outcome, Plan,
-    Policy, Release, Step, Trigger, Undo,
+    Backfill, Cloned, Commit, Crossed, End, Evidence, GateReport, Launch, Looked, Migration,
+    Outcome, Plan, Policy, Release, Step, Trigger, Undo,
 };
 use crate::{
     Digest, Time,
@@ -54,6 +54,9 @@ pub struct EnvironmentState {
     pub last: Option<DeploymentNumber>,
     /// The migrations applied to the databases that it keeps.
     pub schema: BTreeMap<DatabaseName, Vec<Migration>>,
+    /// What was seen last of the databases that it keeps.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub looks: BTreeMap<DatabaseName, Looked>,
     /// The rules of the release that settled here last, rollbacks aside; a release cannot loosen the rules that it is
     /// judged by.
     pub in_force: Option<Policy>,

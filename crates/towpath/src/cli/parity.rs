@@ -193,7 +193,11 @@ fn show(score: &Score, manifest: &Manifest, observed: &Observed, all: bool) {
             .collect::<Vec<_>>()
             .join(" and in ");
         let unknown = score.unknown.join(", ");
-        println!("\nnot compared, because nothing is live in {unseen}: {unknown}");
+        let why = match unseen.as_str() {
+            "" => "it cannot be read from here".to_owned(),
+            unseen => format!("nothing is live in {unseen}"),
+        };
+        println!("\nnot compared, because {why}: {unknown}");
     }
     if !score.hidden.is_empty() {
         let hidden = score.hidden.join(", ");

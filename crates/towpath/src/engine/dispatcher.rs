@@ -110,7 +110,7 @@ impl Dispatcher {
             match next(state, number, now) {
                 Next::Done => {}
                 Next::Wait(waiting) => wake = earliest(wake, waiting.until),
-                Next::Advance | Next::Perform { .. } | Next::Abort { .. } => {
+                Next::Advance | Next::Look { .. } | Next::Perform { .. } | Next::Abort { .. } => {
                     self.busy.insert(number);
                     let engine = self.engine.clone();
                     self.tasks

@@ -91,6 +91,15 @@ impl Engine {
                 Next::Done => return Ok(Rest::Ended),
                 Next::Wait(waiting) => return Ok(Rest::Waits(waiting)),
                 Next::Advance => vec![Command::Advance { deployment: number }],
+                Next::Look { places } => {
+                    let Some((_, release)) = with_release(&state, number) else {
+                        return Ok(Rest::Ended);
+                    };
+                    let looks = self.look_at(&state, release, &places);
+                    let mut commands = self.keeping(lease, looks).await?;
+                    commands.push(Command::Advance { deployment: number });
+                    commands
+                }
                 Next::Perform {
                     step,
                     key,
@@ -137,6 +146,25 @@ impl Engine {
                 }
                 Err(error) => return Err(error.into()),
             };
+        }
+    }
+
+    /// Does something that takes a while, and keeps the lease meanwhile.
+    async fn keeping<T>(
+        &self,
+        lease: &Lease,
+        work: impl Future<Output = T>,
+    ) -> Result<T, EngineError> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                () = sleep(failpoint::lease() / 4) => {
+                    if !self.store.renew(lease, now(), failpoint::lease()).await? {
+                        return Err(StoreError::Fenced(lease.deployment).into());
+                    }
+                }
+            }
         }
     }
 

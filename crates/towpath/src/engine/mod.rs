@@ -7,6 +7,7 @@ mod builder;
 mod clone;
 pub(crate) mod databases;
 mod dispatcher;
+mod drift;
 mod executor;
 mod failpoint;
 mod housekeeping;

@@ -258,6 +258,7 @@ impl Engine {
             accepted: None,
             release: &release,
         };
+        self.look_ahead(&mut state, &candidate).await;
         let gates = ask_gates(&state, &candidate, now());
         let pending = left_to_apply(&state, &plan, &release);
         Ok(previewed(&state, place, plan, release, gates, pending))
@@ -600,7 +601,7 @@ impl Engine {
         from: &EnvironmentName,
     ) -> Result<(), RequestError> {
         let (manifest, environment) = self.own_manifest(release, to)?;
-        let state = self.store.state_with(&[release.number]).await?;
+        let mut state = self.store.state_with(&[release.number]).await?;
         let plan = plan_deploy(&state, &manifest, &environment, release);
         let candidate = Candidate {
             plan: &plan,
@@ -610,6 +611,7 @@ impl Engine {
             accepted: None,
             release,
         };
+        self.look_ahead(&mut state, &candidate).await;
         match verdict_of_gates(&ask_gates(&state, &candidate, now())) {
             Answer::Refuse { reason, way_out } => Err(RequestError::Unclear {
                 what: reason,

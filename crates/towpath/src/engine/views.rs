@@ -339,9 +339,11 @@ impl Engine {
         })
     }
 
-    /// What runs in each environment, and the migrations that its databases have.
+    /// What runs in each environment, the migrations that its databases have, and their schemas as they are now.
     pub async fn observed(&self) -> Result<Observed, EngineError> {
-        Ok(observed(&self.store.state().await?))
+        let mut state = self.store.state().await?;
+        self.look_around(&mut state).await?;
+        Ok(observed(&state))
     }
 
     /// A deployment, whether it has ended or not.

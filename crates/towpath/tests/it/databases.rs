@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// A project whose database is on a server; its URL lies in a file beside the repository.
-fn project(engine: &str, url: &str) -> Project {
+pub fn on_server(engine: &str, url: &str) -> Project {
     let project = Project::new();
     project.change(
         "towpath.toml",
@@ -91,7 +91,7 @@ async fn a_database_on_postgresql_is_migrated_copied_and_taken_back() {
     let Some(server) = Postgres::start().await else {
         return;
     };
-    let project = project("postgres", &server.url("ferry"));
+    let project = on_server("postgres", &server.url("ferry"));
     there_and_back(&project, |sql| server.sql("ferry", sql), "dump");
 }
 
@@ -100,13 +100,13 @@ async fn a_database_on_mariadb_is_migrated_copied_and_taken_back() {
     let Some(server) = MariaDb::start().await else {
         return;
     };
-    let project = project("mysql", &server.create("ferry"));
+    let project = on_server("mysql", &server.create("ferry"));
     there_and_back(&project, |sql| server.sql("ferry", sql), "sql");
 }
 
 #[test]
 fn a_server_that_is_not_there_or_not_said_is_told_before_anything_starts() {
-    let project = project(
+    let project = on_server(
         "postgres",
         "postgres://ferry:open%2Fsesame@127.0.0.1:9/ferry",
     );

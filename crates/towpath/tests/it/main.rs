@@ -17,6 +17,7 @@ mod db_drift;
 mod db_reset;
 mod demo;
 mod doctor;
+mod drift_gate;
 mod flyway;
 mod formats;
 mod lints;

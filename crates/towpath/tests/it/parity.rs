@@ -43,7 +43,7 @@ test        1 command  -           no
 watch       -          300ms       no
 on_failure  hold       rollback    no
 
-not compared, because nothing is live in staging and in production: databases.main.migrations, services.web.instances
+not compared, because nothing is live in staging and in production: databases.main.migrations, databases.main.schema, services.web.instances
 
 bring them together, or accept a difference for a time in [environments.staging]:
   accept = [{ difference = \"test\", reason = \"…\", owner = \"…\", until = \"…\" }]
@@ -136,9 +136,22 @@ fn production_takes_only_what_was_tried_in_something_like_it() {
     // What runs is compared now: one instance each, and the same migrations.
     let parity = score(&project, "parity --all");
     assert_eq!(parity["unknown"], json!([]));
-    for name in ["databases.main.migrations", "services.web.instances"] {
+    for name in [
+        "databases.main.migrations",
+        "databases.main.schema",
+        "services.web.instances",
+    ] {
         assert!(names(&parity).contains(&name), "{parity}");
     }
+    // What somebody changed by hand is seen at once.
+    project.execute("staging", "CREATE INDEX by_said ON trips (said)");
+    let drifted = score(&project, "parity");
+    assert!(
+        names(&drifted).contains(&"databases.main.schema"),
+        "{drifted}"
+    );
+    project.execute("staging", "DROP INDEX by_said");
+    assert!(!names(&score(&project, "parity")).contains(&"databases.main.schema"));
     project.commit_second();
     project.towpath("deploy stg", 4);
     let ahead = score(&project, "parity");

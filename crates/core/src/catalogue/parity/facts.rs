@@ -70,14 +70,19 @@ pub(super) fn compare(manifest: &Manifest, one: &Environment, other: &Environmen
 
 /// The names of what can only be seen where it runs.
 pub(super) fn to_see(manifest: &Manifest) -> Vec<String> {
-    let databases = manifest.databases.keys().map(migrations);
+    let databases = manifest.databases.keys();
     databases
+        .flat_map(|name| [migrations(name), schema(name)])
         .chain(manifest.services.keys().map(instances))
         .collect()
 }
 
 pub(super) fn migrations(database: &DatabaseName) -> String {
     format!("databases.{database}.migrations")
+}
+
+pub(super) fn schema(database: &DatabaseName) -> String {
+    format!("databases.{database}.schema")
 }
 
 pub(super) fn instances(service: &ServiceName) -> String {

@@ -22,7 +22,7 @@ use crate::{
 
 pub use self::{
     facts::{Fact, Subject},
-    seen::{Applied, Observed, Seen},
+    seen::{Applied, Observed, Seen, SeenSchema},
 };
 
 /// The names of the secrets in environments' files. One that is not here has a file that nobody could look at.
@@ -140,7 +140,10 @@ impl Comparison {
         let mut facts = self.facts.clone();
         let mut unknown = Vec::new();
         match mirroring.zip(mirrored) {
-            Some((one, other)) => facts.extend(seen::compare(one, other)),
+            Some((one, other)) => {
+                facts.extend(seen::compare(one, other));
+                unknown.extend(seen::unseen(one, other));
+            }
             None => unknown.clone_from(&self.to_see),
         }
         facts.sort_by(|a, b| (a.subject, &a.name).cmp(&(b.subject, &b.name)));

@@ -22,6 +22,19 @@ pub struct Seen {
     pub services: BTreeMap<ServiceName, u16>,
     /// The migrations that each of its databases has, in order.
     pub migrations: BTreeMap<DatabaseName, Vec<Applied>>,
+    /// The schemas that somebody has looked at.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub schemas: BTreeMap<DatabaseName, SeenSchema>,
+}
+
+/// A schema, as somebody saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenSchema {
+    /// Equal for schemas that hold the same.
+    pub fingerprint: String,
+    /// How it differs from what its migrations make, as far as that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<String>,
 }
 
 /// A migration that a database has.
@@ -74,7 +87,45 @@ pub(super) fn compare(one: &Seen, other: &Seen) -> Vec<Fact> {
             )
         }
     });
-    services.chain(databases).collect()
+    let schemas = comparable(one, other).filter_map(|name| {
+        let (here, there) = (one.schemas.get(name)?, other.schemas.get(name)?);
+        Some(Fact {
+            equal: here.fingerprint == there.fingerprint,
+            ..facts::fact(
+                facts::schema(name),
+                Subject::Database,
+                Some(told_schema(here)),
+                Some(told_schema(there)),
+            )
+        })
+    });
+    services.chain(databases).chain(schemas).collect()
+}
+
+/// The names of what could be compared, had somebody looked at it.
+pub(super) fn unseen(one: &Seen, other: &Seen) -> Vec<String> {
+    let is_seen = |seen: &Seen, name: &DatabaseName| seen.schemas.contains_key(name);
+    comparable(one, other)
+        .filter(|name| !is_seen(one, name) || !is_seen(other, name))
+        .map(facts::schema)
+        .collect()
+}
+
+/// The databases whose schemas should be the same: with other migrations they are others.
+fn comparable<'a>(one: &'a Seen, other: &'a Seen) -> impl Iterator<Item = &'a DatabaseName> {
+    let migrations = one.migrations.iter();
+    migrations
+        .filter(|(name, here)| other.migrations.get(*name) == Some(*here))
+        .map(|(name, _)| name)
+}
+
+/// `3f2a41c0, drifted: table guests: different`.
+fn told_schema(seen: &SeenSchema) -> String {
+    let short = seen.fingerprint.get(..8).unwrap_or(&seen.fingerprint);
+    match &seen.drift {
+        Some(drift) => format!("{short}, drifted: {drift}"),
+        None => short.to_owned(),
+    }
 }
 
 /// `2, the last 2 tide`.

@@ -91,7 +91,11 @@ fn twins_are_equal_in_everything() {
     );
     assert_eq!(
         parity.unknown,
-        ["databases.main.migrations", "services.web.instances"]
+        [
+            "databases.main.migrations",
+            "databases.main.schema",
+            "services.web.instances"
+        ]
     );
 }
 
@@ -195,6 +199,7 @@ fn seen(instances: u16, migrations: &[(i64, &str)]) -> Seen {
     Seen {
         services: [("web".parse().unwrap(), instances)].into(),
         migrations: [("main".parse().unwrap(), applied.collect())].into(),
+        schemas: [].into(),
     }
 }
 
@@ -217,7 +222,7 @@ fn what_runs_is_compared_where_both_are_seen() {
     };
     let same = observed(Some(seen(2, &[(1, "a")])), Some(seen(2, &[(1, "a")])));
     assert_eq!((same.score, same.facts.len()), (100, 9));
-    assert!(same.unknown.is_empty());
+    assert_eq!(same.unknown, ["databases.main.schema"]);
     let fewer = observed(Some(seen(1, &[])), Some(seen(2, &[(1, "a")])));
     let told: Vec<_> = fewer
         .differences()
@@ -234,7 +239,38 @@ fn what_runs_is_compared_where_both_are_seen() {
     let told = &changed.differences().next().unwrap().fact;
     assert_eq!(told.mirroring.as_deref(), Some("1 change as a"));
     let alone = observed(None, Some(seen(2, &[])));
-    assert_eq!((alone.facts.len(), alone.unknown.len()), (7, 2));
+    assert_eq!((alone.facts.len(), alone.unknown.len()), (7, 3));
+
+    let schema = |fingerprint: &str, drift: Option<&str>, migrations: &[(i64, &str)]| {
+        let schema = SeenSchema {
+            fingerprint: fingerprint.to_owned(),
+            drift: drift.map(str::to_owned),
+        };
+        Some(Seen {
+            schemas: [("main".parse().unwrap(), schema)].into(),
+            ..seen(2, migrations)
+        })
+    };
+    let one = [(1, "a")];
+    let same = observed(schema("1f", None, &one), schema("1f", None, &one));
+    assert_eq!((same.score, same.facts.len()), (100, 10));
+    assert!(same.unknown.is_empty());
+    let drifted = schema("2f", Some("table guests: different"), &one);
+    let drifted = observed(schema("1f", None, &one), drifted);
+    let told: Vec<_> = drifted.differences().map(|j| &j.fact).collect();
+    assert_eq!(told[0].name, "databases.main.schema");
+    assert_eq!(
+        (told[0].mirroring.as_deref(), told[0].mirrored.as_deref()),
+        (Some("1f"), Some("2f, drifted: table guests: different"))
+    );
+    // With other migrations another schema is no difference of its own.
+    let behind = observed(schema("1f", None, &[]), schema("2f", None, &one));
+    assert!(
+        behind
+            .facts
+            .iter()
+            .all(|j| j.fact.name != "databases.main.schema")
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{
     Time,
     journal::Stream,
     names::{DatabaseName, EnvironmentName},
-    path::{Actor, Event, Migration, Policy, Refusal, Right, SchemaWork, State},
+    path::{Actor, Event, Look, Migration, Policy, Refusal, Right, SchemaWork, State},
 };
 
 const LONGEST_LOCK: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -173,13 +173,7 @@ pub(super) fn record_schema(
     database: &DatabaseName,
     applied: &[Migration],
 ) -> Result<Events, Refusal> {
-    if *actor != Actor::Towpath {
-        return Err(Refusal::NotAllowed {
-            who: actor.to_string(),
-            what: format!("say what is applied to database {database} of {home}"),
-            help: "whoever performs a step looks, and says it".into(),
-        });
-    }
+    only_towpath(actor, "applied to", (home, database))?;
     if state.applied(home, database) == applied {
         return Ok(Events::new());
     }
@@ -188,6 +182,36 @@ pub(super) fn record_schema(
         applied: applied.to_vec(),
     };
     Ok(vec![(Stream::Environment(home.clone()), event)])
+}
+
+pub(super) fn record_look(
+    actor: &Actor,
+    home: &EnvironmentName,
+    database: &DatabaseName,
+    look: &Look,
+) -> Result<Events, Refusal> {
+    only_towpath(actor, "seen of", (home, database))?;
+    let event = Event::SchemaLookedAt {
+        database: database.clone(),
+        look: look.clone(),
+    };
+    Ok(vec![(Stream::Environment(home.clone()), event)])
+}
+
+/// What gates are judged by is nobody's word.
+fn only_towpath(
+    actor: &Actor,
+    what: &str,
+    (home, database): (&EnvironmentName, &DatabaseName),
+) -> Result<(), Refusal> {
+    match actor {
+        Actor::Towpath => Ok(()),
+        _ => Err(Refusal::NotAllowed {
+            who: actor.to_string(),
+            what: format!("say what is {what} database {database} of {home}"),
+            help: "whoever performs a step looks, and says it".into(),
+        }),
+    }
 }
 
 fn on_environment(policy: &Policy, event: Event) -> Events {

@@ -205,6 +205,7 @@ fn goes_on(sim: &Sim, deployment: &Deployment) {
             assert!(is_ahead, "{number} waits for {waiting:?}, which is over");
         }
         Next::Done => panic!("{number} is open, but nothing is to be done"),
+        Next::Look { places } => assert!(!places.is_empty(), "{number}"),
         Next::Perform { .. } | Next::Abort { .. } => {}
     }
 }

@@ -345,6 +345,12 @@ fn elsewhere() -> BoxedStrategy<Event> {
             database: "main".parse().unwrap(),
             applied,
         }),
+        (prop::option::of(text()), prop::option::of(drift())).prop_map(|(schema, drift)| {
+            Event::SchemaLookedAt {
+                database: "main".parse().unwrap(),
+                look: Look { schema, drift },
+            }
+        }),
         text().prop_map(|reason| Event::SchemaWork {
             database: "main".parse().unwrap(),
             work: SchemaWork::Restore,
@@ -356,6 +362,16 @@ fn elsewhere() -> BoxedStrategy<Event> {
             .prop_map(|(by, keys, reason)| Event::SecretsWritten { by, keys, reason }),
     ]
     .boxed()
+}
+
+fn drift() -> impl Strategy<Value = Drift> {
+    prop_oneof![
+        Just(Drift::Same),
+        (prop::collection::vec(text(), 0..3), any::<u32>())
+            .prop_map(|(lines, more)| Drift::Differs { lines, more }),
+        text().prop_map(|migration| Drift::Unfinished { migration }),
+        (text(), text()).prop_map(|(why, help)| Drift::Unknown { why, help }),
+    ]
 }
 
 /// What happens to a deployment.

@@ -7,6 +7,7 @@ mod sim;
 mod world;
 
 mod backfills;
+mod drift;
 mod events;
 mod holds;
 mod no_return;

@@ -11,9 +11,9 @@ use crate::{
     manifest::Environment,
     names::{DeploymentNumber, EnvironmentName, ReleaseNumber},
     path::{
-        Action, Actor, BuiltArtifact, Command, Deployment, End, EnvironmentState, Event, Events,
-        Kind, Migration, Next, Outcome, Plan, Policy, Receipt, Refusal, Release, Status, Trigger,
-        Waiting, next, plan_deploy, plan_return, rollback_way,
+        Action, Actor, BuiltArtifact, Command, Deployment, Drift, End, EnvironmentState, Event,
+        Events, Kind, Look, Migration, Next, Outcome, Plan, Policy, Receipt, Refusal, Release,
+        Sought, Status, Trigger, Waiting, next, plan_deploy, plan_return, rollback_way,
     },
     target::InstanceKey,
 };
@@ -257,12 +257,32 @@ impl Sim {
         for _ in 0..100 {
             match self.next(number) {
                 Next::Advance => drop(self.advance(number)),
+                Next::Look { places } => self.look(number, &places),
                 Next::Perform { .. } if go_on(&self.step(number)) => self.pass(number),
                 Next::Abort { why, .. } => self.finish(number, Outcome::Inconclusive { why }),
                 other => return other,
             }
         }
         panic!("{number} does not come to an end");
+    }
+
+    /// Looks at databases; what is not set up to be otherwise is what its migrations make.
+    pub fn look(&mut self, number: DeploymentNumber, places: &[Sought]) {
+        for place in places {
+            let (home, database) = (place.home.clone(), place.database.clone());
+            let made = Digest::of_value(&self.state.applied(&home, &database)).to_string();
+            let look = self.looks.get(&home).cloned().unwrap_or(Look {
+                schema: Some(made),
+                drift: Some(Drift::Same),
+            });
+            let command = Command::RecordLook {
+                home,
+                database,
+                look,
+            };
+            self.command(&towpath(), command).unwrap();
+        }
+        self.advance(number);
     }
 
     /// The step that a deployment is at.

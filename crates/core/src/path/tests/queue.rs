@@ -144,7 +144,7 @@ fn a_release_is_refused_where_it_was_not_verified_before() {
     assert_eq!(sim.end(number), Some(End::Refused));
     assert_eq!(
         sim.why(number),
-        "v1 (commit 0000000000) is not verified in staging"
+        "v1 (commit 0000000000) is not verified in staging; let it pass staging first, then `towpath promote staging`"
     );
     assert_eq!(sim.env(PRODUCTION).queue, []);
     // What was refused is asked for again once the way is open.

@@ -210,6 +210,7 @@ fn cut(sim: &mut Sim, contract: u8, change: u8) {
             production.keep_safe_back = Some(2);
             production.no_return = NoReturnRule::Ask;
         }
+        13 => environment(manifest, PRODUCTION).no_drift = true,
         10 | 11 => environment(manifest, PRODUCTION).going_back.undo = UndoRule::Automatic,
         9 => {
             // As they are, and not once they differ in what runs too.
@@ -280,6 +281,7 @@ fn probe(sim: &mut Sim, which: u8, failures: u8) {
 fn work(sim: &mut Sim, number: DeploymentNumber, outcome: u8, is_killed: bool) {
     let key = match sim.next(number) {
         Next::Advance => return bounded(&sim.advance(number)),
+        Next::Look { places } => return sim.look(number, &places),
         Next::Perform { key, .. } | Next::Abort { key, .. } => key,
         Next::Wait(_) => return assert!(sim.advance(number).is_empty()),
         Next::Done => panic!("{number} is open"),

@@ -12,8 +12,8 @@ use crate::{
     manifest::Manifest,
     names::{DeploymentNumber, EnvironmentName, ReleaseNumber},
     path::{
-        Actor, Command, Deployment, End, Event, Events, Fact, Outcome, Receipt, Refusal, State,
-        Touched, Trigger, decide, evolve, next, return_target,
+        Actor, Command, Deployment, End, Event, Events, Fact, Look, Outcome, Receipt, Refusal,
+        State, Touched, Trigger, decide, evolve, next, return_target,
     },
 };
 
@@ -33,6 +33,8 @@ pub struct Sim {
     pub judged: BTreeMap<(ReleaseNumber, EnvironmentName), End>,
     /// The deployments that have ended, as they ended.
     pub ended: BTreeMap<DeploymentNumber, Deployment>,
+    /// What is seen of an environment's databases that are not what their migrations make.
+    pub looks: BTreeMap<EnvironmentName, Look>,
     heads: BTreeMap<Stream, Head>,
     keys: BTreeSet<String>,
     replayed: State,
@@ -51,6 +53,7 @@ impl Sim {
             manifests: BTreeMap::new(),
             judged: BTreeMap::new(),
             ended: BTreeMap::new(),
+            looks: BTreeMap::new(),
             heads: BTreeMap::new(),
             keys: BTreeSet::new(),
             replayed: State::default(),

@@ -108,6 +108,7 @@ fn plain(name: &str, branch: &str, used_by: &[&str]) -> Environment {
         on_failure: OnFailure::Hold,
         keep_warm: seconds(600),
         going_back: GoingBack::default(),
+        no_drift: false,
         config: BTreeMap::new(),
         listen: BTreeMap::new(),
         databases: BTreeMap::new(),

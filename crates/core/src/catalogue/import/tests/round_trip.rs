@@ -224,6 +224,7 @@ prop_compose! {
             used_by: roles.into_iter().filter_map(|role| role.parse().ok()).collect(),
             on_failure: if takes_back { OnFailure::Rollback } else { OnFailure::Hold },
             going_back: GoingBack { undo: if takes_back { UndoRule::Automatic } else { UndoRule::Ask }, keep_safe_back: min.map(|min| min % 5), proven: min.is_some_and(|min| min % 2 == 0), no_return: if takes_back { NoReturnRule::Ask } else { NoReturnRule::Allow } },
+            no_drift: min.is_some_and(|min| min % 3 == 0),
             parity: min.map(|min| ParityRule { min }),
             config,
             accept: accept.collect(),
