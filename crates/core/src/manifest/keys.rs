@@ -210,6 +210,8 @@ pub(super) static DATABASE: TableSpec = TableSpec {
         key("keep_snapshots", Integer(1, 1000), Absent::Integer(10), "30", "How many snapshots of it are kept in the data directory: with a new one, the oldest are removed, but never those that a running deployment or the last one took."),
         key("lock_timeout", Duration, Absent::Text("3s"), r#""3s""#, "How long a statement of a migration may wait for a lock on a server, while everybody else waits behind it; then it is tried again."),
         key("statement_timeout", Duration, Absent::Text("15m"), r#""15m""#, "How long a statement of a migration may take on a PostgreSQL server."),
+        key("seed", COMMAND, Nothing, r#""./scripts/seed.sh""#, "The command, run by `sh -c`, that fills a developer's own database after `towpath db reset` has made it anew."),
+        key("seed_within", Duration, Absent::Text("10m"), r#""10m""#, "How long that may take."),
     ],
     one_of: &[],
 };

@@ -187,6 +187,12 @@ pub struct Database {
     /// How long a statement of a migration may take on a server that can be told.
     #[serde(default = "statement_timeout", with = "as_millis")]
     pub statement_timeout: Duration,
+    /// The command that fills a developer's own database when it is made anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<String>,
+    /// How long that may take.
+    #[serde(default = "seed_within", with = "as_millis")]
+    pub seed_within: Duration,
 }
 
 // What was recorded before there were these keys.
@@ -205,6 +211,10 @@ fn lock_timeout() -> Duration {
 
 fn statement_timeout() -> Duration {
     Duration::from_mins(15)
+}
+
+fn seed_within() -> Duration {
+    Duration::from_mins(10)
 }
 
 /// A tool that migrates databases, and how it has its files.

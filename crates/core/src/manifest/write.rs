@@ -233,9 +233,11 @@ fn database(name: &str, database: &Database) -> Section {
     if database.keep_snapshots != 10 {
         section.put("keep_snapshots", database.keep_snapshots.to_string());
     }
+    section.text("seed", database.seed.as_deref());
     for (key, value) in [
         ("lock_timeout", database.lock_timeout),
         ("statement_timeout", database.statement_timeout),
+        ("seed_within", database.seed_within),
     ] {
         section.keys.extend(duration(&DATABASE, key, value));
     }

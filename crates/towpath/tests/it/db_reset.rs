@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::db_capture::with_local;
+use crate::{db_capture::with_local, project::Project};
 
 const TRIPS: &str = "SELECT count(*) FROM trips";
 
@@ -68,4 +68,86 @@ fn what_others_use_is_never_made_anew() {
     refused("preview", "its database main is that of staging");
     refused("local", "pair uses its database main too");
     assert_eq!(project.number("staging", TRIPS), 1);
+}
+
+/// Says by which command the database is filled.
+fn seeded(project: &Project, lines: &str) {
+    project.change(
+        "towpath.toml",
+        "[databases.main]\n",
+        &format!("[databases.main]\n{lines}\n"),
+    );
+}
+
+#[test]
+fn a_seed_fills_what_was_made_anew() {
+    let project = with_local();
+    seeded(&project, "seed = \"sh seed.sh\"");
+    let into = project.path("seen");
+    project.write(
+        "seed.sh",
+        format!(
+            "echo \"$TOWPATH_ENVIRONMENT ${{DATABASE_URL##*/}} $(pwd)\" > {}\necho forty trips\n",
+            into.display()
+        ),
+    );
+    let reset = project.towpath("db reset --yes", 0);
+    reset.says(&[
+        "applied 2 (tide)",
+        "seeds main of local by `sh seed.sh`",
+        "  forty trips",
+    ]);
+    let seen = std::fs::read_to_string(&into).unwrap();
+    let tree = project.clone().canonicalize().unwrap();
+    assert_eq!(seen, format!("local main.db {}\n", tree.display()));
+    std::fs::remove_file(&into).unwrap();
+    let reset: Value = project.towpath("db reset --yes --json", 0).json();
+    assert_eq!(reset["seeded"], "sh seed.sh");
+    std::fs::remove_file(&into).unwrap();
+    let reset: Value = project.towpath("db reset --yes --no-seed --json", 0).json();
+    assert_eq!(reset["seeded"], Value::Null);
+    assert!(!into.exists());
+    // It is kept nowhere that it ran.
+    let jobs = std::fs::read_dir(project.data().join("target/jobs"));
+    let jobs = jobs.unwrap().flatten().map(|entry| entry.file_name());
+    let left: Vec<_> = jobs
+        .filter(|name| name.to_string_lossy().starts_with("seed-"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_seed_that_fails_or_does_not_end_is_told() {
+    let project = with_local();
+    seeded(&project, "seed = \"sh seed.sh\"\nseed_within = \"1s\"");
+    project.write("seed.sh", "echo no trips today\nexit 3\n");
+    project.towpath("db reset --yes", 1).says(&[
+        "db::seed-failed",
+        "  no trips today",
+        "main of local is made anew, and could not be seeded by `sh seed.sh`: it ended with",
+        "--no-seed",
+    ]);
+    // The migrations are there.
+    project.towpath("db drift local", 0);
+    assert_eq!(project.number("local", TRIPS), 1);
+    project.write("seed.sh", "exec sleep 600\n");
+    project
+        .towpath("db reset --yes", 1)
+        .says(&["it was not done within 1s"]);
+}
+
+#[test]
+fn nothing_is_emptied_for_a_seed_whose_configuration_is_not_there() {
+    let project = with_local();
+    project.towpath("db reset --yes", 0);
+    project.execute("local", "INSERT INTO trips (said) VALUES ('mine')");
+    seeded(&project, "seed = \"sh seed.sh\"");
+    let manifest = std::fs::read_to_string(project.clone().join("towpath.toml")).unwrap();
+    project.write(
+        "towpath.toml",
+        manifest + "\n[config]\nEFFECTS = { required = false }\nTIDES_KEY = { secret = true }\n",
+    );
+    let refused = project.ask("db reset --yes").run();
+    assert!(refused.told().contains("TIDES_KEY"), "{}", refused.told());
+    assert_eq!(project.number("local", TRIPS), 2);
 }

@@ -133,6 +133,8 @@ pub(super) fn databases(root: &Table<'_>) -> Vec<WrittenDatabase> {
                 keep_snapshots: u16::try_from(table.integer("keep_snapshots")).unwrap_or(u16::MAX),
                 lock_timeout: table.duration("lock_timeout"),
                 statement_timeout: table.duration("statement_timeout"),
+                seed: table.plain("seed"),
+                seed_within: table.duration("seed_within"),
             },
         }
     };

@@ -185,6 +185,8 @@ pub fn manifest() -> Manifest {
         keep_snapshots: 10,
         lock_timeout: seconds(3),
         statement_timeout: seconds(900),
+        seed: None,
+        seed_within: seconds(600),
     };
     let group = Group {
         config: BTreeMap::new(),

@@ -14,6 +14,7 @@ mod open;
 mod plan;
 mod reset;
 mod restore;
+mod seed;
 mod settle;
 mod snapshot;
 mod status;

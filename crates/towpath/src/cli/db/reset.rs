@@ -1,4 +1,4 @@
-//! `towpath db reset`: a developer's own database, made anew of its migrations.
+//! `towpath db reset`: a developer's own database, made anew of its migrations and its seed.
 
 use clap::Args;
 use serde_json::json;
@@ -14,20 +14,21 @@ use super::{
     hand::{Hand, database_failed, failed},
     look::Refused,
     open::Opened,
+    seed::Seed,
 };
 use crate::{
     cli::{check::plural, error::CliError, exit::Exit, style},
     clock::now,
 };
 
-/// Empty a developer's own database, and apply the work tree's migrations to it
+/// Empty a developer's own database, apply the work tree's migrations to it, and run its seed
 ///
 /// What is there is copied first, and then lost. Refused in production, where deployments come to, and where environments share the database;
-/// does nothing without `--yes`. Rows that belong in every such database come from a command of yours afterwards, such as
-/// `towpath run local -- ./seed.sh`.
+/// does nothing without `--yes`. Rows that belong in every such database come from `seed` of `[databases.NAME]`, a command that is run with the
+/// environment's configuration and secrets. When it fails, the status is 1, and the database is as the migrations and the seed have left it.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  towpath db reset\n  towpath db reset --yes\n  towpath db reset local --yes && towpath run local -- ./seed.sh"
+    after_help = "Examples:\n  towpath db reset\n  towpath db reset --yes\n  towpath db reset local --yes --no-seed"
 )]
 pub struct Reset {
     /// The environment, by name or alias; unless said, `local`, or the only one that nothing is deployed to.
@@ -38,6 +39,9 @@ pub struct Reset {
     /// Why; it is kept in the journal.
     #[arg(long)]
     reason: Option<String>,
+    /// Leave the seed out.
+    #[arg(long)]
+    no_seed: bool,
     /// Do it.
     #[arg(long)]
     yes: bool,
@@ -89,6 +93,11 @@ impl Reset {
                 "add --yes to do it",
             ));
         }
+        // So is what the seed needs.
+        let seed = match self.no_seed {
+            true => None,
+            false => Seed::ready(project, &opened, hand.reason.as_deref()).await?,
+        };
         let held = opened.database.schema().await;
         let held = held.map_err(database_failed)?;
         let is_empty = held.tables.is_empty() && held.objects.is_empty();
@@ -111,13 +120,16 @@ impl Reset {
         shown.close();
         taken.done().await?;
         applied.map_err(|error| failed(&error.to_string(), error.remedy()))?;
+        if let Some(seed) = &seed {
+            seed.run().await?;
+        }
         match project.json {
             true => {
                 let versions = plan.pending.iter().map(|one| one.version);
                 let versions: Vec<_> = versions.collect();
                 println!(
                     "{}",
-                    json!({"version": 1, "applied": versions, "before": copy})
+                    json!({"version": 1, "applied": versions, "before": copy, "seeded": seed.as_ref().map(Seed::command)})
                 );
             }
             false => println!("{title} is made anew"),
