@@ -193,6 +193,20 @@ impl Database {
         self.engine.rows().await
     }
 
+    /// Likewise as the server itself estimates it, at once; `None` where it does not.
+    pub async fn estimated_rows(&self) -> Result<Option<BTreeMap<String, i64>>, DatabaseError> {
+        self.engine.estimated_rows().await
+    }
+
+    /// How many rows each table has in a snapshot of this database, which is read for it to its end. Tables of which nothing is
+    /// there may be left out.
+    pub async fn rows_in(
+        &self,
+        snapshot: impl AsRef<Path>,
+    ) -> Result<BTreeMap<String, i64>, SnapshotError> {
+        self.engine.rows_in(snapshot.as_ref()).await
+    }
+
     /// Makes the database's content that of a snapshot, in one transaction: a crash leaves the one or the other.
     ///
     /// Safe while others have the database open: they see it change as by any other transaction. Whatever was written

@@ -1,9 +1,9 @@
-//! How many rows the tables of a user's schema have: what a restore would take away is told by it.
+//! How many rows the tables of a user's schema have, now and in a snapshot: what a restore would take away is told by it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use super::{Connection, Engine};
-use crate::{DatabaseError, classify::Dialect, schema::is_record};
+use crate::{DatabaseError, SnapshotError, classify::Dialect, schema::is_record};
 
 impl Engine {
     /// By table, all as of one instant; none when there is no database.
@@ -18,6 +18,60 @@ impl Engine {
         let counted = counted.await.map_err(|error| self.error(&error));
         self.close(connection).await?;
         counted
+    }
+
+    /// Likewise as the server estimates them; `None` for SQLite, which does not.
+    pub(crate) async fn estimated_rows(
+        &self,
+    ) -> Result<Option<BTreeMap<String, i64>>, DatabaseError> {
+        let sql = match self.dialect() {
+            Dialect::Sqlite => return Ok(None),
+            // -1 where nobody has ever analysed it.
+            Dialect::Postgres => {
+                "SELECT CASE nspname WHEN 'public' THEN '' ELSE nspname || '.' END || relname AS name,
+                        greatest(reltuples, 0)::bigint AS number
+                 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+                 WHERE relkind = 'r' AND nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'"
+            }
+            Dialect::Mysql => {
+                "SELECT CAST(table_name AS CHAR) AS name, CAST(coalesce(table_rows, 0) AS SIGNED) AS number
+                 FROM information_schema.tables WHERE table_schema = database() AND table_type = 'BASE TABLE'"
+            }
+        };
+        let Some(mut connection) = self.reader().await? else {
+            return Ok(Some(BTreeMap::new()));
+        };
+        let estimated = async {
+            let mut rows = BTreeMap::new();
+            for row in connection.rows(sql, &[]).await? {
+                let name = row.text("name")?;
+                if !is_record(&name) {
+                    rows.insert(name, row.integer("number")?);
+                }
+            }
+            Ok(rows)
+        };
+        let estimated = estimated.await.map_err(|error| self.error(&error));
+        self.close(connection).await?;
+        estimated.map(Some)
+    }
+
+    /// By table, those of a snapshot.
+    pub(crate) async fn rows_in(
+        &self,
+        from: &Path,
+    ) -> Result<BTreeMap<String, i64>, SnapshotError> {
+        let mut rows = match self {
+            // A snapshot of SQLite is a database itself.
+            Engine::Sqlite(_) => {
+                let url = format!("sqlite://{}?mode=ro", from.display());
+                Engine::open(Path::new(""), &url)?.rows().await?
+            }
+            Engine::Postgres(postgres) => postgres.rows_in(from).await?,
+            Engine::Mysql(mysql) => mysql.rows_in(from).await?,
+        };
+        rows.retain(|table, _| !is_record(table));
+        Ok(rows)
     }
 }
 

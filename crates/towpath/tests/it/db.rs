@@ -438,6 +438,8 @@ fn what_a_restore_loses_is_said_before_and_it_is_taken_back_itself() {
         .towpath(&format!("db restore stg {file} --yes --json"), 0)
         .json();
     assert_eq!(restored["no_longer_applied"], json!(["2 (tide)"]));
+    assert_eq!(restored["rows"], json!({"trips": [2, 1]}));
+    assert_eq!(restored["rows_estimated"], false);
     assert_eq!(project.number("staging", TIDE), 0);
     let before = restored["before"].as_str().unwrap();
     project.towpath(&format!("db restore stg {before} --yes"), 0);

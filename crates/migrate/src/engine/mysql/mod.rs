@@ -7,6 +7,7 @@
 //! MariaDB for each table of several only: <https://mariadb.com/kb/en/atomic-ddl/>). Once a statement has failed, somebody
 //! may put right what was in its way, and the schema tells nothing any more.
 
+mod dumped;
 mod lock;
 mod schema;
 mod session;

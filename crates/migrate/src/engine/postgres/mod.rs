@@ -11,6 +11,7 @@
 //! A pool that hands out another connection for each transaction cannot hold a lock of a session: migrations need a URL
 //! that leads to the server itself.
 
+mod dumped;
 mod lock;
 mod snapshot;
 mod statements;

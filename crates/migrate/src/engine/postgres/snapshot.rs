@@ -1,6 +1,7 @@
 //! Taking a snapshot with `pg_dump`, and putting one back with `pg_restore` and `psql`: what PostgreSQL itself brings.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf, absolute},
     process::Stdio,
@@ -12,7 +13,7 @@ use tokio::{
     process::Command,
 };
 
-use super::{Postgres, quoted};
+use super::{Postgres, dumped::Counter, quoted};
 use crate::{
     DatabaseError, Layout, Snapshot, SnapshotError,
     engine::{
@@ -46,12 +47,7 @@ impl Postgres {
         from: &Path,
         key: &str,
     ) -> Result<(), SnapshotError> {
-        if !from.exists() {
-            return Err(DatabaseError::Absent {
-                database: from.display().to_string(),
-            }
-            .into());
-        }
+        refuse_missing(from)?;
         let mut list = self.program("pg_restore")?;
         list.arg("--list").arg(from);
         let contents = run(list, "pg_restore")
@@ -62,6 +58,41 @@ impl Postgres {
         let closed = held.close().await.map_err(|error| self.error(&error));
         restored?;
         Ok(closed?)
+    }
+
+    /// How many rows each table has in a snapshot, by its data.
+    pub(in crate::engine) async fn rows_in(
+        &self,
+        from: &Path,
+    ) -> Result<BTreeMap<String, i64>, SnapshotError> {
+        refuse_missing(from)?;
+        let mut command = self.program("pg_restore")?;
+        command
+            .args(["--data-only", "--file=-"])
+            .arg(from)
+            .stdout(Stdio::piped());
+        let mut source = spawn(command, "pg_restore")?;
+        let Some(mut text) = source.stdout.take() else {
+            return Err(unrunnable("pg_restore", "it has no output"));
+        };
+        let mut counter = Counter::default();
+        let counted = async {
+            let mut chunk = vec![0; 64 << 10];
+            loop {
+                match text.read(&mut chunk).await? {
+                    0 => return source.wait_with_output().await,
+                    count => counter.push(&chunk[..count]),
+                }
+            }
+        };
+        let ended = counted
+            .await
+            .map_err(|error| unrunnable("pg_restore", &error.to_string()))?;
+        if !ended.status.success() {
+            let said = String::from_utf8_lossy(&ended.stderr);
+            return Err(damaged(from, &refused("pg_restore", &said)));
+        }
+        Ok(counter.rows())
     }
 
     /// Takes everything away, in one transaction.
@@ -191,6 +222,16 @@ impl Postgres {
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         Ok(command)
+    }
+}
+
+fn refuse_missing(from: &Path) -> Result<(), SnapshotError> {
+    match from.exists() {
+        true => Ok(()),
+        false => Err(DatabaseError::Absent {
+            database: from.display().to_string(),
+        }
+        .into()),
     }
 }
 

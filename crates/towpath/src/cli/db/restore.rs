@@ -1,16 +1,20 @@
 //! `towpath db restore`: a copy put back, once it is said what that loses.
 
-use std::{collections::BTreeMap, path::PathBuf, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
 
 use clap::Args;
 use serde_json::json;
+use tokio::time::timeout;
 use towpath_core::{path::SchemaWork, time::human};
-use towpath_migrate::{Database, classify::Dialect, title};
+use towpath_migrate::{Database, title};
 
 use super::{
     Project,
     hand::{Hand, database_failed, failed},
-    open::Opened,
 };
 use crate::cli::{error::CliError, exit::Exit, style};
 
@@ -33,34 +37,60 @@ pub struct Restore {
     yes: bool,
 }
 
-/// Of a table, how many rows it has now and how many in the snapshot.
-type Rows = BTreeMap<String, (i64, i64)>;
+/// How long rows are counted, now and in the snapshot each.
+const COUNTING: Duration = Duration::from_mins(1);
 
-impl Restore {
-    /// Tables with another number of rows than in the snapshot. The file of SQLite is a database itself; what a server's program has
-    /// written, only that program reads.
-    async fn rows_lost(&self, opened: &Opened) -> Result<Rows, CliError> {
-        if opened.database.dialect() != Dialect::Sqlite {
-            return Ok(Rows::new());
-        }
-        let url = format!("sqlite://{}?mode=ro", self.from.display());
-        let snapshot = Database::open(&url).map_err(database_failed)?;
-        let then = snapshot.rows().await.map_err(database_failed)?;
-        let now = opened.database.rows().await.map_err(database_failed)?;
-        let of = |rows: &BTreeMap<String, i64>, table: &String| rows.get(table).copied();
+/// What is known of the rows that are lost.
+struct Rows {
+    /// Tables with another number of rows than in the snapshot: how many now, and how many in the snapshot.
+    differ: BTreeMap<String, (i64, i64)>,
+    /// Whether those of now are what the server takes them for.
+    is_estimated: bool,
+}
+
+impl Rows {
+    /// Counts them, or says why that was not possible.
+    async fn of(database: &Database, snapshot: &Path) -> Result<Rows, String> {
+        let told = |error: &dyn std::fmt::Display| format!("could not {error}");
+        let then = timeout(COUNTING, database.rows_in(snapshot)).await;
+        let then = then.map_err(|_| {
+            format!(
+                "the snapshot was not read to its end within {}",
+                human(COUNTING)
+            )
+        })?;
+        let then = then.map_err(|error| told(&error))?;
+        let (now, is_estimated) = match timeout(COUNTING, database.rows()).await {
+            Ok(counted) => (counted.map_err(|error| told(&error))?, false),
+            Err(_) => {
+                let estimated = database.estimated_rows().await;
+                let estimated = estimated.map_err(|error| told(&error))?;
+                let not_done = || format!("they were not counted within {}", human(COUNTING));
+                (estimated.ok_or_else(not_done)?, true)
+            }
+        };
+        let count = |rows: &BTreeMap<String, i64>, table| rows.get(table).copied().unwrap_or(0);
         let tables = now.keys().chain(then.keys());
-        Ok(tables
-            .map(|table| {
-                let counts = (of(&now, table), of(&then, table));
-                (
-                    table.clone(),
-                    (counts.0.unwrap_or(0), counts.1.unwrap_or(0)),
-                )
-            })
-            .filter(|(_, (now, then))| now != then)
-            .collect())
+        let both = tables.map(|table| (table.clone(), (count(&now, table), count(&then, table))));
+        Ok(Rows {
+            differ: both.filter(|(_, (now, then))| now != then).collect(),
+            is_estimated,
+        })
     }
 
+    fn print(&self) {
+        let about = if self.is_estimated { "about " } else { "" };
+        for (table, (now, then)) in &self.differ {
+            let table = style::plain(table);
+            eprintln!("{table}: {about}{now} rows now, {then} then");
+        }
+        if self.differ.is_empty() && !self.is_estimated {
+            eprintln!("every table has as many rows as then");
+        }
+    }
+}
+
+impl Restore {
     pub(super) async fn run(self, project: &Project) -> Result<Exit, CliError> {
         let opened = self.hand.one(project, "restore").await?;
         let taken_at = std::fs::metadata(&self.from).and_then(|data| data.modified());
@@ -90,10 +120,10 @@ impl Restore {
             "{title} goes back by {}: whatever was written since is lost",
             human(age)
         );
-        let rows = self.rows_lost(&opened).await?;
-        for (table, (now, then)) in &rows {
-            let table = style::plain(table);
-            eprintln!("{table}: {now} rows now, {then} then");
+        let rows = Rows::of(&opened.database, &self.from).await;
+        match &rows {
+            Ok(rows) => rows.print(),
+            Err(why) => eprintln!("how many rows that are is not known: {}", style::plain(why)),
         }
         if !later.is_empty() {
             eprintln!("not applied any more: {}", later.join(", "));
@@ -114,7 +144,16 @@ impl Restore {
         match project.json {
             true => println!(
                 "{}",
-                json!({"version": 1, "restored": self.from, "before": copy, "seconds_lost": age.as_secs(), "no_longer_applied": later, "rows": rows})
+                json!({
+                    "version": 1,
+                    "restored": self.from,
+                    "before": copy,
+                    "seconds_lost": age.as_secs(),
+                    "no_longer_applied": later,
+                    "rows": rows.as_ref().ok().map(|rows| &rows.differ),
+                    "rows_estimated": rows.as_ref().is_ok_and(|rows| rows.is_estimated),
+                    "rows_unknown": rows.as_ref().err(),
+                })
             ),
             false => println!("{title} is what {} holds", self.from.display()),
         }
