@@ -15,6 +15,7 @@ mod db;
 mod db_capture;
 mod db_drift;
 mod db_reset;
+mod db_servers;
 mod demo;
 mod doctor;
 mod drift_gate;
