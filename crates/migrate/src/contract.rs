@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Batches, Migration, Version};
+use crate::{Batches, Migration, Version, migration::is_named};
 
 /// How a migration treats the code that is already running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -96,6 +96,10 @@ impl Contract {
         migration: &Migration,
         set: &[Migration],
     ) -> Result<(), BadContract> {
+        // The order of the project's own tool is not known.
+        if is_named(migration.version) {
+            return Ok(());
+        }
         let Ok(Some((contract, _, line))) = declaration(&migration.up) else {
             return Ok(());
         };
@@ -111,6 +115,48 @@ impl Contract {
         };
         Err(BadContract { line, problem })
     }
+
+    /// The same, from a comment anywhere in a file of whatever language; `after` tells the version of a migration that is
+    /// named behind `after`.
+    pub(crate) fn declared_anywhere(
+        text: &str,
+        after: impl Fn(&str) -> Version,
+    ) -> Result<Contract, BadContract> {
+        let mut found: Option<Contract> = None;
+        for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+            let Some(declaration) = comment(line).and_then(after_marker) else {
+                continue;
+            };
+            let at = |problem| BadContract {
+                line: index + 1,
+                problem,
+            };
+            let named = |said: &str| match said {
+                "" => Err(Problem::Version(String::new())),
+                said => Ok(after(said)),
+            };
+            let (contract, batches) = parse(declaration, named).map_err(at)?;
+            if batches.is_some() {
+                return Err(at(Problem::BatchesOfTool));
+            }
+            if found.replace(contract).is_some() {
+                return Err(at(Problem::Twice));
+            }
+        }
+        Ok(found.unwrap_or(Contract::UNKNOWN))
+    }
+}
+
+/// What a line of comment says, in whatever language; `None` of other lines.
+fn comment(line: &str) -> Option<&str> {
+    const BEGINNINGS: [&str; 8] = ["<!--", "--", "//", "/**", "/*", "*", "#", ";"];
+    const ENDS: [&str; 2] = ["*/", "-->"];
+    let line = line.trim();
+    let said = BEGINNINGS
+        .iter()
+        .find_map(|begin| line.strip_prefix(begin))?;
+    let ended = ENDS.iter().find_map(|end| said.strip_suffix(end));
+    Some(ended.unwrap_or(said))
 }
 
 impl Batches {
@@ -139,7 +185,7 @@ fn declaration(sql: &str) -> Result<Option<(Contract, Option<Batches>, usize)>, 
             line: index + 1,
             problem,
         };
-        let (contract, batches) = parse(declaration).map_err(at)?;
+        let (contract, batches) = parse(declaration, number).map_err(at)?;
         if found.replace((contract, batches, index + 1)).is_some() {
             return Err(at(Problem::Twice));
         }
@@ -156,14 +202,20 @@ fn after_marker(comment: &str) -> Option<&str> {
         .then(|| declaration.trim())
 }
 
-fn parse(declaration: &str) -> Result<(Contract, Option<Batches>), Problem> {
+fn parse(
+    declaration: &str,
+    number: impl Fn(&str) -> Result<Version, Problem>,
+) -> Result<(Contract, Option<Batches>), Problem> {
     let (word, rest) = first(declaration);
     let kind = ContractKind::declared(word).ok_or_else(|| Problem::Word(word.to_owned()))?;
     let (batches, rest) = batches(kind, rest)?;
     let (after, rest) = match words(rest) {
         ("after", rest) => {
             let (version, rest) = words(rest);
-            (Some(version_of(kind, version)?), rest)
+            if !matches!(kind, ContractKind::Contract | ContractKind::Irreversible) {
+                return Err(Problem::NeedlessAfter(kind));
+            }
+            (Some(number(version)?), rest)
         }
         _ => (None, rest),
     };
@@ -241,10 +293,7 @@ fn words(text: &str) -> (&str, &str) {
     }
 }
 
-fn version_of(kind: ContractKind, version: &str) -> Result<Version, Problem> {
-    if !matches!(kind, ContractKind::Contract | ContractKind::Irreversible) {
-        return Err(Problem::NeedlessAfter(kind));
-    }
+fn number(version: &str) -> Result<Version, Problem> {
     version
         .parse()
         .map_err(|_| Problem::Version(version.to_owned()))
@@ -293,6 +342,8 @@ enum Problem {
     LaterAfter(Version),
     #[error("`after` names {0}, which is repeatable and has no version")]
     RepeatableAfter(Version),
+    #[error("`batch` is for SQL that Towpath runs, and the project's own tool applies this")]
+    BatchesOfTool,
 }
 
 impl BadContract {
@@ -340,6 +391,7 @@ impl BadContract {
             Problem::NeedlessBatch(kind) => format!(
                 "leave `batch` out: {kind} is about the schema; `data` and `irreversible` can have it"
             ),
+            Problem::BatchesOfTool => "leave it out, and have the migration go in batches by itself".into(),
             Problem::Twice => "keep one of the two, or split the file into two migrations".into(),
         }
     }

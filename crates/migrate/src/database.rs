@@ -69,6 +69,11 @@ impl Database {
         self
     }
 
+    /// Whether it is a file, and that is not there. A server is not asked.
+    pub fn is_absent(&self) -> bool {
+        self.engine.is_absent_file()
+    }
+
     /// How long to wait for another applier, or for a writer. [`PATIENCE`] by default.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Database {
@@ -105,6 +110,9 @@ impl Database {
 
     /// Plans a set on this database without changing or making anything, not even our own tables.
     pub async fn plan(&self, set: &MigrationSet) -> Result<Plan, PlanError> {
+        if set.layout() == Layout::Command {
+            return Err(PlanError::NotAsked);
+        }
         let plan = plan::decide(set, self.history_for(set).await?)?;
         for migration in &plan.pending {
             self.engine.check(set.layout(), migration)?;

@@ -46,11 +46,21 @@ impl Migration {
     }
 }
 
-/// Version and name, as messages show them.
+/// The first of the versions that are made of names: those say nothing to people.
+pub(crate) const FIRST_NAMED: i64 = 1 << 52;
+
+/// Whether a version is made of its migration's name.
+pub(crate) fn is_named(version: Version) -> bool {
+    let number = version.number();
+    number.is_some_and(|number| (FIRST_NAMED..FIRST_NAMED * 2).contains(&number))
+}
+
+/// Version and name, as messages show them; the name alone where the version is made of it.
 pub fn title(version: Version, name: &str) -> String {
     match name {
         _ if version.is_repeatable() => version.to_string(),
         "" => version.to_string(),
+        name if is_named(version) => name.to_owned(),
         name => format!("{version} ({name})"),
     }
 }
@@ -70,7 +80,10 @@ impl MigrationSet {
         mut migrations: Vec<Migration>,
         skipped: Vec<String>,
     ) -> Self {
-        migrations.sort_by_key(|migration| migration.version);
+        // Versions that are made of names have no order.
+        if layout != Layout::Command {
+            migrations.sort_by_key(|migration| migration.version);
+        }
         MigrationSet {
             layout,
             migrations: migrations.into(),
@@ -105,6 +118,10 @@ impl MigrationSet {
     /// The migration with this version.
     pub fn get(&self, version: impl Into<Version>) -> Option<&Migration> {
         let version = version.into();
+        if self.layout == Layout::Command {
+            let mut all = self.migrations.iter();
+            return all.find(|migration| migration.version == version);
+        }
         self.migrations
             .binary_search_by_key(&version, |migration| migration.version)
             .ok()

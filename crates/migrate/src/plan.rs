@@ -78,6 +78,27 @@ pub enum PlanError {
         /// Its name when it was applied.
         name: String,
     },
+    /// The set is that of the project's own tool, which was not asked.
+    #[error(
+        "plan migrations that the project's own tool applies: it was not asked what is applied"
+    )]
+    NotAsked,
+    /// The project's own tool does not tell what we have a receipt for.
+    #[error("plan past migration {}: it has a receipt, and the tool's status does not tell it as applied", title(*version, name))]
+    Untold {
+        /// The migration's version.
+        version: Version,
+        /// Its name when it was applied.
+        name: String,
+    },
+    /// The project's own tool tells something that may be several migrations.
+    #[error("tell which migration the tool's status means by {told:?}: {}", names.join(" or "))]
+    Ambiguous {
+        /// What it tells.
+        told: String,
+        /// The names of those that it may be.
+        names: Vec<String>,
+    },
     /// A pending migration is older than one that is applied.
     #[error("plan migration {}: a later one, {latest}, is already applied", title(*version, name))]
     OutOfOrder {
@@ -133,6 +154,15 @@ impl PlanError {
             PlanError::Missing { .. } => {
                 "use a release that has this migration, or restore its file; it may come from another branch".into()
             }
+            PlanError::NotAsked => "ask its status".into(),
+            PlanError::Untold { .. } => {
+                "if the tool took it back, settle it as not applied; otherwise see that `status` asks this database, and \
+                 that what it tells is found (`applied`, `pending`)"
+                    .into()
+            }
+            PlanError::Ambiguous { .. } => {
+                "have `status` tell whole names, or name each file as the tool calls it".into()
+            }
             PlanError::OutOfOrder { latest, .. } => {
                 format!("rename its file to a version later than {latest}")
             }
@@ -165,7 +195,8 @@ pub(crate) fn decide(set: &MigrationSet, history: History) -> Result<Plan, PlanE
         if is_applied(migration, &history) {
             continue;
         }
-        if let Some(latest) = latest.filter(|latest| *latest > migration.version) {
+        let is_ordered = set.layout() != Layout::Command;
+        if let Some(latest) = latest.filter(|latest| is_ordered && *latest > migration.version) {
             return Err(PlanError::OutOfOrder {
                 version: migration.version,
                 name: migration.name.clone(),
@@ -208,12 +239,14 @@ fn adopted(set: &MigrationSet, history: &History) -> Vec<Version> {
 
 /// What a tool has applied and is not known here would be pending, and be run again.
 fn refuse_other_history(layout: Layout, history: &History) -> Result<(), PlanError> {
-    if layout == Layout::Sqlx {
+    // What the project's own tool keeps, and where, is for it to say.
+    if matches!(layout, Layout::Sqlx | Layout::Command) {
         return Ok(());
     }
     let tables = [layout.history_table(), Layout::Sqlx.history_table()];
     match tables
         .into_iter()
+        .flatten()
         .find(|table| history.unread.contains(table))
     {
         Some(table) => Err(PlanError::OtherHistory { layout, table }),
@@ -242,7 +275,7 @@ fn refuse_dirty(layout: Layout, history: &History) -> Result<(), PlanError> {
         Some(row) => Err(PlanError::Dirty {
             version: row.version,
             name: row.description.clone(),
-            by: layout.history_table(),
+            by: layout.history_table().unwrap_or("its tool"),
         }),
         None => Ok(()),
     }
@@ -263,10 +296,14 @@ fn refuse_changed(set: &MigrationSet, history: &History) -> Result<(), PlanError
         }
         let layout = set.layout();
         if !history.native.contains_key(&version) {
-            return Err(PlanError::Unrecorded {
-                version,
-                name: name.clone(),
-                table: layout.history_table(),
+            let name = name.clone();
+            return Err(match layout.history_table() {
+                Some(table) => PlanError::Unrecorded {
+                    version,
+                    name,
+                    table,
+                },
+                None => PlanError::Untold { version, name },
             });
         }
     }

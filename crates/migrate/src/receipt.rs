@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::{Batched, Contract, Version};
+use crate::{Batched, Contract, Version, migration::is_named};
 
 /// The table in which receipts are kept.
 pub(crate) const TABLE: &str = "_towpath_receipts";
@@ -125,6 +125,15 @@ impl History {
     /// Whether nothing was ever applied, as far as the database remembers.
     pub fn is_empty(&self) -> bool {
         self.receipts.is_empty() && self.native.is_empty()
+    }
+
+    /// Our receipts in the order in which they were made: by their versions, where those have one, and otherwise by the time.
+    pub fn in_order(&self) -> Vec<&Receipt> {
+        let mut receipts: Vec<&Receipt> = self.receipts.values().collect();
+        if receipts.iter().any(|receipt| is_named(receipt.version)) {
+            receipts.sort_by_key(|receipt| (receipt.applied_at_ms, &receipt.name));
+        }
+        receipts
     }
 
     /// The latest version anybody has applied. Repeatable migrations come after every version, and are none.

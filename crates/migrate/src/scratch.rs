@@ -1,13 +1,19 @@
 //! What a set of migrations makes: run on a database of nobody's, looked at, and dropped again.
 
 use crate::{
-    ApplyError, Database, DatabaseError, MigrationSet, PlanError, engine::Scratch, schema::Schema,
+    ApplyError, Database, DatabaseError, Layout, MigrationSet, PlanError, engine::Scratch,
+    schema::Schema,
 };
 
 /// Why it could not be seen what migrations make. Completes "could not …".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScratchError {
+    /// They are the project's own tool's.
+    #[error(
+        "see what the migrations make: the project's own tool applies them, and there is no scratch database for it"
+    )]
+    OfTool,
     /// There is no scratch database to run them on.
     #[error("make a scratch database: {}", .0.detail())]
     Make(DatabaseError),
@@ -34,6 +40,11 @@ impl ScratchError {
                  `GRANT ALL ON `towpath\\_scratch\\_%`.* TO …` in MySQL"
                     .into()
             }
+            ScratchError::OfTool => {
+                "ask the tool itself, such as with `alembic check`, `npx prisma migrate diff` or \
+                 `python manage.py makemigrations --check`"
+                    .into()
+            }
             ScratchError::Plan(error) => error.remedy(),
             ScratchError::Apply(error) => error.remedy(),
             ScratchError::Drop(_) => "drop it by hand, or leave it to the next time: it is dropped then".into(),
@@ -54,6 +65,9 @@ impl Database {
         set: &MigrationSet,
         now: impl Fn() -> i64 + Send + Sync,
     ) -> Result<Schema, ScratchError> {
+        if set.layout() == Layout::Command {
+            return Err(ScratchError::OfTool);
+        }
         let scratch = self
             .engine()
             .scratch(now())

@@ -24,6 +24,7 @@ use std::{
 };
 
 use connection::Connection;
+pub(crate) use records::{adopted, receipt_for};
 pub(crate) use run::{Session, Watch};
 pub(crate) use scratch::Scratch;
 
@@ -80,6 +81,13 @@ impl Engine {
             Engine::Sqlite(sqlite) => sqlite.create_if_missing(),
             Engine::Postgres(postgres) => postgres.create_if_missing(),
             Engine::Mysql(mysql) => mysql.create_if_missing(),
+        }
+    }
+
+    pub(crate) fn is_absent_file(&self) -> bool {
+        match self {
+            Engine::Sqlite(sqlite) => sqlite.is_absent(),
+            Engine::Postgres(_) | Engine::Mysql(_) => false,
         }
     }
 

@@ -2,8 +2,8 @@
 
 use super::{Connection, Engine, records};
 use crate::{
-    History, Migration, MigrationSet, ReceiptState, RecordError, SettleError, Settlement, Version,
-    engine::run::Session, plan, schema::Schema,
+    DatabaseError, History, Layout, Migration, MigrationSet, Receipt, ReceiptState, RecordError,
+    SettleError, Settlement, Version, engine::run::Session, plan, schema::Schema,
 };
 
 impl Engine {
@@ -63,6 +63,28 @@ impl Engine {
     }
 }
 
+impl Session {
+    /// Keeps receipts, in place of those there may be, and forgets others.
+    pub(crate) async fn keep(
+        &mut self,
+        set: &MigrationSet,
+        receipts: &[Receipt],
+        gone: &[Version],
+    ) -> Result<(), DatabaseError> {
+        self.write(async |connection| {
+            records::create(connection, set.layout()).await?;
+            for version in gone {
+                records::forget(connection, set.layout(), *version, None).await?;
+            }
+            for receipt in receipts {
+                records::put_receipt(connection, receipt).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
 async fn settle(
     session: &mut Session,
     set: &MigrationSet,
@@ -72,7 +94,7 @@ async fn settle(
     now_ms: i64,
 ) -> Result<(), SettleError> {
     let history = session.history().await?;
-    if !in_doubt(&history, version) {
+    if !in_doubt(&history, version, set.layout(), settlement) {
         return Err(SettleError::NotInDoubt { version });
     }
     let applied = match settlement {
@@ -88,8 +110,13 @@ async fn settle(
     Ok(())
 }
 
-fn in_doubt(history: &History, version: Version) -> bool {
+/// Of the project's own tool, which is asked elsewhere, a person says what it has taken back, and nothing else: what it has
+/// applied it tells by itself.
+fn in_doubt(history: &History, version: Version, layout: Layout, settlement: Settlement) -> bool {
     let receipt = history.receipts.get(&version);
+    if layout == Layout::Command {
+        return receipt.is_some() && settlement == Settlement::NotApplied;
+    }
     let native = history.native.get(&version);
     receipt.is_some_and(|receipt| receipt.state != ReceiptState::Applied || native.is_none())
         || native.is_some_and(|row| !row.success)

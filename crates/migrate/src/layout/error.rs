@@ -83,6 +83,19 @@ pub enum LayoutError {
         /// What is wrong with it.
         problem: LayoutProblem,
     },
+    /// Two files are the same migration to the tool that applies them.
+    #[error("use {second} as a migration: {first} is {name} too")]
+    SameName {
+        /// The name of both.
+        name: String,
+        /// The file whose path sorts first.
+        first: String,
+        /// The other one.
+        second: String,
+    },
+    /// The project's own tool writes its migrations.
+    #[error("write a migration: its tool has them in a language of its own")]
+    OfTool,
     /// The contract's line was not understood.
     #[error("read the contract of {file}: {problem}")]
     Contract {
@@ -126,6 +139,12 @@ impl LayoutError {
             }
             LayoutError::DownWithoutUp { file, .. } => {
                 format!("restore the file that applies it, or remove {file}")
+            }
+            LayoutError::SameName { .. } => {
+                "write a pattern as `migrations` that names the one of the two that the tool applies".into()
+            }
+            LayoutError::OfTool => {
+                "make it with the tool, such as with `python manage.py makemigrations`".into()
             }
             LayoutError::Rule { problem, .. } => problem.remedy(),
             LayoutError::Contract { problem, .. } => problem.remedy(),

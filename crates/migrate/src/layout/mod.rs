@@ -2,6 +2,7 @@
 //!
 //! To add one: its file, a variant here, and an arm in each function; the compiler names the places.
 
+pub mod command;
 pub mod dbmate;
 pub mod diesel;
 mod error;
@@ -43,10 +44,12 @@ pub enum Layout {
     Refinery,
     /// `VERSION_name/up.sql` with `VERSION_name/down.sql`: Diesel and its CLI.
     Diesel,
+    /// Whatever the project's own tool applies, in whatever language: see [`command`].
+    Command,
 }
 
 impl Layout {
-    /// Every layout.
+    /// Every layout whose SQL is read and run here: all but [`Layout::Command`].
     pub const ALL: [Layout; 7] = [
         Layout::Sqlx,
         Layout::GolangMigrate,
@@ -61,7 +64,7 @@ impl Layout {
     pub fn looks_at(self, path: &str) -> bool {
         let folders = path.matches('/').count();
         match self {
-            Layout::Flyway | Layout::Refinery => true,
+            Layout::Flyway | Layout::Refinery | Layout::Command => true,
             Layout::Diesel => folders <= 1,
             Layout::Sqlx | Layout::GolangMigrate | Layout::Dbmate | Layout::Goose => folders == 0,
         }
@@ -77,19 +80,21 @@ impl Layout {
             Layout::Flyway => "flyway",
             Layout::Refinery => "refinery",
             Layout::Diesel => "diesel",
+            Layout::Command => "command",
         }
     }
 
-    /// The table in which the tool keeps what it has applied, by its default name.
-    pub(crate) fn history_table(self) -> &'static str {
-        match self {
+    /// The table in which the tool keeps what it has applied, by its default name; a project's own tool is asked instead.
+    pub(crate) fn history_table(self) -> Option<&'static str> {
+        Some(match self {
             Layout::Sqlx => "_sqlx_migrations",
             Layout::GolangMigrate | Layout::Dbmate => "schema_migrations",
             Layout::Goose => "goose_db_version",
             Layout::Flyway => "flyway_schema_history",
             Layout::Refinery => "refinery_schema_history",
             Layout::Diesel => "__diesel_schema_migrations",
-        }
+            Layout::Command => return None,
+        })
     }
 
     /// The checksums that the tool may have recorded for a migration with this SQL; none if it keeps none.
@@ -98,7 +103,11 @@ impl Layout {
             Layout::Sqlx => vec![digest::hexadecimal(&digest::sha384(sql.as_bytes()))],
             Layout::Refinery => refinery::checksums(migration, sql),
             Layout::Flyway => vec![flyway::checksum(sql)],
-            Layout::GolangMigrate | Layout::Dbmate | Layout::Goose | Layout::Diesel => Vec::new(),
+            Layout::GolangMigrate
+            | Layout::Dbmate
+            | Layout::Goose
+            | Layout::Diesel
+            | Layout::Command => Vec::new(),
         }
     }
 
@@ -114,6 +123,7 @@ impl Layout {
             Layout::Flyway => "with `executeInTransaction=false` in its `.sql.conf`",
             Layout::Refinery => "with the line `-- refinery:noTransaction`",
             Layout::Diesel => "with `run_in_transaction = false` in its metadata.toml",
+            Layout::Command => "as its tool has them",
         }
     }
 }
@@ -165,6 +175,7 @@ pub fn load(layout: Layout, dir: impl AsRef<Path>) -> Result<MigrationSet, Layou
         Layout::Flyway => flyway::load(dir),
         Layout::Refinery => refinery::load(dir),
         Layout::Diesel => diesel::load(dir),
+        Layout::Command => command::load(dir, "."),
     }
 }
 
@@ -186,6 +197,7 @@ where
         Layout::Flyway => flyway::parse(files),
         Layout::Refinery => refinery::parse(files),
         Layout::Diesel => diesel::parse(files),
+        Layout::Command => command::parse(files),
     }
 }
 
@@ -228,7 +240,7 @@ fn left_out<N: AsRef<str>>(layout: Layout, names: &[N]) -> Option<usize> {
 /// The least that a layout takes for a file, so that only names decide.
 fn smallest_content(layout: Layout, name: &str) -> &'static str {
     match layout {
-        Layout::Sqlx | Layout::GolangMigrate | Layout::Refinery => "",
+        Layout::Sqlx | Layout::GolangMigrate | Layout::Refinery | Layout::Command => "",
         Layout::Dbmate => "-- migrate:up\n-- migrate:down\n",
         Layout::Goose => "-- +goose Up\n",
         Layout::Flyway if name.ends_with(flyway::SETTINGS) => "",

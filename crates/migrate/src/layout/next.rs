@@ -48,6 +48,9 @@ pub fn next<N: AsRef<str>>(
     draft: Draft<'_>,
     now_ms: i64,
 ) -> Result<NextMigration, LayoutError> {
+    if layout == Layout::Command {
+        return Err(LayoutError::OfTool);
+    }
     let names: Vec<String> = names
         .into_iter()
         .map(|name| name.as_ref().to_owned())
@@ -123,6 +126,8 @@ fn files(
         false => vec![up, (path, down.clone())],
     };
     match layout {
+        // Its files are in a language that is not ours.
+        Layout::Command => Vec::new(),
         Layout::Sqlx if !pairs => vec![(format!("{stem}.sql"), up)],
         Layout::Sqlx | Layout::GolangMigrate => {
             with_down((format!("{stem}.up.sql"), up), format!("{stem}.down.sql"))
@@ -204,9 +209,11 @@ impl Numbering {
             return match layout {
                 Layout::Flyway | Layout::Refinery => Numbering::Sequence { width: 1 },
                 Layout::Diesel => Numbering::Hyphens { after: 0 },
-                Layout::Sqlx | Layout::GolangMigrate | Layout::Dbmate | Layout::Goose => {
-                    Numbering::Date { digits: 14 }
-                }
+                Layout::Sqlx
+                | Layout::GolangMigrate
+                | Layout::Dbmate
+                | Layout::Goose
+                | Layout::Command => Numbering::Date { digits: 14 },
             };
         };
         let name = match layout {

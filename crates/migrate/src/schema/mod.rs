@@ -38,5 +38,5 @@ pub(crate) fn is_record(table: &str) -> bool {
     table == receipt::TABLE
         || Layout::ALL
             .into_iter()
-            .any(|layout| layout.history_table() == table)
+            .any(|layout| layout.history_table() == Some(table))
 }

@@ -111,7 +111,7 @@ pub(super) async fn read(
 ) -> Result<History, sqlx::Error> {
     let mut history = History::default();
     let mut tables = vec![TABLE];
-    tables.extend(Layout::ALL.into_iter().map(Layout::history_table));
+    tables.extend(Layout::ALL.into_iter().filter_map(Layout::history_table));
     tables.sort_unstable();
     tables.dedup();
     let tables = connection.columns_of(&tables).await?;
@@ -130,7 +130,9 @@ pub(super) async fn read(
         }
     }
     let own = set.map_or(Layout::Sqlx, MigrationSet::layout);
-    if let Some(columns) = tables.get(own.history_table()) {
+    if let Some(table) = own.history_table()
+        && let Some(columns) = tables.get(table)
+    {
         let mut strange = !native::is_its_own(columns, own);
         if !strange {
             let recorded = native::read(connection, own, set, &history.receipts).await?;
@@ -138,16 +140,18 @@ pub(super) async fn read(
             history.native = recorded.rows;
         }
         if strange {
-            history.unread.insert(own.history_table());
+            history.unread.insert(table);
         }
     }
     for layout in Layout::ALL {
-        let table = layout.history_table();
+        let Some(table) = layout.history_table() else {
+            continue;
+        };
         let Some(columns) = tables.get(table) else {
             continue;
         };
         // A user may have a table of that name for something else.
-        if table != own.history_table()
+        if Some(table) != own.history_table()
             && native::is_its_own(columns, layout)
             && native::filled(connection, table).await?
         {
@@ -197,7 +201,7 @@ fn receipt(row: &Row) -> Result<Receipt, sqlx::Error> {
 }
 
 /// The receipt for a migration that is being applied.
-pub(super) fn receipt_for(migration: &Migration, key: &str, applied_at_ms: i64) -> Receipt {
+pub(crate) fn receipt_for(migration: &Migration, key: &str, applied_at_ms: i64) -> Receipt {
     Receipt {
         version: migration.version,
         name: migration.name.clone(),
@@ -214,7 +218,7 @@ pub(super) fn receipt_for(migration: &Migration, key: &str, applied_at_ms: i64) 
 }
 
 /// The receipt for a migration that the user's own tool has applied.
-pub(super) fn adopted(migration: &Migration, row: &NativeRow) -> Receipt {
+pub(crate) fn adopted(migration: &Migration, row: &NativeRow) -> Receipt {
     Receipt {
         took_ms: row.took_ms,
         ..receipt_for(migration, ADOPTED, row.installed_at_ms)

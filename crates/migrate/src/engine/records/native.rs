@@ -113,12 +113,17 @@ CREATE UNIQUE INDEX IF NOT EXISTS version_unique ON schema_migrations (version);
              checksum VARCHAR(255))"
         }
         (Layout::Flyway, _) => flyway::table(dialect),
+        // It keeps its own, of which we know nothing.
+        (Layout::Command, _) => "",
     }
 }
 
 /// Makes the table of a layout's tool where it is missing.
 pub(super) async fn create(connection: &mut Connection, layout: Layout) -> Result<(), sqlx::Error> {
     let sql = table(layout, connection.dialect());
+    if sql.is_empty() {
+        return Ok(());
+    }
     connection.execute(sql).await?;
     if layout == Layout::Goose
         && !connection
@@ -137,6 +142,7 @@ pub(super) fn is_its_own(columns: &[String], layout: Layout) -> bool {
     let has = |column: &str| columns.iter().any(|name| name == column);
     match layout {
         Layout::Sqlx => true,
+        Layout::Command => false,
         Layout::Flyway => ["installed_rank", "version", "type", "checksum", "success"]
             .into_iter()
             .all(has),
@@ -250,7 +256,7 @@ fn query(layout: Layout, dialect: Dialect) -> String {
                 at(applied_on)
             )
         }
-        Layout::Dbmate | Layout::Flyway => {
+        Layout::Dbmate | Layout::Flyway | Layout::Command => {
             format!("SELECT {version}, {plain}, 0 AS installed_at_ms, 0 AS took_ms FROM schema_migrations")
         }
     }
@@ -264,8 +270,10 @@ pub(super) async fn read(
     set: Option<&MigrationSet>,
     receipts: &BTreeMap<Version, Receipt>,
 ) -> Result<Recorded, sqlx::Error> {
-    if layout == Layout::Flyway {
-        return flyway::read(connection).await;
+    match layout {
+        Layout::Flyway => return flyway::read(connection).await,
+        Layout::Command => return Ok(Recorded::default()),
+        _ => {}
     }
     let sql = query(layout, connection.dialect());
     let mut recorded = Recorded::default();
@@ -387,6 +395,7 @@ pub(in crate::engine) async fn is_there(
             (&migration.written).into(),
         ),
         Layout::Flyway => return flyway::is_there(connection, migration).await,
+        Layout::Command => return Ok(false),
     };
     connection.any(sql, &[value]).await
 }
@@ -404,6 +413,7 @@ pub(in crate::engine) async fn put(
         Layout::Sqlx => put_sqlx(connection, migration, success, took_ms).await,
         Layout::GolangMigrate => put_golang_migrate(connection, migration.version, !success).await,
         Layout::Flyway => flyway::put(connection, migration, success, took_ms).await,
+        Layout::Command => Ok(()),
         _ if success => put_success(connection, layout, migration).await,
         _ => Ok(()),
     }
@@ -532,6 +542,7 @@ pub(super) async fn forget(
         }
         Layout::Refinery => "DELETE FROM refinery_schema_history WHERE version = ?".to_owned(),
         Layout::Flyway => return flyway::forget(connection, version).await.map(drop),
+        Layout::Command => return Ok(()),
     };
     let forgotten = connection.write(&sql, &[version.into()]).await? > 0;
     match before {

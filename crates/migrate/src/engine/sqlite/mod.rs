@@ -107,6 +107,10 @@ impl Sqlite {
         }
     }
 
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self.exists(), Ok(false))
+    }
+
     /// A connection that cannot change anything; none when there is no file.
     pub(super) async fn reader(&self) -> Result<Option<SqliteConnection>, DatabaseError> {
         if !self.exists()? {
