@@ -56,6 +56,8 @@ codes! {
     BAD_ZONE = "manifest::bad-zone";
     /// A text is not the public key of an age pair.
     BAD_RECIPIENT = "manifest::bad-recipient";
+    /// A text is not a regular expression with a group.
+    BAD_PATTERN = "manifest::bad-pattern";
     /// A value is not what the type of its key wants.
     BAD_VALUE = "manifest::bad-value";
     /// A value refers to something that is not there.
@@ -122,6 +124,8 @@ codes! {
     RESERVED_VARIABLE = "manifest::reserved-variable";
     /// Two databases are found in the same variable.
     VARIABLE_TWICE = "manifest::variable-twice";
+    /// The keys of `layout = "command"` are not all there, or stand beside another layout.
+    COMMAND_LAYOUT = "manifest::command-layout";
     /// Two sign-offs of an environment have the same name.
     SIGN_OFF_TWICE = "manifest::sign-off-twice";
     /// Nobody can hold a role.

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use regex::Regex;
+
 use super::{
     DatabaseEngine, code, link,
     moment::{date, moment, weekly, zone},
@@ -50,6 +52,8 @@ pub(super) enum Format {
     Recipient,
     /// A database engine.
     Engine,
+    /// A regular expression with a group.
+    Pattern,
     /// One of a few words.
     Choice(&'static [&'static str]),
 }
@@ -106,6 +110,7 @@ impl Format {
             Format::Zone => zone(text).map(drop),
             Format::Engine => engine(text),
             Format::Recipient => recipient(text),
+            Format::Pattern => pattern(text),
             Format::Choice(words) => choice(text, words),
         }
     }
@@ -115,6 +120,7 @@ impl Format {
         Some(match self {
             Format::Prose | Format::Zone | Format::Choice(_) | Format::Engine => return None,
             Format::Filled | Format::Difference | Format::Endpoint => r"\S",
+            Format::Pattern => r"\(",
             Format::Name => r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$",
             Format::ResourceName => r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$",
             Format::Path => r"^(?!/)(?!.*(^|/)\.\.(/|$)).+$",
@@ -177,6 +183,22 @@ fn filled(text: &str) -> Result<(), Fault> {
         ));
     }
     Ok(())
+}
+
+fn pattern(text: &str) -> Result<(), Fault> {
+    let help = "write one as the Rust crate regex reads it, with a group around the names, such as \"-> (\\w+)\"";
+    let fault = |why: String| Fault::new(code::BAD_PATTERN, why, help);
+    match Regex::new(text) {
+        Ok(pattern) if pattern.captures_len() > 1 => Ok(()),
+        Ok(_) => Err(fault(format!("{} has no group", quoted(text)))),
+        Err(regex::Error::CompiledTooBig(_)) => {
+            Err(fault(format!("{} is too large", quoted(text))))
+        }
+        Err(_) => Err(fault(format!(
+            "{} is not a regular expression",
+            quoted(text)
+        ))),
+    }
 }
 
 /// An endpoint is written on pages, so it holds no password, with a scheme or without.

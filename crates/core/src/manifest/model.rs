@@ -171,8 +171,11 @@ pub struct Database {
     /// The tool by whose rules the migrations lie there.
     #[serde(default)]
     pub layout: MigrationLayout,
-    /// The directory of its migrations, relative to the repository's root.
+    /// The directory of its migrations, relative to the repository's root; or a pattern of them, with a tool.
     pub migrations: Option<String>,
+    /// The project's own tool; there where it applies the migrations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<MigrationTool>,
     /// The variable in which services find its URL.
     pub url: String,
     /// Whether it is copied before migrations change it.
@@ -217,6 +220,19 @@ fn seed_within() -> Duration {
     Duration::from_mins(10)
 }
 
+/// The commands of a project's own tool, and how what it tells is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MigrationTool {
+    /// Applies the migrations.
+    pub migrate: String,
+    /// Tells which are applied.
+    pub status: String,
+    /// A regular expression that finds those that are applied.
+    pub applied: Option<String>,
+    /// One that finds those that are not: all others are.
+    pub pending: Option<String>,
+}
+
 /// A tool that migrates databases, and how it has its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -236,11 +252,13 @@ pub enum MigrationLayout {
     Refinery,
     /// Diesel and its CLI.
     Diesel,
+    /// The project's own tool applies them.
+    Command,
 }
 
 impl MigrationLayout {
     /// Every one.
-    pub const ALL: [MigrationLayout; 7] = [
+    pub const ALL: [MigrationLayout; 8] = [
         MigrationLayout::Sqlx,
         MigrationLayout::GolangMigrate,
         MigrationLayout::Dbmate,
@@ -248,6 +266,7 @@ impl MigrationLayout {
         MigrationLayout::Flyway,
         MigrationLayout::Refinery,
         MigrationLayout::Diesel,
+        MigrationLayout::Command,
     ];
 
     /// The tool's name, as the manifest has it.
@@ -260,6 +279,7 @@ impl MigrationLayout {
             MigrationLayout::Flyway => "flyway",
             MigrationLayout::Refinery => "refinery",
             MigrationLayout::Diesel => "diesel",
+            MigrationLayout::Command => "command",
         }
     }
 }

@@ -224,6 +224,12 @@ fn database(name: &str, database: &Database) -> Section {
         section.text("layout", Some(database.layout.as_str()));
     }
     section.text("migrations", database.migrations.as_deref());
+    if let Some(tool) = &database.tool {
+        section.text("migrate", Some(&tool.migrate));
+        section.text("status", Some(&tool.status));
+        section.text("applied", tool.applied.as_deref());
+        section.text("pending", tool.pending.as_deref());
+    }
     if default_text(&DATABASE, "url") != Some(&database.url) {
         section.text("url", Some(&database.url));
     }

@@ -82,6 +82,10 @@ pub(super) struct WrittenDatabase {
     pub(super) name: Name,
     /// The span of its `url`, or of its header where that is left out.
     pub(super) url: Range<usize>,
+    /// The spans of those keys that are there of the ones that a tool needs.
+    pub(super) tool: Vec<(&'static str, Range<usize>)>,
+    /// The span of its header.
+    pub(super) header: Range<usize>,
     pub(super) database: Database,
 }
 

@@ -84,10 +84,14 @@ pub struct Migration {
 impl Migration {
     /// Version and name, for people.
     pub fn title(&self) -> String {
-        match self.name.as_str() {
-            _ if self.version.is_repeatable() => self.version.to_string(),
-            "" => self.version.to_string(),
-            name => format!("{} ({name})", self.version),
+        title(&self.version, &self.name)
+    }
+
+    /// Version and name in a list of several.
+    pub fn line(&self) -> String {
+        match is_named(&self.version) {
+            true => self.name.clone(),
+            false => format!("{} {}", self.version, self.name),
         }
     }
 
@@ -97,6 +101,23 @@ impl Migration {
             |after: &MigrationVersion| known.iter().any(|known| known.version == *after);
         self.contract.keeps_older_releases() || self.after.as_ref().is_some_and(no_longer_needs)
     }
+}
+
+/// A migration's version and name, for people.
+pub(super) fn title(version: &MigrationVersion, name: &str) -> String {
+    match name {
+        _ if version.is_repeatable() => version.to_string(),
+        "" => version.to_string(),
+        name if is_named(version) => name.to_owned(),
+        name => format!("{version} ({name})"),
+    }
+}
+
+/// Whether a version is made of the migration's name, and says nothing to people: those of a project's own tool are from 2^52
+/// to 2^53.
+fn is_named(version: &MigrationVersion) -> bool {
+    let number = version.number();
+    number.is_some_and(|number| (1 << 52..1 << 53).contains(&number))
 }
 
 /// Whose word a contract is.

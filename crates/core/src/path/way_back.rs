@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Contract, Migration, Misfit, contract, has, knows, runs_on};
+use super::{Contract, Migration, Misfit, contract, has, knows, release::title, runs_on};
 use crate::{
     MigrationVersion,
     names::{DatabaseName, EnvironmentName, ReleaseNumber},
@@ -253,7 +253,7 @@ impl fmt::Display for Reversal {
                 loses,
             } = undone;
             let then = if index > 0 { "; then " } else { "" };
-            write!(f, "{then}{version} ({name}): {loses}")?;
+            write!(f, "{then}{}: {loses}", title(version, name))?;
         }
         write!(f, " (database {} of {})", self.database, self.home)
     }

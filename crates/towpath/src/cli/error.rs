@@ -20,6 +20,11 @@ pub struct CliError {
 }
 
 impl CliError {
+    /// What it says, and the way out.
+    pub fn into_words(self) -> (String, String) {
+        (self.message, self.help)
+    }
+
     /// Whether it is the error of that code.
     pub fn is(&self, code: &str) -> bool {
         self.code == code

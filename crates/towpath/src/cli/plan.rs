@@ -83,9 +83,9 @@ fn print(preview: &Preview) {
             }
             if let Action::Migrate { database, .. } = &step.action {
                 for migration in release.migrations(database) {
-                    let (version, name) = (&migration.version, &migration.name);
-                    if pending.contains(&format!("{database}: {version} {name}")) {
-                        let said = style::plain(&format!("{version} {name}"));
+                    let line = migration.line();
+                    if pending.contains(&format!("{database}: {line}")) {
+                        let said = style::plain(&line);
                         let contract = paint.dim(&style::plain(&contract(migration)));
                         println!(
                             "  {:<9}  {:<16}  {} {said}  {contract}",

@@ -3,12 +3,15 @@
 mod child;
 mod files;
 
+use std::path::Path;
+
 use clap::Args;
 use towpath_core::{
     config::{Filled, Scope},
     manifest::{Environment, Handed},
 };
 
+pub use self::child::Heard;
 use self::{child::Child, files::Files};
 use super::{
     Global,
@@ -91,7 +94,7 @@ impl Run {
             CliError::new(Exit::Disorder, "secrets::interrupted", message, "try again")
         })??;
         let filled = gathered.fill_with(opened, databases, &context.root).await?;
-        let vault = filled_from_vault(&gathered);
+        let vault = is_of_vault(&gathered);
         start(self.command, environment.name.as_str(), filled, vault).await
     }
 }
@@ -119,23 +122,37 @@ impl Run {
 }
 
 /// Whether Vault was asked: its token opens more than this environment's secrets.
-fn filled_from_vault(gathered: &Gathered<'_>) -> bool {
+pub fn is_of_vault(gathered: &Gathered<'_>) -> bool {
     let references = gathered.resolution.references();
     references
         .iter()
         .any(|reference| reference.starts_with("vault://"))
 }
 
-async fn start(
+/// A command that has what it is to find.
+pub struct Prepared {
+    child: Child,
+    /// Its credential files, which go with this.
+    files: Option<Files>,
+}
+
+impl Prepared {
+    /// Runs it in a directory, and keeps what it prints, without the secrets.
+    pub async fn hear(self, directory: &Path, is_shown: bool) -> std::io::Result<Heard> {
+        let heard = self.child.hear(directory, is_shown).await;
+        // Not before it has ended.
+        drop(self.files);
+        heard
+    }
+}
+
+/// Gives a command what an environment has.
+pub fn prepare(
     command: Vec<std::ffi::OsString>,
     environment: &str,
     filled: std::collections::BTreeMap<String, Filled>,
     vault: bool,
-) -> Result<Exit, CliError> {
-    let program = command
-        .first()
-        .map(|program| super::style::plain(&program.to_string_lossy()))
-        .unwrap_or_default();
+) -> Result<Prepared, CliError> {
     let mut child = Child::of(command);
     for variable in KEY_VARIABLES {
         child.without(variable);
@@ -170,6 +187,20 @@ async fn start(
         }
         child.hide(files.contents());
     }
+    Ok(Prepared { child, files })
+}
+
+async fn start(
+    command: Vec<std::ffi::OsString>,
+    environment: &str,
+    filled: std::collections::BTreeMap<String, Filled>,
+    vault: bool,
+) -> Result<Exit, CliError> {
+    let program = command
+        .first()
+        .map(|program| super::style::plain(&program.to_string_lossy()))
+        .unwrap_or_default();
+    let Prepared { child, files } = prepare(command, environment, filled, vault)?;
     let ended = child.run(files.is_some()).await;
     // Before this process ends: nothing of them may be left.
     drop(files);

@@ -12,7 +12,7 @@ use towpath_core::{
 };
 
 pub use super::tail::Tail;
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, steps};
 
 /// How often growing outputs are looked at.
 const LOOK: Duration = Duration::from_millis(150);
@@ -101,6 +101,11 @@ fn jobs(deployment: &Deployment, action: &Action, key: &str) -> Vec<(String, Opt
             .map(|service| (format!("{key}.{service}"), Some(service.clone())))
             .collect(),
         Action::Test(_) => vec![(key.to_owned(), None)],
+        // Where the project's own tool migrates.
+        Action::Migrate { .. } => steps::migrate_jobs(key)
+            .into_iter()
+            .map(|job| (job, None))
+            .collect(),
         _ => Vec::new(),
     }
 }

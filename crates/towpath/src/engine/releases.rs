@@ -10,9 +10,9 @@ use towpath_core::{
     path::{Actor, Command, Commit, Contract, ContractSource, Migration, Release, Source},
 };
 use towpath_migrate::{
-    ContractKind, Layout, LayoutError, MigrationSet, Version,
+    Contract as Declared, ContractKind, Layout, LayoutError, MigrationSet, Version,
     classify::{Dialect, classify},
-    layout,
+    layout::{self, command},
 };
 use towpath_secrets::file::Shut;
 
@@ -161,6 +161,9 @@ impl Engine {
         directory: &str,
         layout: Layout,
     ) -> Result<MigrationSet, EngineError> {
+        if layout == Layout::Command {
+            return self.tools_set(commit, directory).await;
+        }
         let mut files = Vec::new();
         let names = self.mirror.files(commit, directory).await?;
         for name in names.into_iter().filter(|name| layout.looks_at(name)) {
@@ -170,6 +173,29 @@ impl Engine {
             }
         }
         layout::parse(layout, files).map_err(|error| unreadable(&error, directory))
+    }
+
+    /// The migrations of a project's own tool: a directory, or a pattern of files.
+    async fn tools_set(
+        &self,
+        commit: &Commit,
+        migrations: &str,
+    ) -> Result<MigrationSet, EngineError> {
+        let wanted = command::Files::of(migrations);
+        let folder = wanted.folder();
+        let mut files = Vec::new();
+        for name in self.mirror.files(commit, &folder).await? {
+            let path = match folder.as_str() {
+                "" => name,
+                folder => format!("{folder}/{name}"),
+            };
+            if wanted.has(&path)
+                && let Some(bytes) = self.mirror.file(commit, &path).await?
+            {
+                files.push((path, bytes));
+            }
+        }
+        command::parse(files).map_err(|error| unreadable(&error, migrations))
     }
 }
 
@@ -188,6 +214,7 @@ pub fn layout_of(layout: MigrationLayout) -> Layout {
         MigrationLayout::Flyway => Layout::Flyway,
         MigrationLayout::Refinery => Layout::Refinery,
         MigrationLayout::Diesel => Layout::Diesel,
+        MigrationLayout::Command => Layout::Command,
     }
 }
 
@@ -205,6 +232,8 @@ pub fn reference(migration: &towpath_migrate::Migration, dialect: Dialect) -> Mi
     let declared = migration.contract.kind != ContractKind::Unknown;
     let (word, source) = match declared {
         true => (migration.contract.clone(), ContractSource::Declared),
+        // In another language than SQL, nothing is read but that.
+        false if !migration.file.ends_with(".sql") => (Declared::UNKNOWN, ContractSource::Declared),
         false => (
             classify(&migration.up, dialect).proposal(),
             ContractSource::Derived,

@@ -700,10 +700,7 @@ fn left_to_apply(state: &State, plan: &Plan, release: &Release) -> Vec<String> {
     for (database, home) in &plan.launch.databases {
         let applied = state.applied(home, database);
         for migration in pending(applied, release.migrations(database)) {
-            all.push(format!(
-                "{database}: {} {}",
-                migration.version, migration.name
-            ));
+            all.push(format!("{database}: {}", migration.line()));
         }
     }
     all

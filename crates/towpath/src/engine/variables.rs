@@ -146,6 +146,31 @@ impl Engine {
         gathered.fill(identities, databases, self.home.root()).await
     }
 
+    /// What a command is started with before anything is pinned: all that its environment has now.
+    pub(super) async fn handover_of_now(
+        &self,
+        release: &Release,
+        manifest: &Manifest,
+        environment: &Environment,
+    ) -> Result<Handover, ConfigError> {
+        let shut = self
+            .secret_file(release, manifest, environment, Damaged::Refused)
+            .await?;
+        let mut handover = Handover::default();
+        for (name, filled) in self.filled(manifest, environment, None, shut).await? {
+            match (filled.handed, filled.secret) {
+                (Handed::File, _) => drop(handover.credentials.insert(name, filled.value)),
+                (Handed::Variable, true) => drop(handover.secrets.insert(name, filled.value)),
+                (Handed::Variable, false) => {
+                    let value = filled.value.expose_secret().to_owned();
+                    handover.variables.insert(name, value);
+                }
+            }
+        }
+        handover.variables = with_place(handover.variables, &environment.name, release);
+        Ok(handover)
+    }
+
     /// Whether a service that was started with what is pinned has the secrets of now. Where those cannot be had, it has the last that
     /// anybody knows of: a release must be able to come back while a store does not answer.
     pub(super) async fn is_up_to_date(

@@ -227,12 +227,15 @@ impl Mirror {
 
     /// The paths of the files below a directory of a commit, from that directory.
     pub async fn files(&self, commit: &Commit, directory: &str) -> Result<Vec<String>, GitError> {
-        let path = format!("{}/", directory.trim_end_matches('/'));
-        let listed = git(
-            &self.path,
-            ["ls-tree", "-r", "-z", "--name-only", &commit.0, "--", &path],
-        )
-        .await?;
+        let path = match directory.trim_end_matches('/') {
+            "" => String::new(),
+            directory => format!("{directory}/"),
+        };
+        let mut arguments = vec!["ls-tree", "-r", "-z", "--name-only", &commit.0];
+        if !path.is_empty() {
+            arguments.extend(["--", &path]);
+        }
+        let listed = git(&self.path, arguments).await?;
         Ok(listed
             .split('\0')
             .filter_map(|name| name.strip_prefix(&path))

@@ -2,6 +2,7 @@
 
 mod config;
 mod cycles;
+mod databases;
 mod environments;
 mod names;
 mod people;
@@ -22,6 +23,7 @@ pub(super) fn manifest(written: &Written, report: &Report) {
     cycles::check(written, &directory, report);
     people::check(written, report);
     services::check(written, report);
+    databases::check(written, report);
     config::check(written, &directory, report);
     resources::check(written, &directory, report);
 }

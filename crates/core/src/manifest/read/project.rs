@@ -2,7 +2,7 @@
 
 use super::values;
 use crate::manifest::{
-    Database, DatabaseEngine, HealthCheck, Home, MigrationLayout, Service,
+    Database, DatabaseEngine, HealthCheck, Home, MigrationLayout, MigrationTool, Service,
     table::{At, Table},
     written::{Group, Name, Project, Role, WrittenDatabase, WrittenHome},
 };
@@ -121,13 +121,27 @@ pub(super) fn databases(root: &Table<'_>) -> Vec<WrittenDatabase> {
         let url = table
             .text("url")
             .unwrap_or_else(|| At::new(String::new(), table.span.clone()));
+        let keys = ["migrations", "migrate", "status", "applied", "pending"];
+        let places = keys.map(|key| table.text(key).map(|text| (key, text.span)));
+        let tool = match layout {
+            Some(MigrationLayout::Command) => Some(MigrationTool {
+                migrate: table.plain("migrate").unwrap_or_default(),
+                status: table.plain("status").unwrap_or_default(),
+                applied: table.plain("applied"),
+                pending: table.plain("pending"),
+            }),
+            _ => None,
+        };
         WrittenDatabase {
             name,
             url: url.span,
+            tool: places.into_iter().flatten().collect(),
+            header: table.span.clone(),
             database: Database {
                 engine: engine.unwrap_or_default(),
                 layout: layout.unwrap_or_default(),
                 migrations: table.plain("migrations"),
+                tool,
                 url: url.value,
                 snapshot: table.boolean("snapshot").is_none_or(|said| said.value),
                 keep_snapshots: u16::try_from(table.integer("keep_snapshots")).unwrap_or(u16::MAX),

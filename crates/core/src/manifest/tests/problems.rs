@@ -187,6 +187,12 @@ fn people_and_services() -> Vec<(&'static str, String)> {
             "reserved-variable\nconfig = { PORT = 80 }",
             "reserved-variable\nconfig = { DATABASE_URL = \"x\" }",
             "variable-twice\n[databases.audit]",
+            "command-layout\n[databases.audit]\nlayout = \"command\"\nurl = \"AUDIT_URL\"",
+            "command-layout\n[databases.audit]\nlayout = \"command\"\nurl = \"AUDIT_URL\"\nmigrations = \"m\"\nmigrate = \"x\"",
+            "command-layout\n[databases.audit]\nlayout = \"command\"\nurl = \"AUDIT_URL\"\nmigrations = \"m\"\nmigrate = \"x\"\nstatus = \"y\"\napplied = \"(a)\"\npending = \"(b)\"",
+            "command-layout\n[databases.audit]\nurl = \"AUDIT_URL\"\nmigrate = \"x\"",
+            "bad-pattern\n[databases.audit]\nlayout = \"command\"\nurl = \"AUDIT_URL\"\nmigrations = \"m\"\nmigrate = \"x\"\nstatus = \"y\"\napplied = \"(\"",
+            "bad-pattern\n[databases.audit]\nlayout = \"command\"\nurl = \"AUDIT_URL\"\nmigrations = \"m\"\nmigrate = \"x\"\nstatus = \"y\"\napplied = \"up\"",
             "bad-variable\nconfig = { \"LOG LEVEL\" = \"x\" }",
         ],
     );

@@ -179,6 +179,7 @@ pub fn manifest() -> Manifest {
     let database = Database {
         engine: DatabaseEngine::Sqlite,
         layout: crate::manifest::MigrationLayout::Sqlx,
+        tool: None,
         migrations: Some("migrations".into()),
         url: "DATABASE_URL".into(),
         snapshot: true,

@@ -32,16 +32,30 @@ impl Adopt {
                 Some(Err(refused)) => return Err(refused.clone().into()),
                 Some(Ok(set)) => set.clone(),
             };
-            let plan = opened.database.plan(&set).await.map_err(Refused::from)?;
+            let tool = opened.tool.clone();
+            let (status, is_some) = match &tool {
+                Some(tool) => {
+                    let (status, told) = project.plan_told(&opened, tool, &set, "adopt").await?;
+                    let is_some = !told.plan.adopted.is_empty() || !told.ended.is_empty();
+                    (Some(status), is_some)
+                }
+                None => {
+                    let plan = opened.database.plan(&set).await.map_err(Refused::from)?;
+                    (None, !plan.adopted.is_empty())
+                }
+            };
             let title = format!("{} of {}", opened.name, opened.home);
             let mut adopted = Vec::new();
-            if !plan.adopted.is_empty() {
+            if is_some {
                 let taken = self.hand.take(project, opened, SchemaWork::Adopt).await?;
                 let database = &taken.opened.database;
-                adopted = database
-                    .adopt(&set, &taken.key)
-                    .await
-                    .map_err(|error| failed(&error.to_string(), error.remedy()))?;
+                adopted = match &status {
+                    Some(status) => taken.adopt_by(&set, status).await?,
+                    None => database
+                        .adopt(&set, &taken.key)
+                        .await
+                        .map_err(|error| failed(&error.to_string(), error.remedy()))?,
+                };
                 taken.done().await?;
                 shown.push(json!({"database": taken.opened.name, "home": taken.opened.home, "adopted": adopted}));
             }

@@ -20,6 +20,7 @@ use super::{
     hand::{Hand, failed},
     look::Refused,
     open::Opened,
+    tool::not_with_a_tool,
 };
 use crate::{
     cli::{error::CliError, exit::Exit, style},
@@ -73,6 +74,13 @@ impl Capture {
         };
         let opened = hand.one(project, "capture").await?;
         let title = format!("{} of {}", opened.name, opened.home);
+        if opened.tool.is_some() {
+            return Err(not_with_a_tool(
+                &format!("capture what was changed in {title}"),
+                "make the migration with the tool, such as with `python manage.py makemigrations` or \
+                 `alembic revision --autogenerate`",
+            ));
+        }
         let (set, directory) = migrations_of(&opened)?;
         let folder = project.root.join(&directory);
         let compared = complete(&opened, &set, &title).await?;

@@ -1,6 +1,8 @@
 //! What a database holds, beside what its applied migrations make, as the work tree has them.
 
-use towpath_migrate::{CompareError, Compared, MigrationSet, PlanError, Version, title};
+use towpath_migrate::{
+    CompareError, Compared, MigrationSet, PlanError, ScratchError, Version, title,
+};
 
 use super::{look::Refused, open::Opened};
 use crate::{cli::style, clock::now};
@@ -8,6 +10,13 @@ use crate::{cli::style, clock::now};
 impl Opened {
     /// Looks at the database, and runs its applied migrations on a scratch database.
     pub async fn compare(&self, set: &MigrationSet) -> Result<Compared, Refused> {
+        if self.tool.is_some() {
+            let error = ScratchError::OfTool;
+            return Err(Refused {
+                why: format!("could not {error}"),
+                help: error.remedy(),
+            });
+        }
         let compared = self.database.compare(set, || now().0).await;
         compared.map_err(refused)
     }

@@ -234,7 +234,8 @@ impl InHand {
     /// Tells the journal what is applied now.
     pub async fn done(&self) -> Result<(), CliError> {
         let history = self.opened.history().await.map_err(database_failed)?;
-        let applied = history.receipts.values().map(|receipt| self.known(receipt));
+        let applied = history.in_order().into_iter();
+        let applied = applied.map(|receipt| self.known(receipt));
         self.recorder
             .schema(
                 &self.opened.home,

@@ -99,6 +99,8 @@ struct Read {
     uncut: Option<&'static str>,
     /// Why it is declared after a version that it cannot be after, and the way out.
     misplaced: Option<(String, String)>,
+    /// How a comment begins in its language, where that is not SQL: then nothing is read but the declaration.
+    comment: Option<&'static str>,
 }
 
 /// What is wrong with what a migration declares.
@@ -188,7 +190,11 @@ impl Lint {
                     (None, Some(declared)) => releases::dialect_of(declared.engine),
                     (None, None) => Dialect::Sqlite,
                 };
-                let directory = look.directory.unwrap_or_default();
+                let directory = match &declared {
+                    // Their paths are from the work tree's root.
+                    Some(declared) if declared.tool.is_some() => String::new(),
+                    _ => look.directory.unwrap_or_default(),
+                };
                 for migration in migrations {
                     let place = (look.database.clone(), migration.version);
                     wanted.entry(place).or_insert_with(|| {
@@ -255,6 +261,7 @@ fn of_files(paths: &[PathBuf], dialect: Dialect) -> Result<Vec<Read>, CliError> 
             uncut: uncut(&sql, dialect),
             // Which others there are is not known.
             misplaced: None,
+            comment: None,
         })
     };
     files.iter().map(read).collect()
@@ -288,16 +295,28 @@ fn rank(kind: ContractKind) -> u8 {
     }
 }
 
+/// How a comment begins in the language of a file that is not SQL.
+fn comment_in(file: &str) -> Option<&'static str> {
+    match file.rsplit_once('.').map_or("", |(_, ending)| ending) {
+        "sql" => None,
+        "py" | "rb" | "ex" | "exs" | "sh" | "pl" => Some("#"),
+        _ => Some("//"),
+    }
+}
+
 impl Read {
     fn of(directory: &Path, migration: Migration, set: &[Migration], dialect: Dialect) -> Read {
         let misplaced = migration.check_after(set).err();
+        let comment = comment_in(&migration.file);
+        let sql = if comment.is_some() { "" } else { &migration.up };
         Read {
             misplaced: misplaced.map(|error| (format!("could not {error}"), error.remedy())),
             title: directory.join(&migration.file).display().to_string(),
-            found: classify(&migration.up, dialect),
+            found: classify(sql, dialect),
             is_batched: migration.batches.is_some(),
-            uncut: uncut(&migration.up, dialect),
+            uncut: uncut(sql, dialect),
             declared: migration.contract,
+            comment,
         }
     }
 
@@ -306,7 +325,10 @@ impl Read {
         match (self.declared.kind, &self.declared.because) {
             _ if self.misplaced.is_some() => Some(Wrong::Misplaced),
             _ if self.is_batched && self.uncut.is_some() => self.uncut.map(Wrong::Uncut),
-            (ContractKind::Unknown, _) if rank(found) > 0 => Some(Wrong::Undeclared),
+            // What nothing is read of may do anything.
+            (ContractKind::Unknown, _) if self.comment.is_some() || rank(found) > 0 => {
+                Some(Wrong::Undeclared)
+            }
             (ContractKind::Unknown, _) => None,
             (declared, None) if rank(declared) < rank(found) => Some(Wrong::Weaker),
             _ => None,
@@ -315,6 +337,9 @@ impl Read {
 
     /// The line that would mend it.
     fn proposal(&self) -> String {
+        if let Some(comment) = self.comment {
+            return format!("{comment} towpath: … because …");
+        }
         let proposal = self.found.proposal();
         match (self.wrong(), proposal.kind) {
             (Some(Wrong::Weaker), _) => format!("-- towpath: {} because …", self.declared.kind),
@@ -332,7 +357,7 @@ impl Read {
             "because": self.declared.because,
             "after": self.declared.after,
             "misplaced": self.misplaced.as_ref().map(|(why, _)| why),
-            "read": self.found.kind(),
+            "read": self.comment.is_none().then(|| self.found.kind()),
             "blocking": self.found.is_blocking(),
             "proposal": self.wrong().filter(|wrong| *wrong != Wrong::Misplaced).map(|_| self.proposal()),
             "statements": self.found.statements,

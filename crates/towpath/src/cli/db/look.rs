@@ -65,6 +65,13 @@ pub struct Refused {
     pub help: String,
 }
 
+impl From<CliError> for Refused {
+    fn from(error: CliError) -> Refused {
+        let (why, help) = error.into_words();
+        Refused { why, help }
+    }
+}
+
 impl From<PlanError> for Refused {
     fn from(error: PlanError) -> Refused {
         Refused {
@@ -83,12 +90,12 @@ impl Look {
     ) -> Result<Vec<Look>, CliError> {
         let mut found = Vec::new();
         for opened in project.open_all(environment, verb).await? {
-            found.push(Look::of(opened).await?);
+            found.push(Look::of(project, opened, verb).await?);
         }
         Ok(found)
     }
 
-    async fn of(opened: Opened) -> Result<Look, CliError> {
+    async fn of(project: &Project, opened: Opened, verb: &str) -> Result<Look, CliError> {
         let database = &opened.database;
         let history = match &opened.set {
             Some(Ok(set)) => database.history_for(set).await,
@@ -106,18 +113,25 @@ impl Look {
             Some(Ok(set)) => Some(set.migrations().to_vec()),
             _ => None,
         };
-        let pending = match opened.set {
+        let pending = match &opened.set {
             None => None,
-            Some(Err(refused)) => Some(Err(refused)),
+            Some(Err(refused)) => Some(Err(refused.clone())),
             Some(Ok(set)) => {
-                let plan = database.plan(&set).await;
+                let plan = match &opened.tool {
+                    Some(tool) => project
+                        .plan_told(&opened, tool, set, verb)
+                        .await
+                        .map(|(_, told)| told.plan)
+                        .map_err(Refused::from),
+                    None => database.plan(set).await.map_err(Refused::from),
+                };
                 let pending = plan.map(|plan| {
                     let pending = plan.pending.into_iter();
                     pending
                         .map(|one| Pending::of(one, database.dialect()))
                         .collect()
                 });
-                Some(pending.map_err(Refused::from))
+                Some(pending)
             }
         };
         Ok(Look {
@@ -147,8 +161,8 @@ impl Look {
     pub fn shown(&self) -> Value {
         let applied: Vec<Value> = self
             .history
-            .receipts
-            .values()
+            .in_order()
+            .into_iter()
             .map(|receipt| {
                 json!({
                     "version": receipt.version,

@@ -44,7 +44,17 @@ impl Migrate {
                 Some(Err(refused)) => return Err(refused.clone().into()),
                 Some(Ok(set)) => set.clone(),
             };
-            let plan = opened.database.plan(&set).await.map_err(Refused::from)?;
+            let tool = opened.tool.clone();
+            let (told, plan) = match &tool {
+                Some(tool) => {
+                    let (status, told) = project.plan_told(&opened, tool, &set, "migrate").await?;
+                    (Some((tool, status)), told.plan)
+                }
+                None => {
+                    let plan = opened.database.plan(&set).await;
+                    (None, plan.map_err(Refused::from)?)
+                }
+            };
             let home = format!("{} of {}", opened.name, opened.home);
             let versions: Vec<_> = plan.pending.iter().map(|one| one.version).collect();
             shown.push(json!({
@@ -67,6 +77,12 @@ impl Migrate {
             let taken = self.hand.take(project, opened, SchemaWork::Migrate).await?;
             if taken.opened.is_copied && !plan.pending.is_empty() && !plan.history.is_empty() {
                 taken.copy().await?;
+            }
+            if let Some((tool, status)) = told {
+                let applied = taken.migrate_by(project, tool, &set, &status).await;
+                taken.done().await?;
+                applied?;
+                continue;
             }
             let pause = Pause::default();
             let database = taken.opened.database.clone();

@@ -18,6 +18,7 @@ mod seed;
 mod settle;
 mod snapshot;
 mod status;
+mod tool;
 mod undo;
 
 use std::{collections::BTreeMap, path::PathBuf};

@@ -9,7 +9,7 @@ use std::{
 use secrecy::SecretString;
 use towpath_core::{
     config::Scope,
-    manifest::{Environment, Manifest},
+    manifest::{Environment, Manifest, MigrationTool},
     names::{DatabaseName, EnvironmentName},
 };
 use towpath_migrate::{Database, Layout, MigrationSet, layout};
@@ -33,6 +33,8 @@ pub struct Opened {
     pub directory: Option<String>,
     /// The tool whose rules its migrations follow.
     pub layout: Layout,
+    /// The project's own tool, where that applies them.
+    pub tool: Option<MigrationTool>,
     /// Whether it is copied before it is changed.
     pub is_copied: bool,
     pub database: Database,
@@ -48,8 +50,11 @@ pub fn sets(
     let declared = manifest.databases.iter();
     declared
         .filter_map(|(name, declared)| {
-            let directory = root.join(declared.migrations.as_ref()?);
-            let loaded = layout::load(releases::layout_of(declared.layout), directory);
+            let directory = declared.migrations.as_ref()?;
+            let loaded = match releases::layout_of(declared.layout) {
+                Layout::Command => layout::command::load(root, directory),
+                layout => layout::load(layout, root.join(directory)),
+            };
             let set = loaded.map_err(|error| Refused {
                 why: format!("could not {error}"),
                 help: error.remedy(),
@@ -93,6 +98,7 @@ impl Project {
                 home,
                 directory: declared.migrations.clone(),
                 layout: releases::layout_of(declared.layout),
+                tool: declared.tool.clone(),
                 is_copied: declared.snapshot,
                 database,
                 set: self.sets.get(name).cloned(),

@@ -6,6 +6,7 @@ use towpath_core::{
     path::{Contract, ContractSource},
     time::human,
 };
+use towpath_migrate::title;
 
 use super::{
     Project,
@@ -77,10 +78,8 @@ fn afterwards(look: &Look, pending: &[Pending]) -> Option<String> {
     let titles: Vec<String> = look
         .breaking(pending)
         .map(|one| {
-            style::plain(&format!(
-                "{} ({})",
-                one.migration.version, one.migration.name
-            ))
+            let migration = &one.migration;
+            style::plain(&title(migration.version, &migration.name))
         })
         .collect();
     if titles.is_empty() {
@@ -126,6 +125,6 @@ fn print_migration(pending: &Pending) {
         true => String::new(),
         false => paint.dim(&format!("  ({})", notes.join("; "))),
     };
-    let title = style::plain(&format!("{} {}", migration.version, migration.name));
+    let title = style::plain(&admitted.line());
     println!("  {title}: {said}{notes}");
 }

@@ -15,6 +15,7 @@ use super::{
     look::Refused,
     open::Opened,
     seed::Seed,
+    tool::not_with_a_tool,
 };
 use crate::{
     cli::{check::plural, error::CliError, exit::Exit, style},
@@ -62,6 +63,12 @@ impl Reset {
         let opened = hand.one(project, "reset").await?;
         if let Some(why) = why_shared(manifest, &opened) {
             return Err(refusal(&environment.name, &why));
+        }
+        if opened.tool.is_some() {
+            return Err(not_with_a_tool(
+                &format!("make {} of {} anew", opened.name, opened.home),
+                "reset it with the tool, such as with `npx prisma migrate reset`, or remove it; then `towpath db migrate`",
+            ));
         }
         let set = match &opened.set {
             Some(Ok(set)) => set.clone(),

@@ -3,11 +3,12 @@
 use clap::Args;
 use serde_json::json;
 use towpath_core::path::SchemaWork;
-use towpath_migrate::{Settlement, Version};
+use towpath_migrate::{MigrationSet, Settlement, Version};
 
 use super::{
     Project,
-    hand::{Hand, failed, version},
+    hand::{Hand, database_failed, failed, version},
+    open::Opened,
 };
 use crate::{
     cli::{error::CliError, exit::Exit},
@@ -25,9 +26,9 @@ use crate::{
 pub struct Settle {
     #[command(flatten)]
     hand: Hand,
-    /// The migration's version.
-    #[arg(id = "migration", value_name = "VERSION", value_parser = version)]
-    version: Version,
+    /// The migration's version; its name, where the project's own tool applies it.
+    #[arg(id = "migration", value_name = "VERSION")]
+    version: String,
     /// All of it is in the schema.
     #[arg(long, group = "finding")]
     applied: bool,
@@ -53,18 +54,22 @@ impl Settle {
             true => Settlement::Applied,
             false => Settlement::NotApplied,
         };
+        let version = match opened.tool.is_some() {
+            true => self.named(&opened, &set).await?,
+            false => version(&self.version).map_err(|help| self.unknown(help))?,
+        };
         let taken = self.hand.take(project, opened, SchemaWork::Settle).await?;
         taken
             .opened
             .database
-            .settle(&set, self.version, settlement, &taken.key, || now().0)
+            .settle(&set, version, settlement, &taken.key, || now().0)
             .await
             .map_err(|error| failed(&error.to_string(), error.remedy()))?;
         taken.done().await?;
         match project.json {
             true => println!(
                 "{}",
-                json!({"version": 1, "settled": self.version, "applied": self.applied})
+                json!({"version": 1, "settled": version, "applied": self.applied})
             ),
             false => println!(
                 "{} is {}",
@@ -77,5 +82,27 @@ impl Settle {
             ),
         }
         Ok(Exit::Done)
+    }
+
+    /// The version of a migration that the project's own tool calls by this name.
+    async fn named(&self, opened: &Opened, set: &MigrationSet) -> Result<Version, CliError> {
+        let history = opened.history().await.map_err(database_failed)?;
+        let files = set.migrations().iter().map(|one| (one.version, &one.name));
+        let receipts = history.receipts.values();
+        let mut all = files.chain(receipts.map(|one| (one.version, &one.name)));
+        let found = all.find(|(_, name)| **name == self.version);
+        let help = "name it as `towpath db status --json` does";
+        found
+            .map(|(version, _)| version)
+            .ok_or_else(|| self.unknown(help.into()))
+    }
+
+    fn unknown(&self, help: String) -> CliError {
+        CliError::new(
+            Exit::Usage,
+            "db::no-such-migration",
+            format!("there is no migration {:?}", self.version),
+            help,
+        )
     }
 }

@@ -55,7 +55,7 @@ impl Status {
 fn print(looks: &[Look]) {
     let paint = style::of_stdout();
     let row = |look: &Look| {
-        let last = look.history.receipts.values().next_back();
+        let last = look.history.in_order().pop();
         let pending = match &look.pending {
             None => paint.dim("-"),
             Some(Err(_)) => paint.bad("cannot be told"),

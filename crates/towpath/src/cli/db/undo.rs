@@ -9,6 +9,7 @@ use super::{
     Project,
     applying::Applying,
     hand::{Hand, database_failed, failed, version},
+    tool::not_with_a_tool,
 };
 use crate::{
     cli::{error::CliError, exit::Exit, style},
@@ -41,6 +42,16 @@ pub struct Undo {
 impl Undo {
     pub(super) async fn run(self, project: &Project) -> Result<Exit, CliError> {
         let opened = self.hand.one(project, "undo").await?;
+        if opened.tool.is_some() {
+            return Err(not_with_a_tool(
+                &format!(
+                    "undo what was applied to {} of {}",
+                    opened.name, opened.home
+                ),
+                "go forward with a migration that puts right what it did; or have the tool take it back, then \
+                 `towpath db settle ENVIRONMENT NAME --not-applied`",
+            ));
+        }
         let history = opened.history().await.map_err(database_failed)?;
         // A repeatable migration is not undone: another text of it is applied over it.
         let latest = history.receipts.values().rev();

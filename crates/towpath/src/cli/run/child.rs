@@ -5,7 +5,8 @@ use std::{
     future::{pending, poll_fn},
     io::{self, IsTerminal, Read, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
-    process::Command,
+    path::Path,
+    process::{Command, Stdio},
     sync::{Arc, Mutex, OnceLock, PoisonError},
     task::Poll,
     thread,
@@ -155,6 +156,83 @@ impl Child {
             .code()
             .or_else(|| Some(128 + status.signal()?))
             .unwrap_or(128))
+    }
+}
+
+/// What a command has printed, and how it ended.
+pub struct Heard {
+    /// Its exit status.
+    pub status: i32,
+    /// Both of its outputs in one, to a length that no person reads.
+    pub text: String,
+    /// Whether that is all of it.
+    pub is_whole: bool,
+}
+
+impl Child {
+    /// Runs it in a directory, with nothing to read, and keeps what it prints; shows it too while it runs, if that is wanted.
+    pub async fn hear(mut self, directory: &Path, is_shown: bool) -> io::Result<Heard> {
+        let patterns = Known::of(std::mem::take(&mut self.secrets));
+        let (from, to) = io::pipe()?;
+        self.command
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(to.try_clone()?)
+            .stderr(to);
+        let limit = core_limit_for_others();
+        let mut command = tokio::process::Command::from(self.command);
+        let spawned = command.kill_on_drop(true).spawn();
+        // Its ends of the pipe are the command's alone: they end with it.
+        drop(command);
+        drop(limit);
+        let mut child = spawned?;
+        let copied = tokio::task::spawn_blocking(move || {
+            let mut kept = Kept {
+                bytes: Vec::new(),
+                is_whole: true,
+                is_shown,
+            };
+            copy(from, &mut kept, &patterns)?;
+            Ok::<_, io::Error>(kept)
+        });
+        let status = child.wait().await?;
+        let kept = copied.await.map_err(io::Error::other)??;
+        let ended = status.code().or_else(|| Some(128 + status.signal()?));
+        Ok(Heard {
+            status: ended.unwrap_or(128),
+            text: String::from_utf8_lossy(&kept.bytes).into_owned(),
+            is_whole: kept.is_whole,
+        })
+    }
+}
+
+/// Keeps what is written, up to a length.
+struct Kept {
+    bytes: Vec<u8>,
+    is_whole: bool,
+    is_shown: bool,
+}
+
+impl Kept {
+    const MOST: usize = 8 << 20;
+}
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = Kept::MOST.saturating_sub(self.bytes.len());
+        self.bytes.extend(&bytes[..bytes.len().min(room)]);
+        self.is_whole &= bytes.len() <= room;
+        if self.is_shown {
+            io::stderr().write_all(bytes)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.is_shown {
+            true => io::stderr().flush(),
+            false => Ok(()),
+        }
     }
 }
 

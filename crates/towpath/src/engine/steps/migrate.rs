@@ -4,11 +4,12 @@ use towpath_core::{
     names::{DatabaseName, EnvironmentName},
     path::{Outcome, runs_on},
 };
-use towpath_migrate::PlanError;
+use towpath_migrate::{Database, PlanError};
 
 use super::{
     Attempt, backfill, errored, failed, from_config, hopeless,
     schema::{self, Place},
+    tool,
 };
 use crate::engine::{failpoint, releases};
 
@@ -39,10 +40,9 @@ async fn migrate(
         let found = engine.configuration(attempt.release, &manifest, environment);
         found.await.map_err(from_config)?;
     }
-    let (directory, layout) = manifest
-        .databases
-        .get(name)
-        .and_then(|database| Some((database.migrations.clone()?, database.layout)))
+    let declared = manifest.databases.get(name);
+    let (declared, directory) = declared
+        .and_then(|database| Some((database, database.migrations.clone()?)))
         .ok_or_else(|| {
             hopeless(format!(
                 "the release's manifest has no migrations for {name}"
@@ -52,7 +52,7 @@ async fn migrate(
         .migration_set(
             &attempt.release.source.commit,
             &directory,
-            releases::layout_of(layout),
+            releases::layout_of(declared.layout),
         )
         .await
         .map_err(hopeless)?;
@@ -60,12 +60,13 @@ async fn migrate(
     let place = Place { name, home };
     let database = place.open(engine, attempt.release).await?;
     let database = database.create_if_missing();
+    if let Some(tool) = &declared.tool {
+        return tool::migrate(attempt, &place, &manifest, tool, (&database, &set)).await;
+    }
     let plan = match database.plan(&set).await {
         Ok(plan) => plan,
-        Err(PlanError::Missing { .. }) if is_ahead(attempt, name, home).await? => {
-            let applied = schema::applied(attempt, &place, &database).await?;
-            let detail = "the database is ahead, by migrations that this release can live with";
-            return schema::receipt(&place, &database, applied, 0, detail.into()).await;
+        Err(PlanError::Missing { .. }) if is_ahead(attempt, &place).await? => {
+            return ahead(attempt, &place, &database).await;
         }
         Err(error) => return Err(failed(format!("could not {error}; {}", error.remedy()))),
     };
@@ -89,12 +90,18 @@ async fn migrate(
 }
 
 /// Whether the release runs on what the journal knows to be applied, although it lacks some of it.
-async fn is_ahead(
-    attempt: &Attempt<'_>,
-    name: &DatabaseName,
-    home: &EnvironmentName,
-) -> Result<bool, Outcome> {
+pub(super) async fn is_ahead(attempt: &Attempt<'_>, place: &Place<'_>) -> Result<bool, Outcome> {
     let state = attempt.engine.store.state().await.map_err(errored)?;
-    let known = attempt.release.migrations(name);
-    Ok(runs_on(known, state.applied(home, name)).is_ok())
+    let known = attempt.release.migrations(place.name);
+    Ok(runs_on(known, state.applied(place.home, place.name)).is_ok())
+}
+
+pub(super) async fn ahead(
+    attempt: &Attempt<'_>,
+    place: &Place<'_>,
+    database: &Database,
+) -> Result<Outcome, Outcome> {
+    let applied = schema::applied(attempt, place, database).await?;
+    let detail = "the database is ahead, by migrations that this release can live with";
+    schema::receipt(place, database, applied, 0, detail.into()).await
 }

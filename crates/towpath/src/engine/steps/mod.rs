@@ -11,6 +11,7 @@ mod smoke;
 mod start;
 mod switch;
 pub(super) mod test;
+mod tool;
 mod undo;
 mod watch;
 
@@ -28,6 +29,7 @@ use towpath_core::{
 use towpath_secrets::redact::{Patterns, redact};
 
 pub use schema::seen;
+pub use tool::jobs as migrate_jobs;
 
 use super::{
     Engine, http,
@@ -113,6 +115,12 @@ pub async fn abort(
             Ok(())
         }
         Some(Action::Test(_)) => engine.runner.cancel(key).await,
+        Some(Action::Migrate { .. }) => {
+            for job in migrate_jobs(key) {
+                engine.runner.cancel(&job).await?;
+            }
+            Ok(())
+        }
         _ => Ok(()),
     }
 }

@@ -136,7 +136,7 @@ async fn look(
             None => recorded,
         }
     };
-    Ok(history.receipts.values().map(with_contract).collect())
+    Ok(history.in_order().into_iter().map(with_contract).collect())
 }
 
 /// What there is to say of a schema after a step that was to change it and did not pass: it may have come half way.
