@@ -61,7 +61,7 @@ pub(crate) const NODE: Packages = Packages {
     witness: "node_modules/oidc-provider/package.json",
 };
 
-/// The packages from PyPI: AWS, a mail server, and who else judges migrations.
+/// The packages from PyPI: AWS, a mail server, and who else judges and applies migrations.
 pub(crate) const PYTHON: Packages = Packages {
     name: "python",
     versions: include_str!("python/requirements.txt"),

@@ -13,6 +13,7 @@ mod crash;
 mod databases;
 mod db;
 mod db_capture;
+mod db_command;
 mod db_drift;
 mod db_reset;
 mod db_servers;
