@@ -201,6 +201,10 @@ fn the_oldest_snapshots_go_and_the_others_are_listed() {
     project
         .towpath("db snapshot stg --list", 0)
         .shows(&["TAKEN", "by hand"]);
+    // The copy that is taken before a restore does not push out what is restored.
+    let oldest = now[1]["path"].as_str().unwrap();
+    project.towpath(&format!("db restore stg {oldest} --yes"), 0);
+    assert!(std::path::Path::new(oldest).exists());
 }
 
 #[test]

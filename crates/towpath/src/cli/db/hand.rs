@@ -200,8 +200,15 @@ impl InHand {
         Ok(self.snapshots.join(name))
     }
 
-    /// Copies it, before it is changed.
+    /// Copies it, before it is changed, and removes the oldest snapshots.
     pub async fn copy(&self) -> Result<PathBuf, CliError> {
+        let path = self.copy_beside().await?;
+        self.remove_old();
+        Ok(path)
+    }
+
+    /// Copies it beside all other snapshots: one of them may be about to be restored.
+    pub async fn copy_beside(&self) -> Result<PathBuf, CliError> {
         let place = self.snapshot_place()?;
         let taken = self.opened.database.snapshot(&place).await;
         let taken = taken.map_err(|error| failed(&error.to_string(), error.remedy()))?;
@@ -211,7 +218,6 @@ impl InHand {
             self.opened.home,
             taken.path.display()
         );
-        self.remove_old();
         Ok(taken.path)
     }
 

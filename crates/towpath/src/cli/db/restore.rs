@@ -137,7 +137,7 @@ impl Restore {
             ));
         }
         let taken = self.hand.take(project, opened, SchemaWork::Restore).await?;
-        let copy = taken.copy().await?;
+        let copy = taken.copy_beside().await?;
         let restored = taken.opened.database.restore(&self.from, &taken.key).await;
         taken.done().await?;
         restored.map_err(|error| failed(&error.to_string(), error.remedy()))?;
