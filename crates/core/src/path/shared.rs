@@ -17,6 +17,14 @@ fn uses(plan: &Plan, (database, home): (&DatabaseName, &EnvironmentName)) -> boo
     plan.launch.databases.get(database) == Some(home)
 }
 
+/// Whether it copies a database.
+fn copies(plan: &Plan, place: (&DatabaseName, &EnvironmentName)) -> bool {
+    let mut actions = plan.steps.iter().map(|step| &step.action);
+    actions.any(
+        |action| matches!(action, Action::Clone { database, home } if (database, home) == place),
+    )
+}
+
 /// What the databases say that the candidate shares with other environments: `None` where it shares none that is being
 /// changed just now. A step begins, and is asked about, in one transaction each, so that of two only one can be first.
 pub(super) fn ask(state: &State, candidate: &Candidate<'_>) -> Option<Answer> {
@@ -27,7 +35,8 @@ pub(super) fn ask(state: &State, candidate: &Candidate<'_>) -> Option<Answer> {
         let (step, _) = other.current()?;
         other.attempt()?;
         let place = changed_by(&step.action)?;
-        uses(candidate.plan, place).then(|| (place.0.clone(), other.number))
+        let concerns = uses(candidate.plan, place) || copies(candidate.plan, place);
+        concerns.then(|| (place.0.clone(), other.number))
     };
     let (database, by) = others.filter_map(changing).next()?;
     Some(Answer::Wait {

@@ -483,5 +483,20 @@ fn nothing_is_cloned_while_its_schema_changes() {
         "{refused}"
     );
     sim.pass(busy);
-    begin_on_clone(&mut sim, &dana(), second).unwrap();
+    let first = begin_on_clone(&mut sim, &dana(), second).unwrap();
+    // Nor is a copy begun while one that began later changes it.
+    assert_eq!(sim.complete(busy), End::Settled);
+    let third = sim.cut(&[
+        migration(1, Contract::Expand),
+        migration(2, Contract::Expand),
+        migration(3, Contract::Expand),
+    ]);
+    let later = sim.deploy(&dana(), STAGING, third).unwrap();
+    sim.run_to(later, "migrate-main");
+    match sim.run(first) {
+        Next::Wait(wait) => assert!(format!("{wait:?}").contains("changes the database main")),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(sim.complete(later), End::Settled, "{}", sim.why(later));
+    done(&mut sim, first);
 }
