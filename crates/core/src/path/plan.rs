@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Policy, Release, Reversal, Standing, State};
+use super::{Migration, Policy, Release, Reversal, Standing, State, pending};
 use crate::{
     manifest::{
         CommandCheck, Environment, HealthCheck, HttpCheck, Manifest, OnFailure, SignOffRule, Watch,
@@ -267,6 +267,15 @@ const QUICK_WITHIN: Duration = Duration::from_secs(30);
 /// What a watch may take beyond its window, for its last probes.
 const WATCH_MARGIN: Duration = Duration::from_secs(60);
 
+/// Whether a backfill is to come, or may still be under way: then it is the last that is there.
+fn backfills(applied: &[Migration], own: &[Migration]) -> bool {
+    let last = applied
+        .iter()
+        .max_by(|one, other| one.version.cmp(&other.version));
+    let mut ahead = pending(applied, own).chain(last);
+    ahead.any(|migration| migration.batched)
+}
+
 /// The plan that brings a release to an environment, by the release's own manifest.
 pub fn plan_deploy(
     state: &State,
@@ -297,7 +306,7 @@ pub fn plan_deploy(
                 &format!("migrate-{database}"),
                 Phase::Migrate,
                 action,
-                match migrations.iter().any(|migration| migration.batched) {
+                match backfills(state.applied(home, database), migrations) {
                     true => BACKFILL_WITHIN,
                     false => MIGRATE_WITHIN,
                 },

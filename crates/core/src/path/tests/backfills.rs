@@ -1,5 +1,7 @@
 //! Migrations that are run in batches: they have the time that they take, and the journal tells how far they are.
 
+use std::time::Duration;
+
 use super::{sim::Sim, world::*};
 use crate::{names::DeploymentNumber, path::*};
 
@@ -40,6 +42,24 @@ fn a_backfill_has_the_time_that_it_takes() {
     };
     assert_eq!(lasting(false), seconds(600));
     assert_eq!(lasting(true), seconds(7 * 24 * 3600));
+    // One of before gives no time to what comes later, once something else is the last that is there.
+    let (mut sim, number) = deployed(true);
+    assert_eq!(sim.complete(number), End::Settled);
+    let mut migrations = sim
+        .state
+        .applied(&env(DEVELOPMENT), &"main".parse().unwrap())
+        .to_vec();
+    let mut next = |version| {
+        migrations.push(migration(version, Contract::Expand));
+        let release = sim.cut(&migrations);
+        let plan = sim.plan(DEVELOPMENT, release);
+        let number = sim.deploy(&dana(), DEVELOPMENT, release).unwrap();
+        assert_eq!(sim.complete(number), End::Settled);
+        let step = plan.steps.iter().find(|step| step.id == "migrate-main");
+        step.unwrap().within
+    };
+    assert_eq!(next(3), Duration::from_secs(7 * 24 * 3600));
+    assert_eq!(next(4), Duration::from_secs(600));
 }
 
 #[test]
