@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answer, Candidate, Deployment, EnvironmentState, Gate, GateReport, State, Status,
+    Answer, Candidate, Deployment, EnvironmentState, Gate, GateReport, State, Status, Trigger,
     advance::ahead, ask_gates, parity,
 };
 use crate::{
@@ -177,9 +177,11 @@ pub(super) fn wait_for_a_look(places: &[Sought]) -> Answer {
 
 /// Whether the environment wants its databases to be what their migrations make, for a candidate that has any.
 pub(super) fn is_asked_for(environment: &EnvironmentState, candidate: &Candidate<'_>) -> bool {
+    // What a rehearsal has left behind is what going forward again is to show.
+    let shows = matches!(candidate.trigger, Trigger::Rehearsal { after: Some(_), .. });
     let in_force = environment.in_force.iter();
     let mut rules = in_force.chain([&candidate.plan.policy]);
-    rules.any(|policy| policy.no_drift) && of_candidate(candidate).next().is_some()
+    !shows && rules.any(|policy| policy.no_drift) && of_candidate(candidate).next().is_some()
 }
 
 /// What the gate says.

@@ -126,7 +126,7 @@ impl Engine {
         }
     }
 
-    /// By the release that comes; where that lacks what is applied, by the one that is live.
+    /// By the release that comes; where that lacks what is applied, by one that is live and uses the database.
     async fn compared(
         &self,
         state: &State,
@@ -146,17 +146,22 @@ impl Engine {
         if !found.as_ref().is_err_and(lacks) {
             return found;
         }
-        let known = state.environments.get(&place.home);
-        let live = known.and_then(|known| known.live.as_ref());
-        let live = live.filter(|live| live.release != release.number);
-        let live = match live {
-            Some(live) => self.store.release(live.release).await,
-            None => Ok(None),
-        };
-        match live {
-            Ok(Some(live)) => self.compared_by(&live, place, database).await,
-            _ => found,
+        let live = state.environments.values().filter_map(|e| e.live.as_ref());
+        let users: BTreeSet<_> = live
+            .filter(|live| live.launch.databases.get(&place.database) == Some(&place.home))
+            .map(|live| live.release)
+            .filter(|number| *number != release.number)
+            .collect();
+        for number in users {
+            let Ok(Some(live)) = self.store.release(number).await else {
+                continue;
+            };
+            let by_live = self.compared_by(&live, place, database).await;
+            if !by_live.as_ref().is_err_and(lacks) {
+                return by_live;
+            }
         }
+        found
     }
 
     async fn compared_by(
@@ -182,6 +187,17 @@ impl Engine {
                 help: format!("write `migrations` into [databases.{}]", place.database),
             });
         };
+        if declared.tool.is_some() {
+            return Err(Untold::Other {
+                why:
+                    "the project's own tool applies its migrations, and what they make is not known"
+                        .into(),
+                help: format!(
+                    "take `no-drift` out of `require` of the environments that use {}, in a release before the one that says `layout = \"command\"`",
+                    place.database
+                ),
+            });
+        }
         let layout = layout_of(declared.layout);
         let commit = &release.source.commit;
         let set = self.migration_set(commit, &directory, layout).await;

@@ -157,6 +157,25 @@ fn a_way_back_is_not_asked_and_a_release_cannot_drop_the_rule_for_itself() {
 }
 
 #[test]
+fn what_a_rehearsal_left_behind_is_for_the_rehearsal_to_find() {
+    let mut sim = strict();
+    let of = second(&mut sim);
+    let number = sim.deploy(&dana(), STAGING, of).unwrap();
+    find(&mut sim, STAGING, "other", differs());
+    let deployment = sim.deployment(number);
+    let is_asked = |after| {
+        let candidate = Candidate {
+            trigger: &Trigger::Rehearsal { of, after },
+            ..Candidate::of(deployment, sim.release(of))
+        };
+        let reports = ask_gates(&sim.state, &candidate, sim.now);
+        reports.iter().any(|report| report.gate == Gate::NoDrift)
+    };
+    assert!(is_asked(None));
+    assert!(!is_asked(Some(number)));
+}
+
+#[test]
 fn what_was_seen_is_nobodys_word() {
     let mut sim = strict();
     let command = Command::RecordLook {
