@@ -229,7 +229,7 @@ async fn a_lock_that_is_not_had_is_tried_for_again() {
     assert_eq!(applied.unwrap().len(), 1);
 
     let held: Option<i64> = sqlx::query_scalar(
-        "SELECT CAST(get_lock(concat('towpath-', left(sha2('app', 256), 40)), 0) AS SIGNED)",
+        "SELECT CAST(get_lock(concat('towpath-', left(sha2('app', 256), 40)), 10) AS SIGNED)",
     )
     .fetch_one(&mut other)
     .await
