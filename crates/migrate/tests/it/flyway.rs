@@ -171,3 +171,26 @@ async fn mariadb_has_them_in_their_order_and_again() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn what_is_corrected_half_way_has_the_checksum_of_its_last_text() {
+    const BOATS: (&str, &str) = (
+        "V1__boats.sql",
+        "CREATE TABLE boats (id INTEGER PRIMARY KEY, n INTEGER NOT NULL CHECK (n < 5));
+         INSERT INTO boats VALUES (1, 0), (2, 0), (3, 4);",
+    );
+    for file in ["V2__add.sql", "R__add.sql"] {
+        let place = Place::new();
+        let database = place.database();
+        let first = "-- towpath: data, batch = 1\nUPDATE boats SET n = n + 1;";
+        let last = "-- towpath: data, batch = 1\nUPDATE boats SET n = n + 1 WHERE n < 4;";
+        let failed = apply(&database, &set(&[BOATS, (file, first)])).await;
+        assert!(failed.is_err(), "{file}");
+        let corrected = set(&[BOATS, (file, last)]);
+        apply(&database, &corrected).await.unwrap();
+        let boats = "SELECT group_concat(n) FROM boats";
+        assert_eq!(texts(&place.file(), boats).await, ["1,1,4"], "{file}");
+        assert_eq!(pending(&database, &corrected).await, [""; 0], "{file}");
+        assert_eq!(texts(&place.file(), ROWS).await.len(), 2, "{file}");
+    }
+}

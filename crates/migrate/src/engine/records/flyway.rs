@@ -126,20 +126,26 @@ pub(super) async fn put(
     took_ms: i64,
 ) -> Result<(), sqlx::Error> {
     let (which, known_by) = which(migration);
+    let checksums = Layout::Flyway.checksums(migration, &migration.up);
+    let checksum: Option<i64> = checksums.first().and_then(|text| text.parse().ok());
+    // The text may be another than that which was begun.
     let ended = connection
         .write(
             &format!(
-                "UPDATE flyway_schema_history SET success = ?, execution_time = ?
+                "UPDATE flyway_schema_history SET success = ?, execution_time = ?, checksum = ?
                  WHERE {which} AND type = 'SQL' AND NOT success"
             ),
-            &[success.into(), took_ms.into(), known_by.into()],
+            &[
+                success.into(),
+                took_ms.into(),
+                checksum.into(),
+                known_by.into(),
+            ],
         )
         .await?;
     if ended > 0 {
         return Ok(());
     }
-    let checksums = Layout::Flyway.checksums(migration, &migration.up);
-    let checksum: Option<i64> = checksums.first().and_then(|text| text.parse().ok());
     let by = match connection.dialect() {
         Dialect::Sqlite => "''",
         Dialect::Postgres => "CAST(current_user AS VARCHAR(100))",
