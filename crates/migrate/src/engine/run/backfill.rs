@@ -63,11 +63,16 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
             }
             None => self.measure(&course).await?,
         };
+        // While the table was measured, somebody without our lock may have applied it.
+        if let Some(receipt) = self.begin(begun.is_some()).await? {
+            return Ok(receipt);
+        }
+        let mut is_open = true;
         if let Some(batched) = &batched {
-            self.sql(self.engine.begin()).await?;
             receipt.progress = Some(course.progress(batched));
             self.record(&receipt).await?;
             self.sql("COMMIT").await?;
+            is_open = false;
             self.tell(batched);
         }
         while let Some(before) = &batched {
@@ -85,7 +90,7 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
                 Range::None => None,
             };
         }
-        self.sql(self.engine.begin()).await?;
+        self.open(&mut is_open).await?;
         receipt.progress = None;
         receipt.took_ms = ((self.now)() - receipt.applied_at_ms).max(0);
         receipt.state = self.states().1;

@@ -6,13 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use towpath_migrate::{Database, layout};
+use sqlx::{Connection as _, migrate::Migrator};
+use tokio::runtime::Handle;
+use towpath_migrate::{ADOPTED, Database, layout};
 
 use super::*;
 use crate::{
     child::Orders,
     crash::scatter,
-    kit::{Place, database_at, url},
+    kit::{Place, connect, database_at, url},
 };
 
 #[derive(Clone)]
@@ -109,6 +111,40 @@ CREATE TABLE trips (boat INTEGER NOT NULL REFERENCES boats (id) ON DELETE CASCAD
     store.sql("INSERT INTO trips SELECT id FROM boats");
     apply(&store.database(), &set).await.unwrap();
     assert_eq!(store.one("SELECT count(*) FROM trips"), 3);
+}
+
+/// sqlx takes no lock there: it applies one after we have looked, and before we write that it has begun.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_sqlx_applies_while_it_is_measured_is_not_run_again() {
+    for boats in [0, 20] {
+        let store = File::new();
+        let set = with(&store, TABLE, "2_add.sql", ADD_ONE).await;
+        let folder = store
+            .0
+            .migrations(&[("1_boats.sql", TABLE), ("2_add.sql", ADD_ONE)]);
+        if boats > 0 {
+            fill(&store, 1..=boats);
+        }
+        let sqlx_applies = async || {
+            let mut connection = connect(&store.path()).await;
+            let migrator = Migrator::new(folder.as_path()).await.unwrap();
+            migrator.run(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        };
+        let is_applied = AtomicBool::new(false);
+        let now = || {
+            if !is_applied.swap(true, Ordering::Relaxed) {
+                tokio::task::block_in_place(|| Handle::current().block_on(sqlx_applies()));
+            }
+            1_790_000_000_000
+        };
+        let database = store.database();
+        let plan = database.plan(&set).await.unwrap();
+        let applied = database.apply(&plan, "key", now, |_| {}).await.unwrap();
+        assert_eq!(applied[0].applied_by, ADOPTED);
+        assert_eq!(store.one("SELECT count(*) FROM boats WHERE n = 1"), boats);
+        prove_ended(&database, &set).await;
+    }
 }
 
 #[tokio::test]
