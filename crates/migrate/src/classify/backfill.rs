@@ -86,8 +86,14 @@ fn read(sql: &str, dialect: Dialect) -> Result<Backfill<'_>, &'static str> {
                 .is_none_or(|name| name.eq_ignore_ascii_case(own))
         })
     };
+    let reads_into = |insert| {
+        let into = into(insert).and_then(|mut into| into.pop());
+        into.is_some_and(|into| reads(&piece, dialect, &into) > 0)
+    };
     match &statement {
-        Statement::Insert(insert) if is_into(insert) => return Err(READS_ITSELF),
+        Statement::Insert(insert) if is_into(insert) || reads_into(insert) => {
+            return Err(READS_ITSELF);
+        }
         Statement::Insert(_) if looks_at_all(&piece, dialect) => return Err(WHOLE),
         Statement::Insert(_) => {}
         Statement::Delete(_) if reads(&piece, dialect, own) > 1 => return Err(READS_ITSELF),
@@ -417,6 +423,14 @@ mod tests {
                 READS_ITSELF,
             ),
             ("INSERT INTO t SELECT * FROM t", READS_ITSELF),
+            (
+                "INSERT INTO o SELECT id FROM t WHERE NOT EXISTS (SELECT 1 FROM o WHERE o.id = t.id)",
+                READS_ITSELF,
+            ),
+            (
+                "INSERT INTO app.o SELECT t.id FROM t LEFT JOIN app.\"o\" AS p ON p.id = t.id",
+                READS_ITSELF,
+            ),
             ("INSERT INTO o SELECT count(*) FROM t", WHOLE),
             (
                 "INSERT INTO o SELECT a, row_number() OVER (ORDER BY a) FROM t",
