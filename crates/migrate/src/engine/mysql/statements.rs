@@ -96,7 +96,7 @@ pub(in crate::engine) fn script<'a>(source: &Source<'a>) -> Result<Script<'a>, S
             (first, _) => {
                 // Those that make or drop a temporary table end no transaction.
                 let temporary = matches!(first, "CREATE" | "DROP")
-                    && words.iter().take(4).any(|word| word == "TEMPORARY");
+                    && (word(1) == "TEMPORARY" || (word(1) == "OR" && word(3) == "TEMPORARY"));
                 let bond = if temporary {
                     Bond::Transaction
                 } else if UNSURE.contains(&first) {
@@ -201,6 +201,14 @@ mod tests {
             (
                 "CREATE TEMPORARY TABLE old AS SELECT 1; DROP TABLE old",
                 Err(Temporary),
+            ),
+            (
+                "CREATE OR REPLACE TEMPORARY TABLE old (x int)",
+                Ok((Mode::Whole, vec![(0..1, false)])),
+            ),
+            (
+                "CREATE TABLE flags (temporary bool); DROP TABLE temporary",
+                Ok((Mode::Stepwise, vec![(0..1, true), (1..2, true)])),
             ),
             ("CREATE USER dana IDENTIFIED BY 'x'", Err(Account)),
             ("DROP ROLE clerk", Err(Account)),
