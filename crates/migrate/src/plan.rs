@@ -99,6 +99,12 @@ pub enum PlanError {
         /// The names of those that it may be.
         names: Vec<String>,
     },
+    /// The project's own tool tells something as not applied that no file is called by.
+    #[error("find the migration that the tool's status tells as not applied: {told:?}")]
+    Unmatched {
+        /// What it tells.
+        told: String,
+    },
     /// A pending migration is older than one that is applied.
     #[error("plan migration {}: a later one, {latest}, is already applied", title(*version, name))]
     OutOfOrder {
@@ -162,6 +168,11 @@ impl PlanError {
             }
             PlanError::Ambiguous { .. } => {
                 "have `status` tell whole names, or name each file as the tool calls it".into()
+            }
+            PlanError::Unmatched { .. } => {
+                "use a release that has its file, name the file as the tool calls it, or correct `pending`, so that it \
+                 finds names of migrations only"
+                    .into()
             }
             PlanError::OutOfOrder { latest, .. } => {
                 format!("rename its file to a version later than {latest}")

@@ -152,11 +152,13 @@ impl Status {
         for told in &self.names {
             let name = match meant(told, known.iter().copied()).as_slice() {
                 [name] => *name,
-                [] if self.is_pending => continue,
                 [] if is_of_package(told, files().map(|one| one.file.as_str())) => {
-                    of_packages.push(told.clone());
+                    if !self.is_pending {
+                        of_packages.push(told.clone());
+                    }
                     continue;
                 }
+                [] if self.is_pending => return Err(PlanError::Unmatched { told: told.clone() }),
                 [] => told,
                 several => {
                     return Err(PlanError::Ambiguous {
@@ -331,6 +333,21 @@ mod tests {
         let knex = set(&["migrations/0001_a.js", "migrations/0002_b.js"]);
         let plan = decide(&knex, History::default(), &told).unwrap();
         assert_eq!(pending(&plan), ["0002_b"]);
+    }
+
+    #[test]
+    fn what_is_told_as_pending_and_has_no_file_makes_nothing_applied() {
+        let knex = set(&["m/1_a.js", "m/2_b.js"]);
+        let told = status(&["CreateB"], true);
+        let error = decide(&knex, History::default(), &told).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "find the migration that the tool's status tells as not applied: \"CreateB\""
+        );
+        let django = set(&["a/migrations/0001_a.py"]);
+        let of_a_package = status(&["auth.0001_initial"], true);
+        let plan = decide(&django, History::default(), &of_a_package).unwrap();
+        assert_eq!((pending(&plan).len(), plan.of_packages.len()), (0, 0));
     }
 
     #[test]
