@@ -103,8 +103,8 @@ impl Database {
     /// Copies a database on a server to a new one beside it, while it is in use; one of that name is dropped first. The
     /// dump that passes between the two lies in `folder` meanwhile, and is removed.
     ///
-    /// In PostgreSQL the server copies it where nobody is connected to it, and the user may have that done. The user of
-    /// the URL must be allowed to create databases.
+    /// In PostgreSQL the server copies it where it is smaller than 64 MB, nobody is connected to it, and the user may have
+    /// that done; who connects meanwhile waits. The user of the URL must be allowed to create databases.
     pub async fn make_clone(
         &self,
         name: &CloneName,

@@ -86,20 +86,24 @@ pub(super) async fn make(maker: &mut Connection, name: &str) -> Result<(), Error
     }
 }
 
+/// How large a database may be that the server copies, in bytes: that takes a second or two.
+const LARGEST_COPY: i64 = 64 << 20;
+
 /// Has the server copy the maker's database, where it can.
 ///
 /// PostgreSQL lets nobody in meanwhile, and waits for those who are connected before it gives up: it is not tried where
-/// there is one.
+/// there is one, nor with what takes long.
 async fn copy(maker: &mut Connection, name: &str) -> Result<bool, Error> {
     let Connection::Postgres(_) = maker else {
         return Ok(false);
     };
     let here = "SELECT quote_ident(current_database()) AS here, \
                 (SELECT count(*) FROM pg_stat_activity \
-                 WHERE datname = current_database() AND pid <> pg_backend_pid()) AS others";
+                 WHERE datname = current_database() AND pid <> pg_backend_pid()) AS others, \
+                pg_database_size(current_database()) AS bytes";
     let here = maker.rows(here, &[]).await?;
     let here = here.first().ok_or(Error::RowNotFound)?;
-    if here.integer("others")? > 0 {
+    if here.integer("others")? > 0 || here.integer("bytes")? >= LARGEST_COPY {
         return Ok(false);
     }
     let template: String = here.text("here")?;
