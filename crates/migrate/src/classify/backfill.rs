@@ -436,6 +436,16 @@ mod tests {
                 "INSERT INTO o SELECT a, row_number() OVER (ORDER BY a) FROM t",
                 WHOLE,
             ),
+            ("INSERT INTO o SELECT regr_slope(a, b) FROM t", WHOLE),
+            ("INSERT INTO o SELECT \"count\"(*) FROM t", WHOLE),
+            (
+                "INSERT INTO o SELECT ours(a) FILTER (WHERE a > 0) FROM t",
+                WHOLE,
+            ),
+            (
+                "INSERT INTO o SELECT ours(0.5) WITHIN GROUP (ORDER BY a) FROM t",
+                WHOLE,
+            ),
             ("INSERT INTO o SELECT a FROM t GROUP BY a", WHOLE),
             ("INSERT INTO o SELECT DISTINCT a FROM t", WHOLE),
             ("INSERT INTO o SELECT a FROM t ORDER BY a", WHOLE),

@@ -6,7 +6,7 @@ use crate::classify::{
     split::{Kind, Piece, Token, tokens},
 };
 
-/// Functions that make one value of many rows: over ranges, they make one for each.
+/// Functions that make one value of many rows: over ranges, they make one for each. A team's own are not known.
 const AGGREGATES: &[&str] = &[
     "any_value",
     "array_agg",
@@ -16,19 +16,46 @@ const AGGREGATES: &[&str] = &[
     "bit_xor",
     "bool_and",
     "bool_or",
+    "corr",
     "count",
+    "covar_pop",
+    "covar_samp",
     "every",
     "group_concat",
     "json_agg",
+    "json_agg_strict",
     "json_arrayagg",
     "json_group_array",
     "json_group_object",
     "json_object_agg",
+    "json_object_agg_strict",
+    "json_object_agg_unique",
+    "json_object_agg_unique_strict",
     "json_objectagg",
     "jsonb_agg",
+    "jsonb_agg_strict",
+    "jsonb_group_array",
+    "jsonb_group_object",
     "jsonb_object_agg",
+    "jsonb_object_agg_strict",
+    "jsonb_object_agg_unique",
+    "jsonb_object_agg_unique_strict",
     "max",
     "min",
+    "mode",
+    "percentile_cont",
+    "percentile_disc",
+    "range_agg",
+    "range_intersect_agg",
+    "regr_avgx",
+    "regr_avgy",
+    "regr_count",
+    "regr_intercept",
+    "regr_r2",
+    "regr_slope",
+    "regr_sxx",
+    "regr_sxy",
+    "regr_syy",
     "std",
     "stddev",
     "stddev_pop",
@@ -68,7 +95,7 @@ pub(super) fn reads(piece: &Piece<'_>, dialect: Dialect, table: &str) -> usize {
                 now.into_iter().for_each(|now| *now = false);
             }
             text => {
-                let name = text.trim_matches(['"', '`', '[', ']']);
+                let name = unquoted(text);
                 let qualifies = tokens.get(index + 1).is_some_and(|next| next.text == ".");
                 if now.is_some_and(|now| *now) && !qualifies && name.eq_ignore_ascii_case(table) {
                     found += 1;
@@ -83,6 +110,7 @@ pub(super) fn reads(piece: &Piece<'_>, dialect: Dialect, table: &str) -> usize {
 pub(super) fn looks_at_all(piece: &Piece<'_>, dialect: Dialect) -> bool {
     let tokens = meaningful(piece, dialect);
     let next = |index: usize| tokens.get(index + 1);
+    let follows = |index: usize, text: &str| next(index).is_some_and(|next| next.text == text);
     let mut within: Vec<bool> = Vec::new();
     for (index, token) in tokens.iter().enumerate() {
         match token.text {
@@ -92,18 +120,33 @@ pub(super) fn looks_at_all(piece: &Piece<'_>, dialect: Dialect) -> bool {
             }
             ")" => {
                 within.pop();
+                // `f(…) FILTER (WHERE …)`, whatever the function is.
+                let filters = next(index).is_some_and(|next| next.is("filter"));
+                if filters && follows(index + 1, "(") && !within.contains(&true) {
+                    return true;
+                }
             }
             _ if within.contains(&true) => {}
             _ if token.is("over") => return true,
-            _ if AGGREGATES.iter().any(|name| token.is(name))
-                && next(index).is_some_and(|next| next.text == "(") =>
-            {
+            _ if token.is("within") && next(index).is_some_and(|next| next.is("group")) => {
                 return true;
             }
+            text if follows(index, "(") && is_aggregate(text) => return true,
             _ => {}
         }
     }
     false
+}
+
+fn is_aggregate(name: &str) -> bool {
+    let name = unquoted(name);
+    AGGREGATES
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name))
+}
+
+fn unquoted(name: &str) -> &str {
+    name.trim_matches(['"', '`', '[', ']'])
 }
 
 fn meaningful<'a>(piece: &Piece<'a>, dialect: Dialect) -> Vec<Token<'a>> {
