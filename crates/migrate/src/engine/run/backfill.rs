@@ -49,6 +49,8 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
         }
         self.sql("COMMIT").await?;
         *self.is_prepared = true;
+        // Its ranges change what refers to nothing.
+        *self.foreign_keys = None;
         let course = Course {
             backfill,
             batches: *batches,

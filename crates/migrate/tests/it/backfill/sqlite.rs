@@ -113,6 +113,30 @@ CREATE TABLE trips (boat INTEGER NOT NULL REFERENCES boats (id) ON DELETE CASCAD
     assert_eq!(store.one("SELECT count(*) FROM trips"), 3);
 }
 
+#[tokio::test]
+async fn what_a_backfill_has_mended_is_not_broken_again() {
+    let store = File::new();
+    let trips = "CREATE TABLE boats (id INTEGER PRIMARY KEY);
+CREATE TABLE trips (id INTEGER PRIMARY KEY, boat INTEGER REFERENCES boats (id));";
+    let first = set(&[("1_trips.sql", trips)]);
+    apply(&store.database(), &first).await.unwrap();
+    store.sql("PRAGMA foreign_keys = OFF; INSERT INTO trips VALUES (1, 9), (2, 9)");
+    let set = set(&[
+        ("1_trips.sql", trips),
+        ("2_boat.sql", "INSERT INTO boats VALUES (1);"),
+        (
+            "3_mend.sql",
+            "-- towpath: irreversible, batch = 1, pause = 0ms because they led nowhere\nDELETE FROM trips WHERE boat = 9;",
+        ),
+        ("4_break.sql", "INSERT INTO trips VALUES (3, 8), (4, 8);"),
+    ]);
+    let error = apply(&store.database(), &set).await.unwrap_err();
+    assert!(
+        matches!(&error, ApplyError::ForeignKeys { version, .. } if *version == 4),
+        "{error}"
+    );
+}
+
 /// sqlx takes no lock there: it applies one after we have looked, and before we write that it has begun.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_sqlx_applies_while_it_is_measured_is_not_run_again() {
