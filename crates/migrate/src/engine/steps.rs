@@ -182,15 +182,15 @@ pub(super) fn refuse_temporary(
                     statement.text,
                 ));
             }
-            made.extend(temporary(statement.text, dialect));
+            made.extend(temporary(statement.text, dialect).map(str::to_lowercase));
         }
         gone.extend(made);
     }
     Ok(())
 }
 
-/// What a statement makes for the session only, by its name without a schema or quotes, in lower case.
-pub(super) fn temporary(statement: &str, dialect: Dialect) -> Option<String> {
+/// What a statement makes for the session only, by its name without a schema or quotes.
+pub(super) fn temporary(statement: &str, dialect: Dialect) -> Option<&str> {
     /// What may stand between `TEMPORARY` and the name.
     const BETWEEN: [&str; 7] = [
         "table",
@@ -224,15 +224,15 @@ pub(super) fn temporary(statement: &str, dialect: Dialect) -> Option<String> {
     Some(bare(name.text))
 }
 
-/// Whether a statement has a name in it, quoted or not.
+/// Whether a statement has a name in it, quoted or not; the name is in lower case.
 fn names(statement: &str, dialect: Dialect, name: &str) -> bool {
     let mut all =
         tokens(statement, dialect).filter(|token| matches!(token.kind, Kind::Word | Kind::Quoted));
-    all.any(|token| bare(token.text) == name)
+    all.any(|token| bare(token.text).to_lowercase() == name)
 }
 
-fn bare(name: &str) -> String {
-    name.trim_matches(['"', '`']).to_lowercase()
+fn bare(name: &str) -> &str {
+    name.trim_matches(['"', '`'])
 }
 
 /// A statement's beginning on one line, for messages.
@@ -264,13 +264,13 @@ mod tests {
     fn what_is_made_for_the_session_is_known_by_its_name() {
         let made = |sql| temporary(sql, Dialect::Postgres);
         for sql in [
-            "CREATE TEMP TABLE IF NOT EXISTS Old (x int)",
+            "CREATE TEMP TABLE IF NOT EXISTS old (x int)",
             "create local temporary table \"old\" AS SELECT 1",
             "CREATE OR REPLACE TEMP VIEW pg_temp.old AS SELECT 1",
             "SELECT * INTO TEMPORARY TABLE old FROM t",
             "WITH a AS (SELECT 1) SELECT * INTO TEMP old FROM a",
         ] {
-            assert_eq!(made(sql).as_deref(), Some("old"), "{sql}");
+            assert_eq!(made(sql), Some("old"), "{sql}");
         }
         for sql in [
             "CREATE TABLE temporary_old (x int)",

@@ -114,7 +114,7 @@ pub(in crate::engine) fn drop_temporary(script: &[Statement<'_>]) -> Vec<String>
     let made = script
         .iter()
         .filter_map(|statement| temporary(statement.text, Dialect::Mysql));
-    made.map(|name| format!("DROP TEMPORARY TABLE IF EXISTS {}", quoted(&name)))
+    made.map(|name| format!("DROP TEMPORARY TABLE IF EXISTS {}", quoted(name)))
         .collect()
 }
 
@@ -189,6 +189,15 @@ mod tests {
         ]);
         let names: Vec<&str> = names(&found).into_iter().collect();
         assert_eq!(names, ["OLD", "`b c`", "a", "d"]);
+    }
+
+    #[test]
+    fn a_temporary_table_is_taken_away_by_its_name_as_written() {
+        let made = statements(&["CREATE TEMPORARY TABLE OldBoats (x int)", "SELECT 1"]);
+        assert_eq!(
+            drop_temporary(&made),
+            ["DROP TEMPORARY TABLE IF EXISTS `OldBoats`"]
+        );
     }
 
     #[test]
