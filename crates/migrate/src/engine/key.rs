@@ -121,6 +121,20 @@ async fn sqlite(
             remedy: "give these rows a key, or leave `batch` out",
         }));
     }
+    // What `quote` writes of such a text ends before it.
+    let sql = format!(
+        "SELECT 1 FROM {} WHERE typeof({column}) = 'text' AND instr({column}, char(0)) LIMIT 1",
+        backfill.table
+    );
+    if connection.any(&sql, &[]).await? {
+        return Ok(Err(NoKey {
+            problem: format!(
+                "{} has rows with a NUL character in {name}, its key",
+                backfill.table
+            ),
+            remedy: "give these rows other keys, or leave `batch` out",
+        }));
+    }
     let key = Key {
         column,
         writing: Writing::Quote,

@@ -11,7 +11,7 @@ use crate::{
     engine::{
         Engine,
         connection::{Connection, Row},
-        key::Key,
+        key::{Key, NoKey},
         records,
         steps::beginning,
     },
@@ -105,15 +105,17 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
         let found = self
             .attempt(async |connection| Key::find(connection, backfill).await)
             .await?;
-        found.map_err(|none| {
-            let (version, name) = self.job.title();
-            ApplyError::Batches {
-                version,
-                name: name.to_owned(),
-                problem: none.problem,
-                remedy: none.remedy,
-            }
-        })
+        found.map_err(|none| self.refuse(none))
+    }
+
+    fn refuse(&self, none: NoKey) -> ApplyError {
+        let (version, name) = self.job.title();
+        ApplyError::Batches {
+            version,
+            name: name.to_owned(),
+            problem: none.problem,
+            remedy: none.remedy,
+        }
     }
 
     /// Where a run that was cut short goes on.
@@ -189,6 +191,14 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
             self.sql("COMMIT").await?;
             return Ok(Range::None);
         };
+        if before.after.as_ref() == Some(&through) {
+            // It would be the same range for ever.
+            return Err(self.refuse(NoKey {
+                problem: format!("no row comes after the key {through}, and the database finds one"),
+                remedy: "look at the row with the next greater key, which the database does not write as it is: give it \
+                         another key, and apply again",
+            }));
+        }
         let text = course.text(before, &through);
         let changed = self.connection.change(&text).await;
         let changed = changed.map_err(|error| self.failed_range(course, before, &error))?;

@@ -59,6 +59,10 @@ async fn what_the_database_tells_is_refused_before_a_row_is_changed() {
             "boats has rows without id, its key",
         ),
         (
+            "CREATE TABLE boats (id TEXT PRIMARY KEY, n INTEGER); INSERT INTO boats VALUES ('a' || char(0) || 'b', 0)",
+            "boats has rows with a NUL character in id, its key",
+        ),
+        (
             "CREATE TABLE boats (n INTEGER PRIMARY KEY, id INTEGER)",
             "it sets n, the key by which boats is cut",
         ),
