@@ -62,15 +62,9 @@ impl Key {
             Dialect::Postgres => postgres(connection, backfill).await?,
             Dialect::Mysql => mysql(connection, backfill).await?,
         };
-        Ok(found.and_then(|(name, key)| {
-            let is_moved = backfill.assigned.iter();
-            match is_moved.into_iter().any(|set| set.eq_ignore_ascii_case(&name)) {
-                true => Err(NoKey {
-                    problem: format!("it sets {name}, the key by which {} is cut", backfill.table),
-                    remedy: "leave `batch` out: a row that gets another key could be met twice, or never",
-                }),
-                false => Ok(key),
-            }
+        Ok(found.and_then(|(name, key)| match sets(backfill, &name) {
+            true => Err(moved(backfill, &name)),
+            false => Ok(key),
         }))
     }
 }
@@ -85,6 +79,18 @@ fn none(backfill: &Backfill<'_>) -> Found {
         ),
         remedy: "give the table such a key, or leave `batch` out",
     })
+}
+
+fn sets(backfill: &Backfill<'_>, name: &str) -> bool {
+    let mut assigned = backfill.assigned.iter();
+    assigned.any(|set| set.eq_ignore_ascii_case(name))
+}
+
+fn moved(backfill: &Backfill<'_>, name: &str) -> NoKey {
+    NoKey {
+        problem: format!("it sets {name}, the key by which {} is cut", backfill.table),
+        remedy: "leave `batch` out: a row that gets another key could be met twice, or never",
+    }
 }
 
 fn unordered(name: &str, kind: &str) -> Found {
@@ -103,12 +109,20 @@ async fn sqlite(
         [schema, table] if schema.eq_ignore_ascii_case("main") => table,
         _ => return Ok(none(backfill)),
     };
+    /// What a row's number is called where no column is called so (<https://www.sqlite.org/lang_createtable.html#rowid>).
+    const NUMBERS: [&str; 3] = ["rowid", "_rowid_", "oid"];
     let sql = "SELECT name FROM pragma_table_info(?) WHERE pk > 0";
     let rows = connection.rows(sql, &[table.into()]).await?;
     let [row] = rows.as_slice() else {
         return Ok(none(backfill));
     };
     let name = row.text("name")?;
+    for number in NUMBERS.into_iter().filter(|number| sets(backfill, number)) {
+        let sql = "SELECT 1 FROM pragma_table_info(?) WHERE lower(name) = ?";
+        if !connection.any(sql, &[table.into(), number.into()]).await? {
+            return Ok(Err(moved(backfill, number)));
+        }
+    }
     let column = format!("\"{}\"", name.replace('"', "\"\""));
     // A primary key may be NULL there, unless it is a number.
     let sql = format!(

@@ -67,10 +67,16 @@ async fn what_the_database_tells_is_refused_before_a_row_is_changed() {
             "it sets n, the key by which boats is cut",
         ),
     ];
-    for (table, expected) in cases {
+    let cases = cases.map(|(table, expected)| (table, ADD_ONE, expected));
+    let by_number = (
+        "CREATE TABLE boats (id INTEGER PRIMARY KEY, oid INTEGER)",
+        "-- towpath: data, batch = 10\nUPDATE boats SET oid = 1, RowId = id + 1000;",
+        "it sets rowid, the key by which boats is cut",
+    );
+    for (table, sql, expected) in cases.into_iter().chain([by_number]) {
         let place = Place::new();
         let database = place.database();
-        let set = set(&[("1_boats.sql", table), ("2_add.sql", ADD_ONE)]);
+        let set = set(&[("1_boats.sql", table), ("2_add.sql", sql)]);
         let error = apply(&database, &set).await.unwrap_err();
         let said = error.to_string();
         assert_eq!(
