@@ -42,6 +42,12 @@ impl MigrationVersion {
         }
     }
 
+    /// Whether it is made of the migration's name, and says nothing to people: those of a project's own tool are from 2^52 to 2^53.
+    pub fn is_of_name(&self) -> bool {
+        let number = self.number();
+        number.is_some_and(|number| (1 << 52..1 << 53).contains(&number))
+    }
+
     fn parts(&self) -> Vec<i128> {
         match &self.0 {
             Kind::Number(number) => vec![(*number).into()],

@@ -76,8 +76,8 @@ fn seen(state: &State, name: &EnvironmentName) -> Option<Seen> {
             .databases
             .iter()
             .map(|(database, home)| {
-                let applied = schema(state, database, home).iter().map(applied);
-                (database.clone(), applied.collect())
+                let there = schema(state, database, home);
+                (database.clone(), Applied::of(there))
             })
             .collect(),
         schemas: live
@@ -113,9 +113,8 @@ fn seen_after(state: &State, candidate: &Candidate<'_>) -> Seen {
     let launch = &candidate.plan.launch;
     let migrations = launch.databases.iter().map(|(database, home)| {
         let there = schema(state, database, home);
-        let mut all = migrated(there, candidate.release.migrations(database));
-        all.sort_by(|one, other| one.version.cmp(&other.version));
-        (database.clone(), all.iter().map(applied).collect())
+        let all = migrated(there, candidate.release.migrations(database));
+        (database.clone(), Applied::of(&all))
     });
     let migrations: BTreeMap<_, Vec<Applied>> = migrations.collect();
     // What new migrations will make of a schema nobody has seen yet.
@@ -134,16 +133,14 @@ fn seen_after(state: &State, candidate: &Candidate<'_>) -> Seen {
     }
 }
 
-/// Whether a database has these migrations, in their order, already.
+/// Whether a database has these migrations already.
 fn is_settled(
     state: &State,
     migrations: &[Applied],
     database: &DatabaseName,
     home: &EnvironmentName,
 ) -> bool {
-    let mut there: Vec<Applied> = schema(state, database, home).iter().map(applied).collect();
-    there.sort_by(|one, other| one.version.cmp(&other.version));
-    there == migrations
+    Applied::of(schema(state, database, home)) == migrations
 }
 
 /// The migrations that a database has in the environment that keeps it.
@@ -155,14 +152,6 @@ fn schema<'a>(
     let home = state.environments.get(home);
     let applied = home.and_then(|home| home.schema.get(database));
     applied.map_or(&[][..], Vec::as_slice)
-}
-
-fn applied(migration: &Migration) -> Applied {
-    Applied {
-        version: migration.version.clone(),
-        name: migration.name.clone(),
-        checksum: migration.checksum.clone(),
-    }
 }
 
 /// Whether a candidate asks for the gate: by its own rules, or by those in force.

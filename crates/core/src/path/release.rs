@@ -89,10 +89,7 @@ impl Migration {
 
     /// Version and name in a list of several.
     pub fn line(&self) -> String {
-        match is_named(&self.version) {
-            true => self.name.clone(),
-            false => format!("{} {}", self.version, self.name),
-        }
+        line(&self.version, &self.name)
     }
 
     /// Whether code that knows these migrations, and not this one, keeps running after it.
@@ -108,16 +105,17 @@ pub(super) fn title(version: &MigrationVersion, name: &str) -> String {
     match name {
         _ if version.is_repeatable() => version.to_string(),
         "" => version.to_string(),
-        name if is_named(version) => name.to_owned(),
+        name if version.is_of_name() => name.to_owned(),
         name => format!("{version} ({name})"),
     }
 }
 
-/// Whether a version is made of the migration's name, and says nothing to people: those of a project's own tool are from 2^52
-/// to 2^53.
-fn is_named(version: &MigrationVersion) -> bool {
-    let number = version.number();
-    number.is_some_and(|number| (1 << 52..1 << 53).contains(&number))
+/// A migration's version and name in a list of several.
+pub(crate) fn line(version: &MigrationVersion, name: &str) -> String {
+    match version.is_of_name() {
+        true => name.to_owned(),
+        false => format!("{version} {name}"),
+    }
 }
 
 /// Whose word a contract is.

@@ -8,6 +8,7 @@ use super::facts::{self, Fact, Subject};
 use crate::{
     MigrationVersion,
     names::{DatabaseName, EnvironmentName, ServiceName},
+    path::Migration,
 };
 
 /// What is seen of each environment in which something is live.
@@ -20,7 +21,7 @@ pub struct Observed(pub BTreeMap<EnvironmentName, Seen>);
 pub struct Seen {
     /// How many instances of each service serve its users.
     pub services: BTreeMap<ServiceName, u16>,
-    /// The migrations that each of its databases has, in order.
+    /// The migrations that each of its databases has, in the order of [`Applied::of`].
     pub migrations: BTreeMap<DatabaseName, Vec<Applied>>,
     /// The schemas that somebody has looked at.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -46,6 +47,26 @@ pub struct Applied {
     pub name: String,
     /// SHA-256 of its text, in hexadecimal.
     pub checksum: String,
+}
+
+impl Applied {
+    /// The migrations of a database, in one order however they came there: that of their versions, or of their names where the
+    /// versions are made of these.
+    pub fn of(migrations: &[Migration]) -> Vec<Applied> {
+        let all = migrations.iter().map(|migration| Applied {
+            version: migration.version.clone(),
+            name: migration.name.clone(),
+            checksum: migration.checksum.clone(),
+        });
+        let mut all: Vec<Applied> = all.collect();
+        all.sort_by(|one, other| {
+            let by_name = one.version.is_of_name() && other.version.is_of_name();
+            let names = by_name.then(|| one.name.cmp(&other.name));
+            let versions = one.version.cmp(&other.version);
+            names.map_or(versions, |names| names.then(versions))
+        });
+        all
+    }
 }
 
 /// What can be compared of what is there.

@@ -183,3 +183,31 @@ fn what_is_seen_is_what_is_live() {
     let migrations = &seen[&env(STAGING)].migrations;
     assert_eq!(migrations["main"][0].version, 1);
 }
+
+/// A tool's versions are made of names, and the state keeps what it has applied in the order of time.
+#[test]
+fn what_a_tool_has_applied_is_the_same_in_whichever_order() {
+    let of_name = |number: i64, name: &str| Migration {
+        name: name.into(),
+        ..migration((1 << 52) + number, Contract::Expand)
+    };
+    let (guests, polls) = (of_name(7, "guests.0001"), of_name(3, "polls.0001"));
+    let mut sim = mirrored(55);
+    let first = sim.cut(std::slice::from_ref(&guests));
+    let both = sim.cut(&[polls, guests]);
+    for release in [first, both] {
+        let staged = sim.deploy(&dana(), STAGING, release).unwrap();
+        assert_eq!(sim.complete(staged), End::Settled, "{}", sim.why(staged));
+    }
+    let (end, why) = to_production(&mut sim, both);
+    assert_eq!(end, End::Settled, "{why}");
+    let [here, there] = [STAGING, PRODUCTION].map(|name| {
+        let applied = sim.state.applied(&env(name), &"main".parse().unwrap());
+        let names = applied.iter().map(|one| one.name.as_str());
+        names.collect::<Vec<_>>()
+    });
+    assert_eq!(here, ["guests.0001", "polls.0001"]);
+    assert_eq!(there, ["polls.0001", "guests.0001"]);
+    let seen = observed(&sim.state).0;
+    assert_eq!(seen[&env(STAGING)], seen[&env(PRODUCTION)]);
+}
