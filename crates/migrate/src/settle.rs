@@ -1,6 +1,6 @@
 //! The way out when a database and its records disagree: a person says which is right.
 
-use crate::{DatabaseError, LockError, Version};
+use crate::{DatabaseError, LockError};
 
 /// What a person found when comparing the schema with a migration's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,16 +22,16 @@ pub enum SettleError {
     #[error(transparent)]
     Lock(#[from] LockError),
     /// No record of it is in doubt.
-    #[error("settle migration {version}: nothing about it is in doubt")]
+    #[error("settle migration {migration}: nothing about it is in doubt")]
     NotInDoubt {
-        /// The version.
-        version: Version,
+        /// Its version and name.
+        migration: String,
     },
     /// It cannot be recorded as applied without its file.
-    #[error("settle migration {version} as applied: the migration set has no such version")]
+    #[error("settle migration {migration} as applied: the migration set has no such version")]
     NotInSet {
-        /// The version.
-        version: Version,
+        /// Its version and name.
+        migration: String,
     },
 }
 

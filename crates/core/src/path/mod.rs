@@ -54,6 +54,7 @@ pub use plan::*;
 pub use policy::*;
 pub use refusal::*;
 pub use rehearsal::{Rehearsal, Station, rehearsed_deploy, rehearsed_return, station, stopped};
+pub(crate) use release::line;
 pub use release::*;
 use rollback::live_tenants;
 pub use rollback::*;

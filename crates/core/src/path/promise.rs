@@ -181,8 +181,8 @@ impl Broken {
         let Broken {
             environment, keep, ..
         } = self;
-        let first = match &self.migration.after {
-            Some(version) => format!("releases that know migration {version}"),
+        let first = match self.migration.after_title() {
+            Some(title) => format!("releases that know migration {title}"),
             None => format!(
                 "releases that no longer need the old shape, from one with a migration of its own on, which {} then names (`-- towpath: contract after VERSION because …`)",
                 self.migration.title()

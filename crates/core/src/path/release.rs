@@ -67,6 +67,9 @@ pub struct Migration {
     /// Where it breaks older releases: those that know this earlier migration no longer need what it takes away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<MigrationVersion>,
+    /// The name of that one, where its version says nothing to people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_name: Option<String>,
     /// Whose word the contract is.
     #[serde(default, skip_serializing_if = "ContractSource::is_declared")]
     pub source: ContractSource,
@@ -85,6 +88,16 @@ impl Migration {
     /// Version and name, for people.
     pub fn title(&self) -> String {
         title(&self.version, &self.name)
+    }
+
+    /// What people call the earlier migration that it comes after.
+    pub fn after_title(&self) -> Option<String> {
+        let after = self.after.as_ref()?;
+        Some(match &self.after_name {
+            Some(name) => name.clone(),
+            None if after.is_of_name() => "an earlier one".into(),
+            None => after.to_string(),
+        })
     }
 
     /// Version and name in a list of several.

@@ -131,10 +131,8 @@ pub fn schema_allows(state: &State, release: &Release, launch: &Launch) -> Resul
 /// What a migration does to older releases, on whose word, and why.
 pub fn contract(migration: &Migration) -> String {
     let kind = migration.contract;
-    let after = migration
-        .after
-        .as_ref()
-        .map(|version| format!(" after {version}"));
+    let after = migration.after_title();
+    let after = after.map(|title| format!(" after {title}"));
     let because = migration.because.as_ref();
     let because = because.map(|because| format!(", because {because}"));
     let (after, because) = (after.unwrap_or_default(), because.unwrap_or_default());

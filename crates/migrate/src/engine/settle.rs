@@ -3,7 +3,7 @@
 use super::{Connection, Engine, records};
 use crate::{
     DatabaseError, History, Layout, Migration, MigrationSet, Receipt, ReceiptState, RecordError,
-    SettleError, Settlement, Version, engine::run::Session, plan, schema::Schema,
+    SettleError, Settlement, Version, engine::run::Session, plan, schema::Schema, title,
 };
 
 impl Engine {
@@ -94,12 +94,24 @@ async fn settle(
     now_ms: i64,
 ) -> Result<(), SettleError> {
     let history = session.history().await?;
+    let called = || {
+        let receipt = history.receipts.get(&version).map(|one| &one.name);
+        let name = set.get(version).map(|one| &one.name).or(receipt);
+        title(version, name.map_or("", String::as_str))
+    };
     if !in_doubt(&history, version, set.layout(), settlement) {
-        return Err(SettleError::NotInDoubt { version });
+        let migration = called();
+        return Err(SettleError::NotInDoubt { migration });
     }
     let applied = match settlement {
         Settlement::NotApplied => None,
-        Settlement::Applied => Some(set.get(version).ok_or(SettleError::NotInSet { version })?),
+        Settlement::Applied => {
+            let found = set.get(version);
+            let migration = || SettleError::NotInSet {
+                migration: called(),
+            };
+            Some(found.ok_or_else(migration)?)
+        }
     };
     let before = history.before(version);
     session

@@ -120,7 +120,10 @@ impl Engine {
             let set = self.migration_set(commit, directory, layout).await?;
             self.refuse_unknown_after(name, &set, directory).await?;
             let dialect = dialect_of(database.engine);
-            let references = set.migrations().iter().map(|one| reference(one, dialect));
+            let references = set
+                .migrations()
+                .iter()
+                .map(|one| reference(one, &set, dialect));
             all.insert(name.clone(), references.collect());
         }
         Ok(all)
@@ -228,7 +231,11 @@ pub fn dialect_of(engine: DatabaseEngine) -> Dialect {
 }
 
 /// A migration as a release keeps it: with the contract that it declares, or else with the one that its statements amount to.
-pub fn reference(migration: &towpath_migrate::Migration, dialect: Dialect) -> Migration {
+pub fn reference(
+    migration: &towpath_migrate::Migration,
+    set: &MigrationSet,
+    dialect: Dialect,
+) -> Migration {
     let declared = migration.contract.kind != ContractKind::Unknown;
     let (word, source) = match declared {
         true => (migration.contract.clone(), ContractSource::Declared),
@@ -239,12 +246,16 @@ pub fn reference(migration: &towpath_migrate::Migration, dialect: Dialect) -> Mi
             ContractSource::Derived,
         ),
     };
+    let after = word.after.map(version);
+    let of_name = after.as_ref().filter(|after| after.is_of_name());
+    let earlier = of_name.and(word.after).and_then(|after| set.get(after));
     Migration {
         version: version(migration.version),
         name: migration.name.clone(),
         checksum: migration.checksum.clone(),
         contract: contract(word.kind),
-        after: word.after.map(version),
+        after,
+        after_name: earlier.map(|earlier| earlier.name.clone()),
         source,
         because: word.because,
         reversible: migration.down.is_some(),
@@ -260,6 +271,7 @@ pub fn recorded(receipt: &towpath_migrate::Receipt) -> Migration {
         checksum: receipt.checksum.clone(),
         contract: contract(receipt.contract.kind),
         after: receipt.contract.after.map(version),
+        after_name: None,
         source: ContractSource::Declared,
         because: receipt.contract.because.clone(),
         reversible: receipt.down.is_some(),
@@ -295,7 +307,10 @@ mod tests {
             .map(|(name, sql)| (*name, sql.as_bytes().to_vec()));
         let set = parse(Layout::Sqlx, files).unwrap();
         let dialect = dialect_of(DatabaseEngine::Sqlite);
-        let references = set.migrations().iter().map(|one| reference(one, dialect));
+        let references = set
+            .migrations()
+            .iter()
+            .map(|one| reference(one, &set, dialect));
         references.collect()
     }
 

@@ -8,7 +8,7 @@ use super::facts::{self, Fact, Subject};
 use crate::{
     MigrationVersion,
     names::{DatabaseName, EnvironmentName, ServiceName},
-    path::Migration,
+    path::{Migration, line},
 };
 
 /// What is seen of each environment in which something is live.
@@ -152,6 +152,9 @@ fn told_schema(seen: &SeenSchema) -> String {
 /// `2, the last 2 tide`.
 fn told(applied: &[Applied]) -> String {
     match applied.last() {
+        Some(last) if last.version.is_of_name() => {
+            format!("{}, the last by its name {}", applied.len(), last.name)
+        }
         Some(last) => format!("{}, the last {} {}", applied.len(), last.version, last.name),
         None => "none".to_owned(),
     }
@@ -161,9 +164,8 @@ fn told_apart(applied: &[Applied], others: Option<&Vec<Applied>>) -> String {
     let mut pairs = applied.iter().zip(others.into_iter().flatten());
     match pairs.find(|(one, other)| one != other) {
         Some((one, _)) => format!(
-            "{} {} as {}",
-            one.version,
-            one.name,
+            "{} as {}",
+            line(&one.version, &one.name),
             one.checksum.get(..8).unwrap_or(&one.checksum)
         ),
         None => format!("{} migrations", applied.len()),

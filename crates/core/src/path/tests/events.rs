@@ -74,17 +74,23 @@ fn contract() -> BoxedStrategy<Contract> {
 fn migrations() -> BoxedStrategy<Vec<Migration>> {
     let more = (
         prop::option::of(any::<i64>()),
-        prop::option::of(text()),
+        [prop::option::of(text()), prop::option::of(text())],
         any::<[bool; 3]>(),
     );
     let one = (any::<i64>(), text(), contract(), more).prop_map(
-        |(version, name, contract, (after, because, [is_derived, reversible, batched]))| {
+        |(
+            version,
+            name,
+            contract,
+            (after, [after_name, because], [is_derived, reversible, batched]),
+        )| {
             Migration {
                 version: version.into(),
                 name,
                 checksum: format!("{version:x}"),
                 contract,
                 after: after.map(Into::into),
+                after_name,
                 source: match is_derived {
                     true => ContractSource::Derived,
                     false => ContractSource::Declared,

@@ -251,6 +251,7 @@ pub fn migration(version: i64, contract: Contract) -> Migration {
         checksum: format!("{version:064x}"),
         contract,
         after: None,
+        after_name: None,
         source: ContractSource::Declared,
         because: None,
         reversible: false,

@@ -6,7 +6,7 @@ use towpath_core::path::SchemaWork;
 
 use super::{
     Project,
-    hand::{Hand, failed},
+    hand::{self, Hand, failed},
     look::Refused,
 };
 use crate::cli::{error::CliError, exit::Exit};
@@ -57,7 +57,9 @@ impl Adopt {
                         .map_err(|error| failed(&error.to_string(), error.remedy()))?,
                 };
                 taken.done().await?;
-                shown.push(json!({"database": taken.opened.name, "home": taken.opened.home, "adopted": adopted}));
+                let all = adopted.iter().map(|version| hand::shown(&set, *version));
+                let all: Vec<_> = all.collect();
+                shown.push(json!({"database": taken.opened.name, "home": taken.opened.home, "adopted": all}));
             }
             eprintln!("{title}: {} taken over", adopted.len());
         }

@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::{Value, json};
 use towpath_core::{
     manifest::Environment,
     path::{Migration, SchemaWork},
 };
-use towpath_migrate::{BadVersion, DatabaseError, History, Version, classify::Dialect};
+use towpath_migrate::{
+    BadVersion, DatabaseError, History, Layout, MigrationSet, Version, classify::Dialect,
+};
 
 use super::{Project, look::Refused, open::Opened};
 use crate::{
@@ -256,13 +259,13 @@ impl InHand {
     /// A receipt's migration, by what the work tree says of it where it has it.
     fn known(&self, receipt: &towpath_migrate::Receipt) -> Migration {
         let set = self.opened.set.as_ref().and_then(|set| set.as_ref().ok());
-        let migration = set.and_then(|set| set.get(receipt.version));
-        let same = migration.filter(|migration| migration.checksum == receipt.checksum);
+        let of_set = set.and_then(|set| Some((set.get(receipt.version)?, set)));
+        let same = of_set.filter(|(migration, _)| migration.checksum == receipt.checksum);
         let recorded = releases::recorded(receipt);
         match same {
-            Some(migration) => Migration {
+            Some((migration, set)) => Migration {
                 reversible: recorded.reversible,
-                ..releases::reference(migration, self.dialect)
+                ..releases::reference(migration, set, self.dialect)
             },
             None => recorded,
         }
@@ -282,6 +285,14 @@ impl Opened {
 /// The version of a migration, as somebody gives it.
 pub fn version(text: &str) -> Result<Version, String> {
     text.parse().map_err(|error: BadVersion| error.remedy())
+}
+
+/// What tells a migration from others, for scripts: its version; its name, where the project's own tool applies it.
+pub fn shown(set: &MigrationSet, version: Version) -> Value {
+    match set.get(version) {
+        Some(migration) if set.layout() == Layout::Command => json!(migration.name),
+        _ => json!(version),
+    }
 }
 
 /// An error of a database, as the command line has it.

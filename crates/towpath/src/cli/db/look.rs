@@ -6,7 +6,7 @@ use towpath_core::{
     names::{DatabaseName, EnvironmentName},
     path::{self, Contract, ContractSource},
 };
-use towpath_migrate::{History, Migration, PlanError, classify::Dialect};
+use towpath_migrate::{History, Migration, MigrationSet, PlanError, classify::Dialect};
 
 use super::{Project, open::Opened};
 use crate::{
@@ -40,9 +40,9 @@ pub struct Pending {
 }
 
 impl Pending {
-    fn of(migration: Migration, dialect: Dialect) -> Pending {
+    fn of(migration: Migration, set: &MigrationSet, dialect: Dialect) -> Pending {
         Pending {
-            admitted: releases::reference(&migration, dialect),
+            admitted: releases::reference(&migration, set, dialect),
             migration,
         }
     }
@@ -128,7 +128,7 @@ impl Look {
                 let pending = plan.map(|plan| {
                     let pending = plan.pending.into_iter();
                     pending
-                        .map(|one| Pending::of(one, database.dialect()))
+                        .map(|one| Pending::of(one, set, database.dialect()))
                         .collect()
                 });
                 Some(pending)

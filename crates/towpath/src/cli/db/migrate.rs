@@ -3,12 +3,12 @@
 use clap::Args;
 use serde_json::{Value, json};
 use towpath_core::path::SchemaWork;
-use towpath_migrate::{ApplyError, Pause, title};
+use towpath_migrate::{ApplyError, MigrationSet, Pause, Version, title};
 
 use super::{
     Project,
     applying::{Applying, pause_at_interrupt},
-    hand::{Hand, failed},
+    hand::{self, Hand, failed},
     look::Refused,
 };
 use crate::{
@@ -60,8 +60,8 @@ impl Migrate {
             shown.push(json!({
                 "database": opened.name,
                 "home": opened.home,
-                "applied": versions,
-                "adopted": plan.adopted,
+                "applied": shown_all(&set, &versions),
+                "adopted": shown_all(&set, &plan.adopted),
             }));
             if plan.is_empty() {
                 eprintln!("{home}: nothing to apply");
@@ -136,6 +136,11 @@ impl Migrate {
             None => Exit::Done,
         })
     }
+}
+
+fn shown_all(set: &MigrationSet, versions: &[Version]) -> Value {
+    let all = versions.iter().map(|version| hand::shown(set, *version));
+    all.collect()
 }
 
 /// Where it was paused, for scripts.

@@ -7,8 +7,9 @@ use towpath_migrate::{MigrationSet, Settlement, Version};
 
 use super::{
     Project,
-    hand::{Hand, database_failed, failed, version},
+    hand::{Hand, database_failed, failed, shown, version},
     open::Opened,
+    tool::not_with_a_tool,
 };
 use crate::{
     cli::{error::CliError, exit::Exit},
@@ -54,6 +55,12 @@ impl Settle {
             true => Settlement::Applied,
             false => Settlement::NotApplied,
         };
+        if opened.tool.is_some() && self.applied {
+            return Err(not_with_a_tool(
+                &format!("settle migration {} as applied", self.version),
+                "its tool's status decides that: have the tool tell it as applied, then `towpath db adopt` gives it its receipt",
+            ));
+        }
         let version = match opened.tool.is_some() {
             true => self.named(&opened, &set).await?,
             false => version(&self.version).map_err(|help| self.unknown(help))?,
@@ -69,7 +76,7 @@ impl Settle {
         match project.json {
             true => println!(
                 "{}",
-                json!({"version": 1, "settled": version, "applied": self.applied})
+                json!({"version": 1, "settled": shown(&set, version), "applied": self.applied})
             ),
             false => println!(
                 "{} is {}",
