@@ -63,15 +63,17 @@ pub(super) async fn apply(
             // Whoever may not write any more may not change rows either.
             outcome = teller.run(&pause) => return Err(outcome),
         };
-        let held = match &applied {
-            Err(ApplyError::Paused { .. }) => teller.held().await?,
-            _ => None,
-        };
-        teller.tell(held).await?;
         match applied {
-            Ok(_) => return Ok(()),
-            Err(ApplyError::Paused { .. }) => {}
-            Err(error) => return Err(failed(format!("could not {error}; {}", error.remedy()))),
+            Ok(_) => return teller.tell(None).await,
+            Err(ApplyError::Paused { .. }) => {
+                let held = teller.held().await?;
+                teller.tell(held).await?;
+            }
+            Err(error) => {
+                // How far it came is worth telling too, and less than why it ended.
+                let _ = teller.tell(None).await;
+                return Err(failed(format!("could not {error}; {}", error.remedy())));
+            }
         }
         while teller.held().await?.is_some() {
             sleep(LOOK).await;

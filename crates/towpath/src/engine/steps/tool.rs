@@ -147,7 +147,7 @@ impl Running<'_> {
             .await
             .map_err(|unsure| self.unsure(unsure, &ended))?;
         let turned = oversight.end(&status, || now().0).await;
-        let turned = turned.map_err(|error| refused(&error))?;
+        let turned = turned.map_err(|error| self.unsure(refused(&error), &ended))?;
         failpoint::pass("what was applied has its receipts");
         self.outcome(&ended, &turned, &snapshot).await
     }
@@ -226,10 +226,14 @@ impl Running<'_> {
             other => format!("was lost: {}", lost(other)),
         };
         let migrate = &self.tool.migrate;
+        let told = |why: String| format!("`{migrate}` {how}\n{why}");
         match unsure {
             Outcome::Errored { cause, transient } => Outcome::Errored {
-                cause: format!("`{migrate}` {how}\n{cause}"),
+                cause: told(cause),
                 transient,
+            },
+            Outcome::Failed { finding } => Outcome::Failed {
+                finding: told(finding),
             },
             other => other,
         }
