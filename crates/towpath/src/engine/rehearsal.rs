@@ -1,10 +1,12 @@
 //! Rehearsing the way back: ordinary deployments, one after another, and what the journal then says of them.
 
 use towpath_core::{
-    names::{DeploymentNumber, EnvironmentName},
+    manifest::Manifest,
+    names::{DatabaseName, DeploymentNumber, EnvironmentName},
     path::{
-        Actor, Command, Refusal, Release, Station, Trigger, cloning_first, on_clone, plan_deploy,
-        plan_return, rehearsed_deploy, rehearsed_return, rollback_way, station, stopped,
+        Actor, Command, Plan, Refusal, Release, Station, Trigger, cloning_first, on_clone,
+        plan_deploy, plan_return, rehearsed_deploy, rehearsed_return, rollback_way, station,
+        stopped,
     },
 };
 
@@ -99,6 +101,7 @@ impl Engine {
         let mut plan = rehearsed_deploy(plan_deploy(&state, &manifest, &environment, release));
         let mut commands = Vec::new();
         if name.is_clone() {
+            refuse_tools(&manifest, name, &plan)?;
             let databases = copies(&state, &plan);
             plan = on_clone(&state, plan);
             if after.is_none() {
@@ -193,4 +196,29 @@ impl Engine {
         let release = Box::new(self.existing(release.number).await?);
         Ok(Reply::Release { release })
     }
+}
+
+/// Refuses to clone what the project's own tool migrates: Towpath leads services to a copy, and cannot know where a tool goes.
+fn refuse_tools(
+    manifest: &Manifest,
+    clone: &EnvironmentName,
+    plan: &Plan,
+) -> Result<(), RequestError> {
+    let mut used = plan.launch.databases.keys();
+    let is_of_tool = |name: &&DatabaseName| {
+        let declared = manifest.databases.get(*name);
+        declared.is_some_and(|declared| declared.tool.is_some())
+    };
+    let Some(database) = used.find(is_of_tool) else {
+        return Ok(());
+    };
+    let environment = clone.declared();
+    Err(RequestError::Unclear {
+        what: format!(
+            "could not rehearse on a clone of {environment}: its own tool migrates database {database}, and would be led to the real one"
+        ),
+        help: format!(
+            "leave --clone out, where {environment} itself may be deployed to and returned"
+        ),
+    })
 }
