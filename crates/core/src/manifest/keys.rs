@@ -209,6 +209,7 @@ pub(super) static DATABASE: TableSpec = TableSpec {
         key("status", Text(Format::Filled), Nothing, r#""python manage.py showmigrations --plan""#, "With `layout = \"command\"`, the command that tells which migrations are applied."),
         key("applied", Text(Format::Pattern), Nothing, r#""-> (\\w+)""#, "A regular expression that finds what `status` tells as applied: each group holds names, with white space between them. Without it, lines that begin with `[X]` or `up`, and what Knex lists as completed."),
         key("pending", Text(Format::Pattern), Nothing, r#""(?s)not yet been applied:\\n(.*?)\\n\\n""#, "Instead of `applied`, for a tool that tells only what is not applied: finds that; every other migration counts as applied."),
+        key("migrate_within", Duration, Absent::Text("10m"), r#""2h""#, "With `layout = \"command\"`, how long `migrate` and `status` may take together in a deployment."),
         key("url", Text(Format::Variable), Absent::Text("DATABASE_URL"), r#""DATABASE_URL""#, "The variable in which services find its URL."),
         key("snapshot", Boolean, Nothing, "false", "Whether it is copied before migrations change it; unless said, yes."),
         key("keep_snapshots", Integer(1, 1000), Absent::Integer(10), "30", "How many snapshots of it are kept in the data directory: with a new one, the oldest are removed, but never those that a running deployment or the last one took."),

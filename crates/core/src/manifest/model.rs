@@ -216,6 +216,10 @@ fn statement_timeout() -> Duration {
     Duration::from_mins(15)
 }
 
+fn migrate_within() -> Duration {
+    Duration::from_mins(10)
+}
+
 fn seed_within() -> Duration {
     Duration::from_mins(10)
 }
@@ -231,6 +235,9 @@ pub struct MigrationTool {
     pub applied: Option<String>,
     /// One that finds those that are not: all others are.
     pub pending: Option<String>,
+    /// How long a deployment lets it migrate, and tell.
+    #[serde(default = "migrate_within", with = "as_millis")]
+    pub within: Duration,
 }
 
 /// A tool that migrates databases, and how it has its files.

@@ -229,6 +229,8 @@ fn database(name: &str, database: &Database) -> Section {
         section.text("status", Some(&tool.status));
         section.text("applied", tool.applied.as_deref());
         section.text("pending", tool.pending.as_deref());
+        let within = duration(&DATABASE, "migrate_within", tool.within);
+        section.keys.extend(within);
     }
     if default_text(&DATABASE, "url") != Some(&database.url) {
         section.text("url", Some(&database.url));

@@ -298,6 +298,8 @@ pub fn plan_deploy(
     for (database, home) in &launch.databases {
         let migrations = release.migrations(database);
         if !migrations.is_empty() {
+            let declared = manifest.databases.get(database);
+            let tool = declared.and_then(|declared| declared.tool.as_ref());
             let action = Action::Migrate {
                 database: database.clone(),
                 home: home.clone(),
@@ -306,9 +308,10 @@ pub fn plan_deploy(
                 &format!("migrate-{database}"),
                 Phase::Migrate,
                 action,
-                match backfills(state.applied(home, database), migrations) {
-                    true => BACKFILL_WITHIN,
-                    false => MIGRATE_WITHIN,
+                match (tool, backfills(state.applied(home, database), migrations)) {
+                    (Some(tool), _) => tool.within,
+                    (None, true) => BACKFILL_WITHIN,
+                    (None, false) => MIGRATE_WITHIN,
                 },
             ));
         }

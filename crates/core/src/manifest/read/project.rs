@@ -123,19 +123,23 @@ pub(super) fn databases(root: &Table<'_>) -> Vec<WrittenDatabase> {
             .unwrap_or_else(|| At::new(String::new(), table.span.clone()));
         let keys = ["migrations", "migrate", "status", "applied", "pending"];
         let places = keys.map(|key| table.text(key).map(|text| (key, text.span)));
+        let within = table.written("migrate_within");
+        let within = within.map(|span| ("migrate_within", span));
+        let migrate_within = table.duration("migrate_within");
         let tool = match layout {
             Some(MigrationLayout::Command) => Some(MigrationTool {
                 migrate: table.plain("migrate").unwrap_or_default(),
                 status: table.plain("status").unwrap_or_default(),
                 applied: table.plain("applied"),
                 pending: table.plain("pending"),
+                within: migrate_within,
             }),
             _ => None,
         };
         WrittenDatabase {
             name,
             url: url.span,
-            tool: places.into_iter().flatten().collect(),
+            tool: places.into_iter().chain([within]).flatten().collect(),
             header: table.span.clone(),
             database: Database {
                 engine: engine.unwrap_or_default(),

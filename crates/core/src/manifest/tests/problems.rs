@@ -191,6 +191,7 @@ fn people_and_services() -> Vec<(&'static str, String)> {
             "command-layout\n[databases.audit]\nlayout = \"command\"\nurl = \"AUDIT_URL\"\nmigrations = \"m\"\nmigrate = \"x\"",
             "command-layout\n[databases.audit]\nlayout = \"command\"\nurl = \"AUDIT_URL\"\nmigrations = \"m\"\nmigrate = \"x\"\nstatus = \"y\"\napplied = \"(a)\"\npending = \"(b)\"",
             "command-layout\n[databases.audit]\nurl = \"AUDIT_URL\"\nmigrate = \"x\"",
+            "command-layout\n[databases.audit]\nurl = \"AUDIT_URL\"\nmigrate_within = \"1h\"",
             "bad-pattern\n[databases.audit]\nlayout = \"command\"\nurl = \"AUDIT_URL\"\nmigrations = \"m\"\nmigrate = \"x\"\nstatus = \"y\"\napplied = \"(\"",
             "bad-pattern\n[databases.audit]\nlayout = \"command\"\nurl = \"AUDIT_URL\"\nmigrations = \"m\"\nmigrate = \"x\"\nstatus = \"y\"\napplied = \"up\"",
             "bad-variable\nconfig = { \"LOG LEVEL\" = \"x\" }",

@@ -3,7 +3,26 @@
 use std::time::Duration;
 
 use super::{sim::Sim, world::*};
-use crate::{names::DeploymentNumber, path::*};
+use crate::{manifest::MigrationTool, names::DeploymentNumber, path::*};
+
+/// As long as the manifest says, for what goes in batches by itself.
+#[test]
+fn a_tool_has_a_limit_of_its_own() {
+    let mut sim = Sim::new();
+    let main = sim.manifest.databases.get_mut("main").unwrap();
+    main.tool = Some(MigrationTool {
+        migrate: "migrate".into(),
+        status: "status".into(),
+        applied: None,
+        pending: None,
+        within: seconds(7200),
+    });
+    let release = sim.cut(&[migration(1, Contract::Expand)]);
+    let plan = sim.plan(STAGING, release);
+    let mut steps = plan.steps.iter();
+    let step = steps.find(|step| step.id == "migrate-main").unwrap();
+    assert_eq!(step.within, seconds(7200));
+}
 
 fn deployed(batched: bool) -> (Sim, DeploymentNumber) {
     let mut sim = Sim::new();
