@@ -98,6 +98,10 @@ fn what_tool_files_and_receipts_disagree_on_is_refused() {
         .towpath("deploy stg", 1)
         .says(&["could not plan past migration 1_a"]);
     assert_eq!(runs(&project), 1);
+    let ran = project.towpath("db settle stg 1_a --applied", 3);
+    ran.says(&["db::of-tool", "could not settle migration 1_a as applied"]);
+    let ran = project.towpath("db settle stg 2_b --not-applied", 1);
+    ran.says(&["settle migration 2_b: nothing about it is in doubt"]);
     project.towpath("db settle stg 1_a --not-applied", 0);
     project
         .towpath("deploy stg", 0)
@@ -132,6 +136,54 @@ fn what_tool_files_and_receipts_disagree_on_is_refused() {
 }
 
 #[test]
+fn how_the_tool_ended_is_told_where_its_answer_is_refused() {
+    let project = scripted();
+    project.towpath("deploy stg", 0);
+    // It loses what it had applied, tells what no file is, and fails.
+    project.change(
+        "tool.sh",
+        "  echo run >>",
+        "  echo 9_elsewhere >> \"$list\"; echo it is lost; exit 4\n  echo run >>",
+    );
+    project.write("steps/2_b.txt", "");
+    release(&project, "2");
+    project.towpath("deploy stg", 1).says(&[
+        "`sh tool.sh migrate` ended with exit status 4",
+        "it is lost",
+        "the database has it and the migration set has not",
+    ]);
+}
+
+#[test]
+fn what_comes_after_a_migration_is_told_by_its_name() {
+    let project = scripted();
+    project.write(
+        "steps/2_b.txt",
+        "# towpath: contract after 1_a because nobody needs it\n",
+    );
+    release(&project, "2");
+    project
+        .towpath("plan stg", 0)
+        .shows(&["+ 2_b  declared contract after 1_a, because nobody needs it"]);
+}
+
+/// The tool would find the real database.
+#[test]
+fn no_clone_is_made_of_what_a_tool_migrates() {
+    let project = scripted();
+    project.towpath("deploy stg", 0);
+    project.write("steps/2_b.txt", "");
+    release(&project, "2");
+    project.towpath("rehearse stg --clone", 3).says(&[
+        "could not rehearse on a clone of staging: its own tool migrates database main",
+        "leave --clone out",
+    ]);
+    assert_eq!(runs(&project), 1);
+    assert!(!project.data().join("databases/staging~clone").exists());
+    project.towpath("status", 0).shows(&["v1"]);
+}
+
+#[test]
 fn a_tool_that_does_nothing_is_found_out() {
     let project = scripted();
     project.change(
@@ -156,10 +208,15 @@ fn what_the_tool_had_applied_before_is_taken_over() {
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("main.db"), "").unwrap();
     project.write("steps/2_b.txt", "");
-    project.towpath("db adopt stg", 0).says(&["1 taken over"]);
+    let ran = project.towpath("db adopt stg --json", 0);
+    let adopted = ran.says(&["1 taken over"]);
+    let adopted: serde_json::Value = adopted.json();
+    assert_eq!(adopted["databases"][0]["adopted"][0], "1_a");
     project.towpath("db adopt stg", 0).says(&["0 taken over"]);
     assert_eq!(told(&project), [vec!["1_a"], vec!["2_b"]]);
-    project.towpath("db migrate stg", 0).says(&["applied 2_b"]);
+    let ran = project.towpath("db migrate stg --json", 0);
+    let shown: serde_json::Value = ran.says(&["applied 2_b"]).json();
+    assert_eq!(shown["databases"][0]["applied"][0], "2_b");
     assert_eq!(applied(&project), "1_a\n2_b\n");
 }
 
