@@ -189,7 +189,7 @@ async fn a_revert_with_sqlx_is_noticed_and_settled() {
     let error = settle(Settlement::Applied).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "settle migration 1: nothing about it is in doubt"
+        "settle migration 1 (create users): nothing about it is in doubt"
     );
 
     execute(&place.file(), "DELETE FROM _sqlx_migrations").await;
