@@ -1,15 +1,10 @@
 //! A backfill: a migration that is run over ranges of a key, each range in a transaction of its own. What a file declares
 //! of it, and how far one has come.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use serde::Serialize;
+use tokio::{sync::watch, time::timeout};
 
 /// How a migration is to be cut into ranges: `batch = 1000, pause = 50ms` beside its contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -106,30 +101,24 @@ impl Batched {
 
 /// A person's wish that a backfill stops after the range that it is at. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Pause(Arc<AtomicBool>);
+pub struct Pause(watch::Sender<bool>);
 
 impl Pause {
     /// Wishes it.
     pub fn ask(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.send_replace(true);
     }
 
     /// Whether somebody did.
     pub fn is_asked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        *self.0.borrow()
     }
 
     /// Rests, and no longer than until somebody wishes it.
     pub(crate) async fn rest(&self, lasting: Duration) {
-        const LOOK: Duration = Duration::from_millis(50);
-        let until = tokio::time::Instant::now() + lasting;
-        while !self.is_asked() {
-            let left = until.saturating_duration_since(tokio::time::Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            tokio::time::sleep(left.min(LOOK)).await;
-        }
+        let mut asked = self.0.subscribe();
+        // That the time is over is what it rests for; the sender lives as long as this does.
+        let _ = timeout(lasting, asked.wait_for(|asked| *asked)).await;
     }
 }
 
