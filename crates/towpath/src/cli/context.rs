@@ -154,13 +154,17 @@ pub async fn home(global: &Global, manifest: &manifest::Manifest) -> Result<Home
     Ok(Home::open(&data)?)
 }
 
-/// The data directory for whoever only looks, by what git was asked before. Looking makes nothing.
+/// The data directory for whoever only looks, by what git was asked before if it was. Looking makes nothing.
 pub async fn home_to_look_at(
     global: &Global,
     manifest: &manifest::Manifest,
     root: &Path,
-    question: Option<Question>,
+    asked: Option<Question>,
 ) -> Result<Home, CliError> {
+    if let Some(data) = &global.data {
+        return Ok(Home::at(data)?);
+    }
+    let question = asked.or_else(|| question(global, root));
     let (_, data) = places(global, manifest, root, question).await?;
     Ok(Home::at(&data)?)
 }

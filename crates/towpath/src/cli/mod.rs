@@ -217,8 +217,9 @@ pub fn run() -> ExitCode {
     let cli = Cli::told();
     let json = cli.global.json;
     let mut builder = match cli.verb {
-        // Somebody waits for the command behind it: there is nothing to do at once, and threads take a while to start.
-        Verb::Run(_) => tokio::runtime::Builder::new_current_thread(),
+        // Somebody waits for the command behind it, or for a database's answers one after the other: there is nothing to do
+        // at once, and threads take a while to start and to hand over.
+        Verb::Run(_) | Verb::Db(_) => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
     let runtime = match builder.worker_threads(2).enable_all().build() {

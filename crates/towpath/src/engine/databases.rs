@@ -104,24 +104,32 @@ impl Unreached {
     }
 }
 
-/// A database where it is kept: `keeper` is the environment, `url` what its configuration says where that is asked for.
+/// Where a database is to be looked for, by its engine.
+pub enum Kept<'a> {
+    /// In a file of the data directory.
+    InFile(&'a Home),
+    /// On the server that the configuration names, if it names one.
+    OnServer(Option<SecretString>),
+}
+
+/// A database where it is kept: `keeper` is the environment.
 pub fn open(
-    home: &Home,
+    kept: Kept<'_>,
     manifest: &Manifest,
     keeper: &EnvironmentName,
     name: &DatabaseName,
-    url: impl FnOnce(&str) -> Option<SecretString>,
 ) -> Result<Database, Unreached> {
     let declared = declared(manifest, keeper, name)?;
-    let opened = if declared.engine.is_server() {
-        let url = url(&declared.url).ok_or_else(|| Unreached::Nowhere {
-            database: name.clone(),
-            environment: keeper.clone(),
-            variable: declared.url.clone(),
-        })?;
-        Database::open(url.expose_secret())
-    } else {
-        Database::open(&file_url(home, keeper, name))
+    let opened = match kept {
+        Kept::InFile(home) => Database::open(&file_url(home, keeper, name)),
+        Kept::OnServer(Some(url)) => Database::open(url.expose_secret()),
+        Kept::OnServer(None) => {
+            return Err(Unreached::Nowhere {
+                database: name.clone(),
+                environment: keeper.clone(),
+                variable: declared.url.clone(),
+            });
+        }
     };
     let database = opened.map_err(Unreached::Database)?;
     if database.dialect() != dialect_of(declared.engine) {
@@ -211,18 +219,19 @@ impl Engine {
             database: name.clone(),
             environment: keeper.clone(),
         };
-        let mut filled = BTreeMap::new();
-        if declared(manifest, keeper, name)?.engine.is_server() {
+        let declared = declared(manifest, keeper, name)?;
+        let mut kept = Kept::InFile(&self.home);
+        if declared.engine.is_server() {
             let mut environments = manifest.environments.iter();
             let environment = environments.find(|environment| environment.name == *keeper);
             let environment = environment.ok_or_else(undeclared)?;
             let shut = self
                 .secret_file(release, manifest, environment, Damaged::Refused)
                 .await?;
-            filled = self.filled(manifest, environment, None, shut).await?;
+            let mut filled = self.filled(manifest, environment, None, shut).await?;
+            let url = filled.remove(&declared.url);
+            kept = Kept::OnServer(url.map(|filled| filled.value));
         }
-        open(&self.home, manifest, keeper, name, |variable| {
-            filled.remove(variable).map(|filled| filled.value)
-        })
+        open(kept, manifest, keeper, name)
     }
 }

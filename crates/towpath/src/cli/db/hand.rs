@@ -143,7 +143,7 @@ impl Hand {
             releases::dialect_of(declared.engine)
         });
         Ok(InHand {
-            snapshots: project.home.snapshots().join(opened.home.as_str()),
+            snapshots: context.home.snapshots().join(opened.home.as_str()),
             keep_snapshots: declared.map_or(u16::MAX, |declared| declared.keep_snapshots),
             key: context.actor.to_string(),
             opened,

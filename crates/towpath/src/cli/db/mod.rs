@@ -24,11 +24,12 @@ mod undo;
 use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use towpath_core::names::DatabaseName;
+use tokio::sync::{Mutex, OnceCell};
+use towpath_core::{manifest, names::DatabaseName};
 use towpath_migrate::MigrationSet;
 
 use super::{Global, context, error::CliError, exit::Exit};
-use crate::{engine::Place, home::Home};
+use crate::{engine::Place, git::Question, home::Home};
 use look::Refused;
 
 /// Look at the databases of environments, and at what migrations do to them; and change one by hand
@@ -85,7 +86,9 @@ struct Project {
     place: Place,
     /// The migrations of each database that has a directory of them.
     sets: BTreeMap<DatabaseName, Result<MigrationSet, Refused>>,
-    home: Home,
+    /// The data directory, once somebody has asked for it, and what was asked of git to find it.
+    home: OnceCell<Home>,
+    question: Mutex<Option<Question>>,
     global: Global,
     json: bool,
 }
@@ -93,13 +96,20 @@ struct Project {
 impl Project {
     async fn open(global: &Global) -> Result<Project, CliError> {
         let root = context::find_root()?;
-        let question = context::question(global, &root);
         let manifest = context::manifest(global)?;
-        // Thousands of files may take as long as git.
-        let sets = open::sets(&manifest, &root);
+        // On a server nothing of ours is looked at, and git is not waited for.
+        let has_files = |databases: &BTreeMap<DatabaseName, manifest::Database>| {
+            databases.values().any(|one| !one.engine.is_server())
+        };
+        let question = match global.data.is_none() && has_files(&manifest.databases) {
+            true => context::question(global, &root),
+            false => None,
+        };
         Ok(Project {
-            home: context::home_to_look_at(global, &manifest, &root, question).await?,
-            sets,
+            // Thousands of files may take as long as git.
+            sets: open::sets(&manifest, &root),
+            home: OnceCell::new(),
+            question: Mutex::new(question),
             place: Place {
                 manifest,
                 work_tree: Some(root.clone()),
@@ -108,5 +118,14 @@ impl Project {
             global: global.clone(),
             json: global.json,
         })
+    }
+
+    /// The data directory.
+    async fn home(&self) -> Result<&Home, CliError> {
+        let found = self.home.get_or_try_init(async || {
+            let asked = self.question.lock().await.take();
+            context::home_to_look_at(&self.global, &self.place.manifest, &self.root, asked).await
+        });
+        found.await
     }
 }

@@ -18,7 +18,10 @@ use super::{Project, look::Refused};
 use crate::{
     cli::{context::Context, error::CliError, exit::Exit, secret::Recorder},
     config::{ConfigError, Gathered, identities, secret_path},
-    engine::{databases, releases},
+    engine::{
+        databases::{self, Kept},
+        releases,
+    },
 };
 
 /// A database, and what the work tree has for it.
@@ -80,10 +83,16 @@ impl Project {
                 let urls = self.urls_of(&home, verb).await?;
                 known.insert(home.clone(), urls);
             }
-            let urls = known.get(&home);
-            let database = databases::open(&self.home, manifest, &home, name, |variable| {
-                urls.and_then(|urls| urls.get(variable)).cloned()
-            });
+            let kept = match declared.engine.is_server() {
+                true => Kept::OnServer(
+                    known
+                        .get(&home)
+                        .and_then(|urls| urls.get(&declared.url))
+                        .cloned(),
+                ),
+                false => Kept::InFile(self.home().await?),
+            };
+            let database = databases::open(kept, manifest, &home, name);
             let database = database.map_err(|error| {
                 CliError::new(
                     Exit::Disorder,

@@ -62,7 +62,7 @@ impl Seed {
             let name = environment.name.as_str();
             recorder.read(name, "db", secrets, &reason).await?;
         }
-        let files = file_urls(&project.home, manifest, environment);
+        let files = file_urls(project.home().await?, manifest, environment);
         let filled = gathered.fill(identities, files, &project.root).await?;
         let mut job = JobSpec {
             key: format!("seed-{}-{}", opened.name, now().0),
@@ -87,7 +87,7 @@ impl Seed {
             title: format!("{} of {}", opened.name, opened.home),
             within,
             job,
-            runner: ProcessRunner::new(project.home.target(), Launcher::this()),
+            runner: ProcessRunner::new(project.home().await?.target(), Launcher::this()),
         }))
     }
 

@@ -68,7 +68,7 @@ impl Snapshot {
     async fn listed(&self, project: &Project) -> Result<Exit, CliError> {
         let mut found = Vec::new();
         for opened in self.hand.all(project, "snapshot").await? {
-            let folder = project.home.snapshots().join(opened.home.as_str());
+            let folder = project.home().await?.snapshots().join(opened.home.as_str());
             let all = snapshots::of(&folder, &opened.name).map_err(|error| {
                 failed(
                     &format!("list {}: {error}", folder.display()),

@@ -120,7 +120,7 @@ impl Project {
             let reason = format!("runs the tool that migrates for `towpath db {verb}`");
             recorder.read(home.as_str(), "db", secrets, &reason).await?;
         }
-        let databases = file_urls(&self.home, manifest, environment);
+        let databases = file_urls(self.home().await?, manifest, environment);
         let filled = gathered.fill(identities, databases, &self.root).await?;
         let words = ["sh", "-c", command].map(Into::into).to_vec();
         let prepared = run::prepare(words, home.as_str(), filled, run::is_of_vault(&gathered))?;
