@@ -138,6 +138,14 @@ pub fn classify(sql: &str, dialect: Dialect) -> Classification {
     on_a_stack_of_its_own(|| read(sql, dialect)).unwrap_or_else(|| unread(sql, dialect))
 }
 
+/// Classifies migrations as [`classify`] does each, but faster.
+pub fn classify_all(migrations: &[&str], dialect: Dialect) -> Vec<Classification> {
+    let all = || migrations.iter().map(|sql| read(sql, dialect)).collect();
+    // The one that cannot be read takes the others with it.
+    let each = || migrations.iter().map(|sql| classify(sql, dialect));
+    on_a_stack_of_its_own(all).unwrap_or_else(|| each().collect())
+}
+
 /// Reads on a stack of its own, because the parser's trees may be deeper than the caller's has room for; nothing when
 /// that failed.
 fn on_a_stack_of_its_own<T: Send>(read: impl FnOnce() -> T + Send) -> Option<T> {

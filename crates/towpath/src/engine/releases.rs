@@ -11,7 +11,7 @@ use towpath_core::{
 };
 use towpath_migrate::{
     Contract as Declared, ContractKind, Layout, LayoutError, MigrationSet, Version,
-    classify::{Dialect, classify},
+    classify::{Dialect, classify_all},
     layout::{self, command},
 };
 use towpath_secrets::file::Shut;
@@ -120,11 +120,7 @@ impl Engine {
             let set = self.migration_set(commit, directory, layout).await?;
             self.refuse_unknown_after(name, &set, directory).await?;
             let dialect = dialect_of(database.engine);
-            let references = set
-                .migrations()
-                .iter()
-                .map(|one| reference(one, &set, dialect));
-            all.insert(name.clone(), references.collect());
+            all.insert(name.clone(), references(set.migrations(), &set, dialect));
         }
         Ok(all)
     }
@@ -230,21 +226,40 @@ pub fn dialect_of(engine: DatabaseEngine) -> Dialect {
     }
 }
 
-/// A migration as a release keeps it: with the contract that it declares, or else with the one that its statements amount to.
-pub fn reference(
-    migration: &towpath_migrate::Migration,
+/// Migrations of a set as a release keeps them: each with the contract that it declares, or else with the one that its
+/// statements amount to.
+pub fn references<'a>(
+    migrations: impl IntoIterator<Item = &'a towpath_migrate::Migration>,
     set: &MigrationSet,
     dialect: Dialect,
+) -> Vec<Migration> {
+    let migrations: Vec<_> = migrations.into_iter().collect();
+    let read = migrations.iter().filter(|migration| is_read(migration));
+    let read: Vec<&str> = read.map(|migration| migration.up.as_str()).collect();
+    let mut read = classify_all(&read, dialect).into_iter();
+    let references = migrations.into_iter().map(|migration| {
+        let derived = match is_read(migration) {
+            true => read.next().map(|read| read.proposal()),
+            false => None,
+        };
+        reference(migration, set, derived)
+    });
+    references.collect()
+}
+
+/// Whether its contract is what its statements amount to. In another language than SQL, nothing is read.
+fn is_read(migration: &towpath_migrate::Migration) -> bool {
+    migration.contract.kind == ContractKind::Unknown && migration.file.ends_with(".sql")
+}
+
+fn reference(
+    migration: &towpath_migrate::Migration,
+    set: &MigrationSet,
+    derived: Option<Declared>,
 ) -> Migration {
-    let declared = migration.contract.kind != ContractKind::Unknown;
-    let (word, source) = match declared {
-        true => (migration.contract.clone(), ContractSource::Declared),
-        // In another language than SQL, nothing is read but that.
-        false if !migration.file.ends_with(".sql") => (Declared::UNKNOWN, ContractSource::Declared),
-        false => (
-            classify(&migration.up, dialect).proposal(),
-            ContractSource::Derived,
-        ),
+    let (word, source) = match derived {
+        Some(derived) => (derived, ContractSource::Derived),
+        None => (migration.contract.clone(), ContractSource::Declared),
     };
     let after = word.after.map(version);
     let of_name = after.as_ref().filter(|after| after.is_of_name());
@@ -301,22 +316,18 @@ mod tests {
 
     use super::*;
 
-    fn references(files: &[(&str, &str)]) -> Vec<Migration> {
+    fn all_of(files: &[(&str, &str)]) -> Vec<Migration> {
         let files = files
             .iter()
             .map(|(name, sql)| (*name, sql.as_bytes().to_vec()));
         let set = parse(Layout::Sqlx, files).unwrap();
         let dialect = dialect_of(DatabaseEngine::Sqlite);
-        let references = set
-            .migrations()
-            .iter()
-            .map(|one| reference(one, &set, dialect));
-        references.collect()
+        references(set.migrations(), &set, dialect)
     }
 
     #[test]
     fn what_is_declared_is_kept_and_what_is_not_is_read() {
-        let all = references(&[
+        let all = all_of(&[
             ("1_a.sql", "CREATE TABLE trips (said TEXT, mood TEXT);"),
             (
                 "2_b.up.sql",

@@ -243,32 +243,42 @@ impl InHand {
     /// Tells the journal what is applied now.
     pub async fn done(&self) -> Result<(), CliError> {
         let history = self.opened.history().await.map_err(database_failed)?;
-        let applied = history.in_order().into_iter();
-        let applied = applied.map(|receipt| self.known(receipt));
         self.recorder
             .schema(
                 &self.opened.home,
                 &self.opened.name,
                 self.work,
                 &self.reason,
-                Some(applied.collect()),
+                Some(self.known(&history)),
             )
             .await
     }
 
-    /// A receipt's migration, by what the work tree says of it where it has it.
-    fn known(&self, receipt: &towpath_migrate::Receipt) -> Migration {
+    /// What is applied, by what the work tree says of each migration that it has.
+    fn known(&self, history: &History) -> Vec<Migration> {
+        let receipts = history.in_order();
         let set = self.opened.set.as_ref().and_then(|set| set.as_ref().ok());
-        let of_set = set.and_then(|set| Some((set.get(receipt.version)?, set)));
-        let same = of_set.filter(|(migration, _)| migration.checksum == receipt.checksum);
-        let recorded = releases::recorded(receipt);
-        match same {
-            Some((migration, set)) => Migration {
-                reversible: recorded.reversible,
-                ..releases::reference(migration, set, self.dialect)
-            },
-            None => recorded,
-        }
+        let same = |receipt: &&towpath_migrate::Receipt| {
+            let found = set?.get(receipt.version)?;
+            (found.checksum == receipt.checksum).then_some(found)
+        };
+        let same: Vec<_> = receipts.iter().map(same).collect();
+        let references = set.map(|set| {
+            let all = same.iter().copied().flatten();
+            releases::references(all, set, self.dialect)
+        });
+        let mut references = references.into_iter().flatten();
+        let known = receipts.into_iter().zip(same).map(|(receipt, same)| {
+            let recorded = releases::recorded(receipt);
+            match same.and_then(|_| references.next()) {
+                Some(reference) => Migration {
+                    reversible: recorded.reversible,
+                    ..reference
+                },
+                None => recorded,
+            }
+        });
+        known.collect()
     }
 }
 

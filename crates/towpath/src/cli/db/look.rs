@@ -40,11 +40,14 @@ pub struct Pending {
 }
 
 impl Pending {
-    fn of(migration: Migration, set: &MigrationSet, dialect: Dialect) -> Pending {
-        Pending {
-            admitted: releases::reference(&migration, set, dialect),
+    fn all(migrations: Vec<Migration>, set: &MigrationSet, dialect: Dialect) -> Vec<Pending> {
+        let admitted = releases::references(&migrations, set, dialect);
+        let all = migrations.into_iter().zip(admitted);
+        let all = all.map(|(migration, admitted)| Pending {
             migration,
-        }
+            admitted,
+        });
+        all.collect()
     }
 
     /// Whether older releases cannot run after it.
@@ -125,13 +128,7 @@ impl Look {
                         .map_err(Refused::from),
                     None => database.plan(set).await.map_err(Refused::from),
                 };
-                let pending = plan.map(|plan| {
-                    let pending = plan.pending.into_iter();
-                    pending
-                        .map(|one| Pending::of(one, set, database.dialect()))
-                        .collect()
-                });
-                Some(pending)
+                Some(plan.map(|plan| Pending::all(plan.pending, set, database.dialect())))
             }
         };
         Ok(Look {
