@@ -41,26 +41,28 @@ impl Applying {
             return self.advance(&title(*version, name), batched);
         }
         self.close();
-        match event {
-            Event::Waiting { holder } => eprintln!("waits for {}", style::plain(holder)),
-            Event::Adopted { versions } => eprintln!("took over {} migrations", versions.len()),
-            Event::Started { version, name } => eprintln!("applies {}", title(*version, name)),
-            Event::Applied { receipt } => eprintln!(
+        let line = match event {
+            Event::Waiting { holder } => format!("waits for {}", style::plain(holder)),
+            Event::Adopted { versions } => format!("took over {} migrations", versions.len()),
+            Event::Started { version, name } => format!("applies {}", title(*version, name)),
+            Event::Applied { receipt } => format!(
                 "applied {} in {} ms",
                 title(receipt.version, &receipt.name),
                 receipt.took_ms
             ),
-            Event::AlreadyApplied { receipt } => eprintln!(
+            Event::AlreadyApplied { receipt } => format!(
                 "{} was applied by {}",
                 title(receipt.version, &receipt.name),
                 style::plain(&receipt.applied_by)
             ),
-            Event::Undoing { version, name } => eprintln!("undoes {}", title(*version, name)),
+            Event::Undoing { version, name } => format!("undoes {}", title(*version, name)),
             Event::Undone { receipt } => {
-                eprintln!("undid {}", title(receipt.version, &receipt.name));
+                format!("undid {}", title(receipt.version, &receipt.name))
             }
-            _ => {}
-        }
+            _ => return,
+        };
+        // In one piece: there may be thousands.
+        eprint!("{}", line + "\n");
     }
 
     fn advance(&mut self, title: &str, batched: &Batched) {
