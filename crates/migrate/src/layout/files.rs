@@ -60,7 +60,11 @@ pub(super) fn read(
                 source,
             };
             // Follows links, as these tools do.
-            if fs::metadata(&path).map_err(unreadable)?.is_file() {
+            let is_file = match entry.file_type().map_err(unreadable)? {
+                kind if kind.is_symlink() => fs::metadata(&path).map_err(unreadable)?.is_file(),
+                kind => kind.is_file(),
+            };
+            if is_file {
                 let bytes = fs::read(&path).map_err(unreadable)?;
                 files.push((format!("{prefix}{name}"), bytes));
             }
