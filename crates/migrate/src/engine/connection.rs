@@ -3,7 +3,7 @@
 //! The tables that we and the users' tools keep are read and written with it, so that what is said about them is said
 //! once. Parameters are written `?`; what a query answers are whole numbers and text.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use sqlx::{
     AssertSqlSafe, Column as _, ColumnIndex, Connection as _, Decode, MySqlConnection,
@@ -21,15 +21,21 @@ pub(super) enum Connection {
 }
 
 /// A parameter.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum Value<'a> {
     Integer(i64),
     /// A number or nothing: PostgreSQL wants to know of which type nothing is.
     Number(Option<i64>),
     Flag(bool),
-    Text(&'a str),
-    Bytes(&'a [u8]),
+    Text(Cow<'a, str>),
+    Bytes(Cow<'a, [u8]>),
     Null,
+}
+
+/// A statement that changes something, with its parameters.
+pub(super) struct Change<'a> {
+    pub(super) sql: String,
+    pub(super) values: Vec<Value<'a>>,
 }
 
 impl From<i64> for Value<'_> {
@@ -53,25 +59,31 @@ impl From<bool> for Value<'_> {
 
 impl<'a> From<&'a str> for Value<'a> {
     fn from(value: &'a str) -> Self {
-        Value::Text(value)
+        Value::Text(value.into())
     }
 }
 
 impl<'a> From<&'a String> for Value<'a> {
     fn from(value: &'a String) -> Self {
-        Value::Text(value)
+        Value::Text(value.into())
     }
 }
 
-impl<'a> From<&'a [u8]> for Value<'a> {
-    fn from(value: &'a [u8]) -> Self {
-        Value::Bytes(value)
+impl From<Vec<u8>> for Value<'_> {
+    fn from(value: Vec<u8>) -> Self {
+        Value::Bytes(value.into())
     }
 }
 
 impl<'a> From<Option<&'a String>> for Value<'a> {
     fn from(value: Option<&'a String>) -> Self {
-        value.map_or(Value::Null, |text| Value::Text(text))
+        value.map_or(Value::Null, Value::from)
+    }
+}
+
+impl From<Option<String>> for Value<'_> {
+    fn from(value: Option<String>) -> Self {
+        value.map_or(Value::Null, |text| Value::Text(text.into()))
     }
 }
 
@@ -83,7 +95,11 @@ impl From<Option<i64>> for Value<'_> {
 
 /// A row of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Row(Vec<(String, Option<Cell>)>);
+pub(super) struct Row {
+    /// The names of the columns: one list for all rows.
+    columns: Arc<[String]>,
+    cells: Vec<Option<Cell>>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Cell {
@@ -93,9 +109,10 @@ enum Cell {
 
 impl Row {
     fn cell(&self, column: &str) -> Result<Option<&Cell>, sqlx::Error> {
-        let found = self.0.iter().find(|(name, _)| name == column);
-        found
-            .map(|(_, cell)| cell.as_ref())
+        let index = self.columns.iter().position(|name| name == column);
+        index
+            .and_then(|index| self.cells.get(index))
+            .map(Option::as_ref)
             .ok_or_else(|| sqlx::Error::ColumnNotFound(column.to_owned()))
     }
 
@@ -130,6 +147,20 @@ impl Row {
     }
 }
 
+/// A query with one more parameter.
+macro_rules! bound {
+    ($query:expr, $value:expr) => {
+        match $value {
+            Value::Integer(value) => $query.bind(*value),
+            Value::Number(value) => $query.bind(*value),
+            Value::Flag(value) => $query.bind(*value),
+            Value::Text(value) => $query.bind(value.clone().into_owned()),
+            Value::Bytes(value) => $query.bind(value.clone().into_owned()),
+            Value::Null => $query.bind(None::<String>),
+        }
+    };
+}
+
 impl Connection {
     pub(super) fn dialect(&self) -> Dialect {
         match self {
@@ -139,9 +170,12 @@ impl Connection {
         }
     }
 
-    /// Runs SQL as it stands: the user's migration or ours, never put together from anybody's input.
+    /// Runs SQL as it stands: the user's migration or ours, never put together from anybody's input. Nothing is not sent.
     pub(super) async fn execute(&mut self, sql: &str) -> Result<(), sqlx::Error> {
-        self.change(sql).await.map(drop)
+        match sql.is_empty() {
+            true => Ok(()),
+            false => self.change(sql).await.map(drop),
+        }
     }
 
     /// Runs SQL as it stands; answers with how many rows it changed.
@@ -164,14 +198,7 @@ impl Connection {
             ($connection:expr, $sql:expr) => {{
                 let mut query = sqlx::query(AssertSqlSafe($sql));
                 for value in values {
-                    query = match *value {
-                        Value::Integer(value) => query.bind(value),
-                        Value::Number(value) => query.bind(value),
-                        Value::Flag(value) => query.bind(value),
-                        Value::Text(value) => query.bind(value.to_owned()),
-                        Value::Bytes(value) => query.bind(value.to_owned()),
-                        Value::Null => query.bind(None::<String>),
-                    };
+                    query = bound!(query, value);
                 }
                 query.execute($connection).await?.rows_affected()
             }};
@@ -181,6 +208,26 @@ impl Connection {
             Connection::Postgres(connection) => run!(connection, numbered(sql, values)),
             Connection::Mysql(connection) => run!(connection, sql),
         })
+    }
+
+    /// Makes a change.
+    pub(super) async fn make(&mut self, change: &Change<'_>) -> Result<u64, sqlx::Error> {
+        self.write(&change.sql, &change.values).await
+    }
+
+    /// Makes two changes to different tables. PostgreSQL is told both at once.
+    pub(super) async fn make_both(
+        &mut self,
+        first: Change<'_>,
+        second: Change<'_>,
+    ) -> Result<(), sqlx::Error> {
+        if let Connection::Postgres(_) = self {
+            let sql = format!("WITH first AS ({}) {}", first.sql, second.sql);
+            let values = [first.values, second.values].concat();
+            return self.write(&sql, &values).await.map(drop);
+        }
+        self.make(&first).await?;
+        self.make(&second).await.map(drop)
     }
 
     /// Runs a query with parameters.
@@ -193,30 +240,40 @@ impl Connection {
             ($connection:expr, $sql:expr) => {{
                 let mut query = sqlx::query(AssertSqlSafe($sql));
                 for value in values {
-                    query = match *value {
-                        Value::Integer(value) => query.bind(value),
-                        Value::Number(value) => query.bind(value),
-                        Value::Flag(value) => query.bind(value),
-                        Value::Text(value) => query.bind(value.to_owned()),
-                        Value::Bytes(value) => query.bind(value.to_owned()),
-                        Value::Null => query.bind(None::<String>),
-                    };
+                    query = bound!(query, value);
                 }
-                let rows = query.fetch_all($connection).await?;
-                rows.iter().map(read).collect()
+                read(&query.fetch_all($connection).await?)
             }};
         }
         match self {
             Connection::Sqlite(connection) => run!(connection, sql),
-            // One way to the server and back; to prepare a statement is another.
-            Connection::Postgres(connection) if values.is_empty() => {
-                let query = sqlx::raw_sql(AssertSqlSafe(sql));
-                let rows = query.fetch_all(connection).await?;
-                rows.iter().map(read).collect()
-            }
-            Connection::Postgres(connection) => run!(connection, numbered(sql, values)),
+            Connection::Postgres(connection) => match with_values(sql, values) {
+                // One way to the server and back; to prepare a statement is another.
+                Some(sql) => {
+                    let query = sqlx::raw_sql(AssertSqlSafe(sql));
+                    read(&query.fetch_all(connection).await?)
+                }
+                None => run!(connection, numbered(sql, values)),
+            },
             Connection::Mysql(connection) => run!(connection, sql),
         }
+    }
+
+    /// Runs SQL as it stands, then a query; whether that answers with any row. PostgreSQL is told both at once.
+    pub(super) async fn any_after(
+        &mut self,
+        before: &str,
+        sql: &str,
+        values: &[Value<'_>],
+    ) -> Result<bool, sqlx::Error> {
+        if let Connection::Postgres(connection) = self
+            && let Some(query) = with_values(sql, values)
+        {
+            let both = sqlx::raw_sql(AssertSqlSafe(format!("{before}; {query}")));
+            return Ok(!both.fetch_all(connection).await?.is_empty());
+        }
+        self.execute(before).await?;
+        self.any(sql, values).await
     }
 
     /// Whether a query answers with any row.
@@ -262,7 +319,7 @@ impl Connection {
         };
         let values: Vec<Value<'_>> = tables
             .iter()
-            .flat_map(|&table| std::iter::repeat_n(Value::Text(table), times))
+            .flat_map(|&table| std::iter::repeat_n(Value::from(table), times))
             .collect();
         let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for row in self.rows(&sql, &values).await? {
@@ -306,8 +363,49 @@ fn numbered(sql: &str, values: &[Value<'_>]) -> String {
     text
 }
 
-/// A row's values as they are: numbers, or text.
-fn read<'r, R>(row: &'r R) -> Result<Row, sqlx::Error>
+/// SQL with the values in it, where they are such that they mean the same in every setting of a session.
+fn with_values(sql: &str, values: &[Value<'_>]) -> Option<String> {
+    let mut parts = sql.split('?');
+    if values.is_empty() {
+        return Some(sql.to_owned());
+    }
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for (value, part) in values.iter().zip(parts) {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        // Writing to a String cannot fail.
+        let _ = match value {
+            Value::Integer(number) if *number >= 0 => write!(text, "{number}{part}"),
+            Value::Text(value) if value.chars().all(is_plain) => write!(text, "'{value}'{part}"),
+            _ => return None,
+        };
+    }
+    Some(text)
+}
+
+/// Rows as they are: numbers, or text. All have the same columns.
+fn read<R>(rows: &[R]) -> Result<Vec<Row>, sqlx::Error>
+where
+    R: sqlx::Row,
+    usize: ColumnIndex<R>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i32: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> bool: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let columns = rows.first().map_or(&[][..], R::columns).iter();
+    let columns: Arc<[String]> = columns.map(|column| column.name().to_owned()).collect();
+    rows.iter()
+        .map(|row| {
+            let cells = (0..columns.len()).map(|index| cell(row, index));
+            Ok(Row {
+                columns: columns.clone(),
+                cells: cells.collect::<Result<_, sqlx::Error>>()?,
+            })
+        })
+        .collect()
+}
+
+fn cell<'r, R>(row: &'r R, index: usize) -> Result<Option<Cell>, sqlx::Error>
 where
     R: sqlx::Row,
     usize: ColumnIndex<R>,
@@ -316,35 +414,51 @@ where
     bool: Decode<'r, R::Database> + Type<R::Database>,
     String: Decode<'r, R::Database> + Type<R::Database>,
 {
-    let columns = row.columns().iter().enumerate();
-    columns
-        .map(|(index, column)| {
-            let value = row.try_get_raw(index)?;
-            let cell = if value.is_null() {
-                None
-            } else if let Ok(number) = row.try_get::<i64, _>(index) {
-                Some(Cell::Integer(number))
-            } else if let Ok(number) = row.try_get::<i32, _>(index) {
-                Some(Cell::Integer(number.into()))
-            } else if let Ok(flag) = row.try_get::<bool, _>(index) {
-                Some(Cell::Integer(flag.into()))
-            } else {
-                Some(Cell::Text(row.try_get::<String, _>(index)?))
-            };
-            Ok((column.name().to_owned(), cell))
-        })
-        .collect::<Result<_, sqlx::Error>>()
-        .map(Row)
+    let value = row.try_get_raw(index)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    let kind = value.type_info();
+    // An error is a dear thing to make, and most cells are text.
+    let number = if <i64 as Type<R::Database>>::compatible(&kind) {
+        row.try_get::<i64, _>(index).ok()
+    } else if <i32 as Type<R::Database>>::compatible(&kind) {
+        row.try_get::<i32, _>(index).ok().map(i64::from)
+    } else if <bool as Type<R::Database>>::compatible(&kind) {
+        row.try_get::<bool, _>(index).ok().map(i64::from)
+    } else {
+        None
+    };
+    Ok(Some(match number {
+        Some(number) => Cell::Integer(number),
+        None => Cell::Text(row.try_get::<String, _>(index)?),
+    }))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::numbered;
+    use super::{Value, numbered, with_values};
 
     #[test]
     fn parameters_get_numbers() {
         assert_eq!(numbered("SELECT \"?\"", &[]), "SELECT \"?\"");
         let two = [1.into(), 2.into()];
         assert_eq!(numbered("a = ? AND b = ?", &two), "a = $1 AND b = $2");
+    }
+
+    #[test]
+    fn values_are_put_in_where_they_are_plain() {
+        let put = |values: &[Value<'_>]| with_values("a = ? AND b = ?", values);
+        assert_eq!(
+            put(&[1.into(), "two_3".into()]).unwrap(),
+            "a = 1 AND b = 'two_3'"
+        );
+        // What could end a text, be an escape in some setting or bind closer than it looks, goes beside the SQL.
+        for value in ["it's", "\\", "two words", "?"] {
+            assert_eq!(put(&[1.into(), value.into()]), None, "{value}");
+        }
+        assert_eq!(put(&[(-1).into(), 2.into()]), None);
+        assert_eq!(put(&[1.into(), Value::Null]), None);
+        assert_eq!(with_values("SELECT '?'", &[]).unwrap(), "SELECT '?'");
     }
 }

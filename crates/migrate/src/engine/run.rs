@@ -602,9 +602,9 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
     /// Takes the right to write and looks again: an applier without our lock, such as a service that runs
     /// `sqlx::migrate!` as it starts, may just have applied this one. Then answers with its receipt.
     async fn begin(&mut self, goes_on: bool) -> Result<Option<Receipt>, ApplyError> {
-        let begin = self.engine.begin_anew();
-        self.sql(&begin).await?;
+        let mut begin = self.engine.begin_anew();
         if let Engine::Mysql(_) = self.engine {
+            self.sql(&std::mem::take(&mut begin)).await?;
             // What an earlier try in this session has made.
             for sql in mysql::drop_temporary(&self.script.statements) {
                 self.sql(&sql).await?;
@@ -612,6 +612,7 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
         }
         let (set, is_prepared) = (self.set, *self.is_prepared);
         if !is_prepared {
+            self.sql(&std::mem::take(&mut begin)).await?;
             self.attempt(async |connection| records::create(connection, set.layout()).await)
                 .await?;
             if matches!(self.engine, Engine::Mysql(_)) {
@@ -620,13 +621,17 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
                 self.sql(self.engine.begin()).await?;
             }
         }
-        let Job::Apply { migration, .. } = self.job else {
-            return Ok(None);
+        let migration = match self.job {
+            Job::Apply { migration, .. } if !goes_on => migration,
+            Job::Apply { .. } | Job::Undo { .. } => {
+                self.sql(&begin).await?;
+                return Ok(None);
+            }
         };
         let is_there = self.attempt(async |connection| {
-            records::is_there(connection, set.layout(), migration).await
+            records::is_there_after(connection, &begin, set.layout(), migration).await
         });
-        if goes_on || !is_there.await? {
+        if !is_there.await? {
             return Ok(None);
         }
         let found = self
@@ -806,9 +811,7 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
             }
             match job {
                 Job::Apply { migration, .. } => {
-                    records::put_receipt(connection, receipt).await?;
-                    let took_ms = receipt.took_ms;
-                    records::put(connection, set.layout(), migration, success, took_ms).await
+                    records::put_with_receipt(connection, set.layout(), migration, receipt).await
                 }
                 Job::Undo { before, .. } if success => {
                     records::forget(connection, set.layout(), receipt.version, before).await

@@ -148,8 +148,7 @@ async fn write(
     records::forget(connection, set.layout(), version, before).await?;
     if let Some(migration) = applied {
         let receipt = records::receipt_for(migration, key, now_ms);
-        records::put_receipt(connection, &receipt).await?;
-        records::put(connection, set.layout(), migration, true, 0).await?;
+        records::put_with_receipt(connection, set.layout(), migration, &receipt).await?;
     }
     Ok(())
 }

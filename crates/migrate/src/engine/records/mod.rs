@@ -4,13 +4,14 @@
 mod flyway;
 mod native;
 
-use super::connection::{Connection, Row, Value};
+use super::connection::{Change, Connection, Row};
 use crate::{
     ADOPTED, BadVersion, Batched, Contract, ContractKind, History, Layout, Migration, MigrationSet,
     NativeRow, Progress, Receipt, ReceiptState, Version, classify::Dialect, receipt::TABLE,
 };
 
-pub(super) use native::{is_there, put};
+use native::Native;
+pub(super) use native::is_there_after;
 
 const COLUMNS: &str = "version, name, checksum, contract, because, state, applied_at_ms, took_ms, applied_by, down_sql";
 /// What earlier versions did not have, each with what it counts as where it is not there.
@@ -27,7 +28,7 @@ const LATER_COLUMNS: [(&str, &str); 8] = [
 ];
 
 /// Those that came one by one, and are added to a table where they are missing.
-const ADDED: [&str; 3] = ["written", "batched", "contract_after"];
+const ADDED: [&str; 4] = ["done_variables", "written", "batched", "contract_after"];
 
 /// The type of text of any length. MySQL's TEXT ends at 64 KiB.
 fn long_text(dialect: Dialect) -> &'static str {
@@ -74,18 +75,18 @@ fn table(dialect: Dialect) -> String {
 /// Makes our table, and that of the tool that the set is laid out for, where they are missing.
 pub(super) async fn create(connection: &mut Connection, layout: Layout) -> Result<(), sqlx::Error> {
     let columns = connection.columns(TABLE).await?;
+    let has = |name: &str| columns.iter().any(|column| column == name);
     if columns.is_empty() {
         let sql = table(connection.dialect());
         connection.execute(&sql).await?;
-    } else if !columns.iter().any(|column| column == "done_variables") {
-        extend(connection).await?;
-    } else {
+    } else if has("done") {
         let long = long_text(connection.dialect());
-        let has = |name: &str| columns.iter().any(|column| column == name);
         for name in ADDED.into_iter().filter(|name| !has(name)) {
             let sql = format!("ALTER TABLE {TABLE} ADD COLUMN {name} {long}");
             connection.execute(&sql).await?;
         }
+    } else {
+        extend(connection).await?;
     }
     native::create(connection, layout).await
 }
@@ -230,7 +231,33 @@ pub(super) async fn put_receipt(
     connection: &mut Connection,
     receipt: &Receipt,
 ) -> Result<(), sqlx::Error> {
-    let sql = match connection.dialect() {
+    let change = receipt_of(connection.dialect(), receipt);
+    connection.make(&change).await.map(drop)
+}
+
+/// Writes a receipt, and records the migration as a layout's tool does: before it, when it runs outside a transaction and the
+/// tool can say so, and after it.
+pub(super) async fn put_with_receipt(
+    connection: &mut Connection,
+    layout: Layout,
+    migration: &Migration,
+    receipt: &Receipt,
+) -> Result<(), sqlx::Error> {
+    let success = receipt.state == ReceiptState::Applied;
+    let dialect = connection.dialect();
+    let ours = receipt_of(dialect, receipt);
+    match native::record(dialect, layout, migration, success, receipt.took_ms) {
+        Native::Change(theirs) => connection.make_both(ours, theirs).await,
+        Native::Nothing => connection.make(&ours).await.map(drop),
+        Native::Several => {
+            connection.make(&ours).await?;
+            native::put(connection, layout, migration, success, receipt.took_ms).await
+        }
+    }
+}
+
+fn receipt_of(dialect: Dialect, receipt: &Receipt) -> Change<'_> {
+    let sql = match dialect {
         Dialect::Mysql => "REPLACE INTO",
         Dialect::Sqlite | Dialect::Postgres => "INSERT INTO",
     };
@@ -243,7 +270,7 @@ pub(super) async fn put_receipt(
         columns.join(", "),
         vec!["?"; columns.len()].join(", ")
     );
-    if connection.dialect() != Dialect::Mysql {
+    if dialect != Dialect::Mysql {
         let new: Vec<String> = columns[1..]
             .iter()
             .map(|name| format!("{name} = excluded.{name}"))
@@ -257,7 +284,7 @@ pub(super) async fn put_receipt(
     let done = progress.map(|progress| i64::try_from(progress.done).unwrap_or(i64::MAX));
     let batched = progress.and_then(|progress| progress.batched.as_ref());
     let batched = batched.map(Batched::to_text);
-    let values: [Value<'_>; 18] = [
+    let values = vec![
         receipt.version.into(),
         (&receipt.name).into(),
         (&receipt.checksum).into(),
@@ -277,11 +304,11 @@ pub(super) async fn put_receipt(
         progress
             .and_then(|progress| progress.variables.as_ref())
             .into(),
-        written.as_ref().into(),
-        batched.as_ref().into(),
-        after.as_ref().into(),
+        written.into(),
+        batched.into(),
+        after.into(),
     ];
-    connection.write(&sql, &values).await.map(drop)
+    Change { sql, values }
 }
 
 /// Forgets a version in our table and in that of a layout's tool. `before` is the one that is the latest then.

@@ -21,7 +21,7 @@ use crate::{
     Layout, Migration, MigrationSet, NativeRow, Receipt, Version,
     classify::Dialect,
     digest,
-    engine::connection::{Connection, Row},
+    engine::connection::{Change, Connection, Row},
 };
 
 /// The statements that make a layout's table where it is missing.
@@ -363,9 +363,11 @@ pub(super) async fn filled(
         .await
 }
 
-/// Whether the tool has a row that says something of this migration: somebody without our lock may have been faster.
-pub(in crate::engine) async fn is_there(
+/// Whether the tool has a row that says something of this migration, once `before` is done: somebody without our lock may
+/// have been faster.
+pub(in crate::engine) async fn is_there_after(
     connection: &mut Connection,
+    before: &str,
     layout: Layout,
     migration: &Migration,
 ) -> Result<bool, sqlx::Error> {
@@ -394,15 +396,45 @@ pub(in crate::engine) async fn is_there(
             "SELECT 1 AS one FROM __diesel_schema_migrations WHERE version = ?",
             (&migration.written).into(),
         ),
-        Layout::Flyway => return flyway::is_there(connection, migration).await,
-        Layout::Command => return Ok(false),
+        Layout::Flyway => {
+            connection.execute(before).await?;
+            return flyway::is_there(connection, migration).await;
+        }
+        Layout::Command => {
+            connection.execute(before).await?;
+            return Ok(false);
+        }
     };
-    connection.any(sql, &[value]).await
+    connection.any_after(before, sql, &[value]).await
 }
 
-/// Records a migration as its tool does: before it, when it runs outside a transaction and the tool can say so, and
-/// after it.
-pub(in crate::engine) async fn put(
+/// How a migration is recorded.
+pub(super) enum Native<'a> {
+    Nothing,
+    Change(Change<'a>),
+    /// By what one statement cannot do.
+    Several,
+}
+
+/// Records a migration as its tool does.
+pub(super) fn record(
+    dialect: Dialect,
+    layout: Layout,
+    migration: &Migration,
+    success: bool,
+    took_ms: i64,
+) -> Native<'_> {
+    match layout {
+        Layout::Sqlx => Native::Change(of_sqlx(dialect, migration, success, took_ms)),
+        Layout::GolangMigrate | Layout::Flyway => Native::Several,
+        Layout::Command => Native::Nothing,
+        _ if success => Native::Change(success_of(dialect, layout, migration)),
+        _ => Native::Nothing,
+    }
+}
+
+/// Records a migration where that takes several statements.
+pub(super) async fn put(
     connection: &mut Connection,
     layout: Layout,
     migration: &Migration,
@@ -410,23 +442,15 @@ pub(in crate::engine) async fn put(
     took_ms: i64,
 ) -> Result<(), sqlx::Error> {
     match layout {
-        Layout::Sqlx => put_sqlx(connection, migration, success, took_ms).await,
         Layout::GolangMigrate => put_golang_migrate(connection, migration.version, !success).await,
         Layout::Flyway => flyway::put(connection, migration, success, took_ms).await,
-        Layout::Command => Ok(()),
-        _ if success => put_success(connection, layout, migration).await,
         _ => Ok(()),
     }
 }
 
 /// Writes sqlx's row, or updates the one there may be, which keeps its `installed_on`.
-async fn put_sqlx(
-    connection: &mut Connection,
-    migration: &Migration,
-    success: bool,
-    took_ms: i64,
-) -> Result<(), sqlx::Error> {
-    let update = match connection.dialect() {
+fn of_sqlx(dialect: Dialect, migration: &Migration, success: bool, took_ms: i64) -> Change<'_> {
+    let update = match dialect {
         Dialect::Sqlite | Dialect::Postgres => {
             "ON CONFLICT (version) DO UPDATE
              SET success = excluded.success, checksum = excluded.checksum, execution_time = excluded.execution_time"
@@ -440,16 +464,15 @@ async fn put_sqlx(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
          VALUES (?, ?, ?, ?, ?) {update}"
     );
-    let checksum = digest::sha384(migration.up.as_bytes());
-    let values = [
+    let values = vec![
         migration.version.into(),
         (&migration.name).into(),
         success.into(),
-        checksum.as_slice().into(),
+        digest::sha384(migration.up.as_bytes()).into(),
         // Nanoseconds, as sqlx has it; our clock has milliseconds.
         took_ms.saturating_mul(1_000_000).into(),
     ];
-    connection.write(&sql, &values).await.map(drop)
+    Change { sql, values }
 }
 
 /// Moves golang-migrate's one row forward, never back.
@@ -471,12 +494,7 @@ async fn put_golang_migrate(
         .map(drop)
 }
 
-async fn put_success(
-    connection: &mut Connection,
-    layout: Layout,
-    migration: &Migration,
-) -> Result<(), sqlx::Error> {
-    let dialect = connection.dialect();
+fn success_of(dialect: Dialect, layout: Layout, migration: &Migration) -> Change<'_> {
     let (insert, or_not) = match dialect {
         Dialect::Sqlite | Dialect::Postgres => ("INSERT INTO", "ON CONFLICT DO NOTHING"),
         Dialect::Mysql => ("INSERT IGNORE INTO", ""),
@@ -511,7 +529,7 @@ async fn put_success(
                     "{insert} refinery_schema_history (version, name, applied_on, checksum)
                      VALUES (?, ?, {now}, ?) {or_not}"
                 ),
-                vec![version, (&migration.name).into(), checksum.as_ref().into()],
+                vec![version, (&migration.name).into(), checksum.into()],
             )
         }
         _ => (
@@ -519,7 +537,7 @@ async fn put_success(
             vec![written],
         ),
     };
-    connection.write(&sql, &values).await.map(drop)
+    Change { sql, values }
 }
 
 /// Forgets a version. `before` is the one that comes before it.
