@@ -67,6 +67,7 @@ fn prove_once(project: &Project) {
         .clone();
     assert_eq!(applied.last().unwrap()["version"], 4);
     assert_eq!(applied.last().unwrap()["progress"], Value::Null);
+    assert_eq!(status["databases"][0]["begun"], serde_json::json!([]));
 }
 
 #[test]
@@ -117,6 +118,18 @@ fn cancelled_it_stops_and_a_retry_goes_on_where_it_was() {
     project
         .towpath("db status stg", 0)
         .shows(&[&format!("4 (add), {done} of {ROWS} rows")]);
+    // It is not applied as long as it is pending.
+    let status: Value = project.towpath("db status stg --json", 0).json();
+    let of = |key: &str| status["databases"][0][key].as_array().unwrap().clone();
+    let versions = |all: &[Value]| {
+        all.iter()
+            .map(|one| one["version"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(versions(&of("applied")), [1, 3]);
+    assert_eq!(versions(&of("begun")), [4]);
+    assert_eq!(of("begun")[0]["progress"]["batched"]["rows"], done);
+    assert_eq!(versions(&of("pending")), [4]);
     project.towpath("retry stg", 0);
     prove_once(&project);
 }

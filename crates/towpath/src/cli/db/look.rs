@@ -6,7 +6,7 @@ use towpath_core::{
     names::{DatabaseName, EnvironmentName},
     path::{self, Contract, ContractSource},
 };
-use towpath_migrate::{History, Migration, MigrationSet, PlanError, classify::Dialect};
+use towpath_migrate::{History, Migration, MigrationSet, PlanError, Receipt, classify::Dialect};
 
 use super::{Project, open::Opened};
 use crate::{
@@ -142,6 +142,12 @@ impl Look {
         })
     }
 
+    /// How many migrations it has to their ends.
+    pub fn applied(&self) -> usize {
+        let receipts = self.history.receipts.values();
+        receipts.filter(|receipt| !receipt.is_begun()).count()
+    }
+
     /// Whether the migrations of the work tree can be applied.
     pub fn is_good(&self) -> bool {
         !matches!(self.pending, Some(Err(_)))
@@ -156,23 +162,8 @@ impl Look {
 
     /// For scripts.
     pub fn shown(&self) -> Value {
-        let applied: Vec<Value> = self
-            .history
-            .in_order()
-            .into_iter()
-            .map(|receipt| {
-                json!({
-                    "version": receipt.version,
-                    "name": receipt.name,
-                    "contract": receipt.contract.kind,
-                    "applied_by": receipt.applied_by,
-                    "applied_at_ms": receipt.applied_at_ms,
-                    "took_ms": receipt.took_ms,
-                    "has_down": receipt.down.is_some(),
-                    "progress": receipt.progress,
-                })
-            })
-            .collect();
+        let receipts = self.history.in_order().into_iter();
+        let (begun, applied): (Vec<&Receipt>, _) = receipts.partition(|one| one.is_begun());
         let (pending, problem) = match &self.pending {
             None => (Value::Null, Value::Null),
             Some(Ok(pending)) => (pending.iter().map(of_migration).collect(), Value::Null),
@@ -185,11 +176,28 @@ impl Look {
             "environment": self.environment,
             "database": self.database,
             "home": self.home,
-            "applied": applied,
+            "applied": shown_all(&applied),
+            "begun": shown_all(&begun),
             "pending": pending,
             "problem": problem,
         })
     }
+}
+
+fn shown_all(receipts: &[&Receipt]) -> Value {
+    let shown = receipts.iter().map(|receipt| {
+        json!({
+            "version": receipt.version,
+            "name": receipt.name,
+            "contract": receipt.contract.kind,
+            "applied_by": receipt.applied_by,
+            "applied_at_ms": receipt.applied_at_ms,
+            "took_ms": receipt.took_ms,
+            "has_down": receipt.down.is_some(),
+            "progress": receipt.progress,
+        })
+    });
+    shown.collect()
 }
 
 fn of_migration(pending: &Pending) -> Value {

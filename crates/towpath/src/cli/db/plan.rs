@@ -56,7 +56,7 @@ fn print(look: &Look) {
             look.database, look.environment, look.home
         ),
     };
-    let applied = plural(look.history.receipts.len(), "migration");
+    let applied = plural(look.applied(), "migration");
     println!("{}: {applied} applied", paint.strong(&of));
     match &look.pending {
         None => println!("  the manifest names no migrations for it"),

@@ -73,7 +73,7 @@ fn print(looks: &[Look]) {
             look.environment.to_string(),
             look.database.to_string(),
             look.home.to_string(),
-            look.history.receipts.len().to_string(),
+            look.applied().to_string(),
             last.map_or("-".into(), |last| {
                 let progress = last.progress.as_ref();
                 let batched = progress.and_then(|progress| progress.batched.as_ref());
