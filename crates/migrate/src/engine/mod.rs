@@ -14,6 +14,7 @@ mod records;
 mod rows;
 mod run;
 mod scratch;
+mod session;
 mod settle;
 mod sqlite;
 mod steps;
@@ -25,8 +26,8 @@ use std::{
 
 use connection::Connection;
 pub(crate) use records::{adopted, receipt_for};
-pub(crate) use run::{Session, Watch};
 pub(crate) use scratch::Scratch;
+pub(crate) use session::{Session, Watch};
 
 use crate::{
     ApplyError, DatabaseError, History, Layout, LockError, Migration, MigrationSet, RecordError,

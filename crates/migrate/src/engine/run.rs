@@ -1,226 +1,22 @@
 //! Running one migration, or what undoes it: in a transaction with its receipt, or step by step with receipts between.
 
 mod backfill;
+mod stepwise;
 
 use super::{
-    Connection, Engine, LockedOut, mysql, postgres,
+    Connection, Engine, mysql, postgres,
     records::{self, receipt_for},
-    sqlite::{ForeignKeys, Lock},
-    steps::{Bond, Mode, Script, Statement, Step},
+    sqlite::ForeignKeys,
+    steps::{Mode, Script, Statement, Step},
 };
 use crate::{
-    ApplyError, DatabaseError, Event, FailedStatement, History, Migration, MigrationSet, Pause,
-    Plan, PlanError, Progress, Receipt, ReceiptState, UndoError, Version,
+    ApplyError, Event, FailedStatement, Migration, MigrationSet, Pause, Receipt, ReceiptState,
+    Version,
 };
-
-/// The sole right to change a database's schema, until it is dropped.
-pub(crate) struct Session {
-    engine: Engine,
-    set: MigrationSet,
-    held: Held,
-    /// Whether the tables of records are there.
-    is_prepared: bool,
-    /// What referred to nothing after the migration before: the check is a scan, so its result is kept. SQLite's.
-    foreign_keys: Option<ForeignKeys>,
-}
-
-/// Whoever has migrations applied or undone.
-pub(crate) struct Watch<'a, N> {
-    /// What receipts say of them.
-    pub(crate) key: &'a str,
-    /// A clock, in milliseconds since 1970.
-    pub(crate) now: &'a N,
-    /// What they are told.
-    pub(crate) on_event: &'a mut (dyn FnMut(Event) + Send),
-    /// Their wish that it stops.
-    pub(crate) pause: &'a Pause,
-}
-
-/// What holds the right.
-enum Held {
-    /// A lock beside the file; each migration has a connection of its own.
-    File(#[expect(dead_code, reason = "it is held, and let go when dropped")] Lock),
-    /// The one connection; `None` once it was lost or is in use.
-    Connection(Option<Connection>),
-}
-
-impl Session {
-    pub(super) async fn open(
-        engine: &Engine,
-        key: &str,
-        set: &MigrationSet,
-        on_wait: impl FnOnce(String) + Send,
-    ) -> Result<Session, LockedOut> {
-        let held = match engine {
-            Engine::Sqlite(sqlite) => Held::File(sqlite.lock(key, on_wait).await?),
-            Engine::Postgres(postgres) => {
-                let connection = postgres.lock(key, set.layout(), on_wait).await?;
-                Held::Connection(Some(Connection::Postgres(connection)))
-            }
-            Engine::Mysql(mysql) => {
-                let connection = mysql.lock(on_wait).await?;
-                Held::Connection(Some(Connection::Mysql(connection)))
-            }
-        };
-        Ok(Session {
-            engine: engine.clone(),
-            set: set.clone(),
-            held,
-            is_prepared: false,
-            foreign_keys: None,
-        })
-    }
-
-    /// The end: the lock is let go when this is over.
-    pub(crate) async fn close(self) -> Result<(), DatabaseError> {
-        match self.held {
-            Held::Connection(Some(connection)) => self.engine.close(connection).await,
-            Held::File(_) | Held::Connection(None) => Ok(()),
-        }
-    }
-
-    pub(crate) async fn history(&mut self) -> Result<History, DatabaseError> {
-        let mut connection = self.take().await?;
-        let history = self.engine.read(&mut connection, Some(&self.set)).await;
-        self.give_back(connection, true).await?;
-        history
-    }
-
-    /// Gives receipts to what the user's own tool has applied.
-    pub(crate) async fn adopt(&mut self, plan: &Plan) -> Result<(), DatabaseError> {
-        self.write(async |connection| adopt(connection, plan).await)
-            .await?;
-        self.is_prepared = true;
-        Ok(())
-    }
-
-    /// Writes to records, in one transaction.
-    pub(super) async fn write(
-        &mut self,
-        work: impl AsyncFnOnce(&mut Connection) -> Result<(), sqlx::Error>,
-    ) -> Result<(), DatabaseError> {
-        let mut connection = self.take().await?;
-        let begin = self.engine.begin();
-        let written = async {
-            connection.execute(begin).await?;
-            work(&mut connection).await?;
-            connection.execute("COMMIT").await
-        };
-        let written = written.await.map_err(|error| self.engine.error(&error));
-        self.give_back(connection, written.is_err()).await?;
-        written
-    }
-
-    /// Runs a migration, unless somebody without our lock has just done so; or goes on with one that has begun.
-    pub(crate) async fn apply(
-        &mut self,
-        migration: &Migration,
-        begun: Option<&Receipt>,
-        watch: &mut Watch<'_, impl Fn() -> i64 + Sync>,
-    ) -> Result<Receipt, ApplyError> {
-        let (set, engine) = (self.set.clone(), self.engine.clone());
-        let script =
-            Script::up(migration, set.layout(), engine.dialect()).map_err(PlanError::from)?;
-        let mut connection = self.take().await?;
-        let mut run = Run {
-            engine: &engine,
-            set: &set,
-            connection: &mut connection,
-            is_prepared: &mut self.is_prepared,
-            foreign_keys: &mut self.foreign_keys,
-            script: &script,
-            job: Job::Apply {
-                migration,
-                key: watch.key,
-            },
-            now: watch.now,
-            on_event: watch.on_event,
-            pause: watch.pause,
-        };
-        let done = run.perform(begun).await;
-        // Giving it back rolls back what was not committed, and must have done so before the lock is let go.
-        let given = self.give_back(connection, done.is_err()).await;
-        let receipt = done?;
-        given?;
-        Ok(receipt)
-    }
-
-    /// Runs what undoes a migration; answers with the receipt that was there.
-    pub(crate) async fn undo(
-        &mut self,
-        receipt: &Receipt,
-        before: Option<Version>,
-        watch: &mut Watch<'_, impl Fn() -> i64 + Sync>,
-    ) -> Result<Receipt, UndoError> {
-        let (set, engine) = (self.set.clone(), self.engine.clone());
-        let script = Script::down(receipt, set.layout(), engine.dialect())?;
-        let mut connection = self.take().await.map_err(ApplyError::from)?;
-        let mut run = Run {
-            engine: &engine,
-            set: &set,
-            connection: &mut connection,
-            is_prepared: &mut self.is_prepared,
-            foreign_keys: &mut self.foreign_keys,
-            script: &script,
-            job: Job::Undo { receipt, before },
-            now: watch.now,
-            on_event: watch.on_event,
-            pause: watch.pause,
-        };
-        let begun = (receipt.state == ReceiptState::Undoing).then_some(receipt);
-        let done = run.perform(begun).await;
-        let given = self.give_back(connection, done.is_err()).await;
-        done?;
-        given.map_err(ApplyError::from)?;
-        Ok(receipt.clone())
-    }
-
-    async fn take(&mut self) -> Result<Connection, DatabaseError> {
-        match &mut self.held {
-            Held::File(_) => match &self.engine {
-                Engine::Sqlite(sqlite) => sqlite.writer().await.map(Connection::Sqlite),
-                Engine::Postgres(_) | Engine::Mysql(_) => Err(self.engine.lost()),
-            },
-            Held::Connection(connection) => connection.take().ok_or_else(|| self.engine.lost()),
-        }
-    }
-
-    /// Ends what it was taken for; where a transaction may be open, it is rolled back.
-    async fn give_back(
-        &mut self,
-        mut connection: Connection,
-        may_be_open: bool,
-    ) -> Result<(), DatabaseError> {
-        match &mut self.held {
-            Held::File(_) => self.engine.close(connection).await,
-            Held::Connection(place) => {
-                if may_be_open {
-                    let ended = connection.execute("ROLLBACK").await;
-                    ended.map_err(|error| self.engine.error(&error))?;
-                }
-                *place = Some(connection);
-                Ok(())
-            }
-        }
-    }
-}
-
-async fn adopt(connection: &mut Connection, plan: &Plan) -> Result<(), sqlx::Error> {
-    records::create(connection, plan.set.layout()).await?;
-    for version in &plan.adopted {
-        // The plan found both, and compared their checksums.
-        if let (Some(row), Some(migration)) =
-            (plan.history.native.get(version), plan.set.get(*version))
-        {
-            records::put_receipt(connection, &records::adopted(migration, row)).await?;
-        }
-    }
-    Ok(())
-}
 
 /// What is run.
 #[derive(Clone, Copy)]
-enum Job<'a> {
+pub(super) enum Job<'a> {
     Apply {
         migration: &'a Migration,
         key: &'a str,
@@ -242,22 +38,22 @@ impl Job<'_> {
 }
 
 /// One script on its connection.
-struct Run<'a, N> {
-    engine: &'a Engine,
-    set: &'a MigrationSet,
-    connection: &'a mut Connection,
-    is_prepared: &'a mut bool,
-    foreign_keys: &'a mut Option<ForeignKeys>,
-    script: &'a Script<'a>,
-    job: Job<'a>,
-    now: &'a N,
-    on_event: &'a mut (dyn FnMut(Event) + Send),
-    pause: &'a Pause,
+pub(super) struct Run<'a, N> {
+    pub(super) engine: &'a Engine,
+    pub(super) set: &'a MigrationSet,
+    pub(super) connection: &'a mut Connection,
+    pub(super) is_prepared: &'a mut bool,
+    pub(super) foreign_keys: &'a mut Option<ForeignKeys>,
+    pub(super) script: &'a Script<'a>,
+    pub(super) job: Job<'a>,
+    pub(super) now: &'a N,
+    pub(super) on_event: &'a mut (dyn FnMut(Event) + Send),
+    pub(super) pause: &'a Pause,
 }
 
 impl<N: Fn() -> i64 + Sync> Run<'_, N> {
     /// Runs it by its mode; `begun` is the receipt of one that goes on.
-    async fn perform(&mut self, begun: Option<&Receipt>) -> Result<Receipt, ApplyError> {
+    pub(super) async fn perform(&mut self, begun: Option<&Receipt>) -> Result<Receipt, ApplyError> {
         let progress = begun.and_then(|begun| begun.progress.as_ref());
         let was_batched = progress.map(|progress| progress.batched.is_some());
         if was_batched.is_some_and(|was| was != (self.script.mode == Mode::Batched)) {
@@ -359,246 +155,6 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
         Ok(receipt)
     }
 
-    /// Each step is kept together with how far that is; before one that cannot be in a transaction, it is kept what the
-    /// schema was like, so that the next try finds out whether it was done.
-    async fn stepwise(&mut self, begun: Option<&Receipt>) -> Result<Receipt, ApplyError> {
-        if let Some(receipt) = self.begin(begun.is_some()).await? {
-            return Ok(receipt);
-        }
-        let (during, after) = self.states();
-        let mut receipt = self.receipt();
-        if let Some(begun) = begun {
-            receipt.applied_at_ms = begun.applied_at_ms;
-        }
-        receipt.state = during;
-        let mut remains = Vec::new();
-        let mut progress = match begun.and_then(|begun| begun.progress.clone()) {
-            Some(progress) => self.go_on(progress, &mut remains).await?,
-            None => self.progress(0),
-        };
-        let script = self.script;
-        let left = |progress: &Progress| {
-            let done = progress.done;
-            let mut steps = script.steps.iter();
-            steps.find(move |step| step.statements.end > done).cloned()
-        };
-        let mut is_open = true;
-        while let Some(step) = left(&progress) {
-            let is_last = step.statements.end == script.statements.len();
-            if step.bond == Bond::Transaction {
-                if progress.done == 0 && !is_last {
-                    // That it has begun is kept before anything of it is.
-                    self.note(&mut receipt, &progress, &mut is_open).await?;
-                }
-                self.open(&mut is_open).await?;
-                self.refuse_without_transactions(&step).await?;
-                // What was done is not done again, though it may be of a step that was another when it was.
-                let begin = step.statements.start.max(progress.done);
-                self.statements(begin..step.statements.end).await?;
-            } else {
-                let now = self.schema_now().await?;
-                progress.before = Some(self.before(&now, &remains));
-                self.note(&mut receipt, &progress, &mut is_open).await?;
-                if step.bond == Bond::Unsure {
-                    self.open(&mut is_open).await?;
-                }
-                if let Err(error) = self.alone(&step, &remains, &now).await {
-                    self.failed_alone(&mut receipt, progress, &error).await;
-                    return Err(error);
-                }
-            }
-            progress = self.progress(step.statements.end);
-            if !is_last {
-                progress.variables = self.variables(progress.done).await?;
-                self.note(&mut receipt, &progress, &mut is_open).await?;
-            }
-        }
-        self.open(&mut is_open).await?;
-        receipt.progress = None;
-        receipt.took_ms = ((self.now)() - receipt.applied_at_ms).max(0);
-        receipt.state = after;
-        self.record(&receipt).await?;
-        self.sql("COMMIT").await?;
-        Ok(receipt)
-    }
-
-    /// Keeps how far it has come, with what was done in the open transaction.
-    async fn note(
-        &mut self,
-        receipt: &mut Receipt,
-        progress: &Progress,
-        is_open: &mut bool,
-    ) -> Result<(), ApplyError> {
-        self.open(is_open).await?;
-        receipt.progress = Some(progress.clone());
-        self.record(receipt).await?;
-        self.sql("COMMIT").await?;
-        *is_open = false;
-        Ok(())
-    }
-
-    async fn open(&mut self, is_open: &mut bool) -> Result<(), ApplyError> {
-        if !std::mem::replace(is_open, true) {
-            self.sql(self.engine.begin()).await?;
-        }
-        Ok(())
-    }
-
-    fn progress(&self, done: usize) -> Progress {
-        Progress {
-            done,
-            checksum: self.script.checksum(done),
-            before: None,
-            variables: None,
-            batched: None,
-        }
-    }
-
-    /// What the session's variables are, once so many statements are done.
-    async fn variables(&mut self, done: usize) -> Result<Option<String>, ApplyError> {
-        let (engine, script) = (self.engine, &self.script.statements);
-        self.attempt(async |connection| match engine {
-            Engine::Sqlite(_) | Engine::Postgres(_) => Ok(None),
-            Engine::Mysql(_) => mysql::variables(connection, script, done).await,
-        })
-        .await
-    }
-
-    /// What is kept of the schema before a statement: without what earlier tries have left, so that the next one knows
-    /// it for that as well.
-    fn before(&self, now: &str, remains: &[String]) -> String {
-        match self.engine {
-            Engine::Postgres(_) => postgres::without(now, remains),
-            Engine::Sqlite(_) | Engine::Mysql(_) => now.to_owned(),
-        }
-    }
-
-    /// Keeps that a statement failed which no transaction holds: what somebody then does to the schema to let it pass
-    /// is not to be taken for what it did itself.
-    async fn failed_alone(
-        &mut self,
-        receipt: &mut Receipt,
-        mut progress: Progress,
-        error: &ApplyError,
-    ) {
-        if error.is_unreachable() || self.sql("ROLLBACK").await.is_err() {
-            return;
-        }
-        progress.before = match self.engine {
-            Engine::Postgres(_) => progress.before.as_deref().map(postgres::failed),
-            Engine::Sqlite(_) | Engine::Mysql(_) => None,
-        };
-        // The statement's own error says more than one of this would.
-        let _ = self.note(receipt, &progress, &mut false).await;
-    }
-
-    /// Where a run that was cut short goes on: a statement that was begun may be done by now. What it has left half done
-    /// is added to `remains`.
-    async fn go_on(
-        &mut self,
-        progress: Progress,
-        remains: &mut Vec<String>,
-    ) -> Result<Progress, ApplyError> {
-        if self.script.checksum(progress.done) != progress.checksum {
-            return Err(self.transaction(
-                "was begun, and the statements of it that are done were edited since",
-            ));
-        }
-        // Before anything is asked for in it, the session is what it was.
-        self.session_again(&progress).await?;
-        let Some(before) = &progress.before else {
-            return Ok(progress);
-        };
-        let now = self.schema_now().await?;
-        let statement = self.script.statements.get(progress.done);
-        let text = statement.map_or("", |statement| statement.text);
-        let is_done = match self.engine {
-            Engine::Sqlite(_) => false,
-            Engine::Postgres(_) => {
-                remains.extend(postgres::left(before, &now));
-                postgres::is_done(text, before, &now)
-            }
-            // Only the lock's holder changes the schema: it is as before, or the statement was done.
-            Engine::Mysql(_) => *before != now,
-        };
-        if !is_done {
-            return Ok(progress);
-        }
-        if let (Engine::Mysql(_), Some(rest)) = (self.engine, mysql::completed(text)) {
-            self.sql(&rest).await?;
-            self.sql(self.engine.begin()).await?;
-        }
-        Ok(Progress {
-            variables: progress.variables,
-            ..self.progress(progress.done + 1)
-        })
-    }
-
-    /// What was set for the session by statements that are done belongs to a session that is gone.
-    async fn session_again(&mut self, progress: &Progress) -> Result<(), ApplyError> {
-        let done = self.script.statements.get(..progress.done);
-        let done = done.unwrap_or_default();
-        let statements: Vec<&str> = match self.engine {
-            Engine::Sqlite(_) => Vec::new(),
-            Engine::Postgres(_) => {
-                let settings = done.iter().map(|statement| statement.text);
-                settings.filter(|text| postgres::is_setting(text)).collect()
-            }
-            Engine::Mysql(_) => mysql::again(done),
-        };
-        // They may name the variables, and set some of them: in the end each has its own value.
-        let variables = progress.variables.as_deref();
-        for sql in variables.into_iter().chain(statements).chain(variables) {
-            self.sql(sql).await?;
-        }
-        Ok(())
-    }
-
-    /// Runs a statement that cannot be in a transaction. What is in its way of an earlier try goes first.
-    async fn alone(
-        &mut self,
-        step: &Step,
-        remains: &[String],
-        now: &str,
-    ) -> Result<(), ApplyError> {
-        let statement = self.script.statements.get(step.statements.start);
-        let text = statement.map_or("", |statement| statement.text);
-        let first = match self.engine {
-            Engine::Sqlite(_) | Engine::Mysql(_) => Vec::new(),
-            Engine::Postgres(_) => postgres::remains(text, remains, now),
-        };
-        let patient = match self.engine {
-            Engine::Postgres(postgres) => postgres.patiently(text, &self.script.statements),
-            Engine::Sqlite(_) | Engine::Mysql(_) => None,
-        };
-        if let (Engine::Postgres(_), Some(statement)) = (self.engine, statement)
-            && let Some(rest) = postgres::finalized(text, now)
-        {
-            let ended = self.connection.execute(&rest).await;
-            return ended.map_err(|error| self.failed(statement, &error));
-        }
-        let Some([before, after]) = patient else {
-            return self.statements(step.statements.clone()).await;
-        };
-        self.sql(&before).await?;
-        for sql in first {
-            self.sql(&sql).await?;
-        }
-        self.statements(step.statements.clone()).await?;
-        self.sql(&after).await
-    }
-
-    /// The schema as far as it is compared to find out whether a statement was done.
-    async fn schema_now(&mut self) -> Result<String, ApplyError> {
-        let engine = self.engine;
-        self.attempt(async |connection| match engine {
-            Engine::Sqlite(_) => Ok(String::new()),
-            Engine::Postgres(_) => postgres::indexes(connection).await,
-            Engine::Mysql(_) => mysql::fingerprint(connection).await,
-        })
-        .await
-    }
-
     /// Takes the right to write and looks again: an applier without our lock, such as a service that runs
     /// `sqlx::migrate!` as it starts, may just have applied this one. Then answers with its receipt.
     async fn begin(&mut self, goes_on: bool) -> Result<Option<Receipt>, ApplyError> {
@@ -662,6 +218,14 @@ impl<N: Fn() -> i64 + Sync> Run<'_, N> {
             .await?;
         self.sql("COMMIT").await?;
         Ok(Some(receipt))
+    }
+
+    /// Opens a transaction, unless one is open.
+    async fn open(&mut self, is_open: &mut bool) -> Result<(), ApplyError> {
+        if !std::mem::replace(is_open, true) {
+            self.sql(self.engine.begin()).await?;
+        }
+        Ok(())
     }
 
     /// The receipt while it is run, and when it was.

@@ -3,7 +3,7 @@
 use super::{Connection, Engine, records};
 use crate::{
     DatabaseError, History, Layout, Migration, MigrationSet, Receipt, ReceiptState, RecordError,
-    SettleError, Settlement, Version, engine::run::Session, plan, schema::Schema, title,
+    SettleError, Settlement, Version, engine::Session, plan, schema::Schema, title,
 };
 
 impl Engine {
