@@ -365,10 +365,13 @@ fn numbered(sql: &str, values: &[Value<'_>]) -> String {
 
 /// SQL with the values in it, where they are such that they mean the same in every setting of a session.
 fn with_values(sql: &str, values: &[Value<'_>]) -> Option<String> {
-    let mut parts = sql.split('?');
     if values.is_empty() {
         return Some(sql.to_owned());
     }
+    if sql.matches('?').count() != values.len() {
+        return None;
+    }
+    let mut parts = sql.split('?');
     let mut text = parts.next().unwrap_or_default().to_owned();
     for (value, part) in values.iter().zip(parts) {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -459,6 +462,7 @@ mod tests {
         }
         assert_eq!(put(&[(-1).into(), 2.into()]), None);
         assert_eq!(put(&[1.into(), Value::Null]), None);
+        assert_eq!(put(&[1.into()]), None);
         assert_eq!(with_values("SELECT '?'", &[]).unwrap(), "SELECT '?'");
     }
 }

@@ -484,3 +484,30 @@ async fn every_layout_is_recorded_as_its_tool_does() {
         "01\n"
     );
 }
+
+#[tokio::test]
+async fn a_rule_on_a_tools_table_is_obeyed() {
+    let Some(server) = Postgres::start().await else {
+        return;
+    };
+    // PostgreSQL refuses `ON CONFLICT` on a table with rules, which all the other tools' rows are written with.
+    for layout in [Layout::Goose, Layout::GolangMigrate] {
+        let name = layout.as_str();
+        let [first, both] = crate::kit::two_of(layout);
+        let database = open(&server.create(name));
+        apply(&database, &first).await.unwrap();
+        let (table, column) = match layout {
+            Layout::Goose => ("goose_db_version", "version_id"),
+            _ => ("schema_migrations", "version"),
+        };
+        server.sql(
+            name,
+            &format!(
+                "CREATE TABLE log (version bigint);
+                 CREATE RULE told AS ON INSERT TO {table} DO ALSO INSERT INTO log VALUES (NEW.{column});"
+            ),
+        );
+        apply(&database, &both).await.unwrap();
+        assert_eq!(server.sql(name, "SELECT version FROM log"), "2\n", "{name}");
+    }
+}

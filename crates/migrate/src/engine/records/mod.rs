@@ -249,7 +249,7 @@ pub(super) async fn put_with_receipt(
     match native::record(dialect, layout, migration, success, receipt.took_ms) {
         Native::Change(theirs) => connection.make_both(ours, theirs).await,
         Native::Nothing => connection.make(&ours).await.map(drop),
-        Native::Several => {
+        Native::Apart => {
             connection.make(&ours).await?;
             native::put(connection, layout, migration, success, receipt.took_ms).await
         }

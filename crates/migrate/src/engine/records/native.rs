@@ -412,8 +412,8 @@ pub(in crate::engine) async fn is_there_after(
 pub(super) enum Native<'a> {
     Nothing,
     Change(Change<'a>),
-    /// By what one statement cannot do.
-    Several,
+    /// By what cannot be part of another statement.
+    Apart,
 }
 
 /// Records a migration as its tool does.
@@ -426,14 +426,15 @@ pub(super) fn record(
 ) -> Native<'_> {
     match layout {
         Layout::Sqlx => Native::Change(of_sqlx(dialect, migration, success, took_ms)),
-        Layout::GolangMigrate | Layout::Flyway => Native::Several,
+        // There may be a rule on goose's table, which a joined statement must not meet; `ON CONFLICT` of the others never could.
+        Layout::GolangMigrate | Layout::Flyway | Layout::Goose => Native::Apart,
         Layout::Command => Native::Nothing,
         _ if success => Native::Change(success_of(dialect, layout, migration)),
         _ => Native::Nothing,
     }
 }
 
-/// Records a migration where that takes several statements.
+/// Records a migration where that is done apart from its receipt.
 pub(super) async fn put(
     connection: &mut Connection,
     layout: Layout,
@@ -444,6 +445,10 @@ pub(super) async fn put(
     match layout {
         Layout::GolangMigrate => put_golang_migrate(connection, migration.version, !success).await,
         Layout::Flyway => flyway::put(connection, migration, success, took_ms).await,
+        Layout::Goose if success => {
+            let change = success_of(connection.dialect(), layout, migration);
+            connection.make(&change).await.map(drop)
+        }
         _ => Ok(()),
     }
 }
