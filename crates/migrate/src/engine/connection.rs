@@ -170,7 +170,8 @@ impl Connection {
         }
     }
 
-    /// Runs SQL as it stands: the user's migration or ours, never put together from anybody's input. Nothing is not sent.
+    /// Runs SQL as it stands: the user's migration or ours, never put together from anybody's input. An empty text
+    /// is not sent.
     pub(super) async fn execute(&mut self, sql: &str) -> Result<(), sqlx::Error> {
         match sql.is_empty() {
             true => Ok(()),
