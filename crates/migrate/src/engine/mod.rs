@@ -20,6 +20,7 @@ mod sqlite;
 mod steps;
 
 use std::{
+    io,
     path::Path,
     time::{Duration, Instant},
 };
@@ -353,6 +354,22 @@ impl Retries {
         self.delay = (self.delay * 2).min(Retries::LONGEST);
         true
     }
+}
+
+/// How long a server may take until it lets somebody in.
+const LONGEST_WAY_IN: Duration = Duration::from_secs(15);
+
+/// A connection, unless the server takes no notice.
+async fn noticed<C>(
+    connecting: impl Future<Output = Result<C, sqlx::Error>>,
+    patience: Duration,
+) -> Result<C, sqlx::Error> {
+    let patience = patience.min(LONGEST_WAY_IN);
+    let connected = tokio::time::timeout(patience, connecting).await;
+    connected.unwrap_or_else(|_| {
+        let message = format!("it did not answer within {}s", patience.as_secs_f32());
+        Err(io::Error::new(io::ErrorKind::TimedOut, message).into())
+    })
 }
 
 /// Databases quote what they do not understand, which may be megabytes of a file.

@@ -511,3 +511,15 @@ async fn a_rule_on_a_tools_table_is_obeyed() {
         assert_eq!(server.sql(name, "SELECT version FROM log"), "2\n", "{name}");
     }
 }
+
+#[tokio::test]
+async fn a_server_that_takes_no_notice_is_not_waited_for() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    for engine in ["postgres", "mysql"] {
+        let url = format!("{engine}://harbour@127.0.0.1:{port}/app");
+        let database = open(&url).patience(Duration::from_millis(100));
+        let told = database.plan(&set(PAST)).await.unwrap_err().to_string();
+        assert!(told.contains("it did not answer within 0.1s"), "{told}");
+    }
+}

@@ -29,7 +29,7 @@ pub(super) use session::{again, drop_temporary, variables};
 pub(super) use statements::{completed, script};
 pub(super) use storage::without_transactions;
 
-use super::shortened;
+use super::{noticed, shortened};
 use crate::{DatabaseError, LOCK_TIMEOUT, database::PATIENCE};
 
 /// A database of MySQL or MariaDB.
@@ -133,19 +133,14 @@ impl Mysql {
     }
 
     pub(super) async fn connect(&self) -> Result<MySqlConnection, DatabaseError> {
-        self.options
-            .connect()
-            .await
-            .map_err(|error| self.error(&error))
+        let connected = noticed(self.options.connect(), self.patience).await;
+        connected.map_err(|error| self.error(&error))
     }
 
     async fn create(&self) -> Result<(), DatabaseError> {
         let failed = |error: sqlx::Error| self.error(&error);
-        let mut connection = self
-            .options
-            .clone()
-            .database("information_schema")
-            .connect()
+        let options = self.options.clone().database("information_schema");
+        let mut connection = noticed(options.connect(), self.patience)
             .await
             .map_err(failed)?;
         let sql = format!("CREATE DATABASE IF NOT EXISTS {}", quoted(self.name()));

@@ -28,7 +28,7 @@ pub(super) use statements::{
     failed, finalized, indexes, is_done, is_setting, left, own_names, remains, script, without,
 };
 
-use super::{shortened, steps::Statement};
+use super::{LONGEST_WAY_IN, noticed, shortened, steps::Statement};
 use crate::{DatabaseError, LOCK_TIMEOUT, STATEMENT_TIMEOUT, database::PATIENCE};
 
 /// A PostgreSQL database.
@@ -127,16 +127,16 @@ impl Postgres {
     }
 
     pub(super) async fn connect(&self) -> Result<PgConnection, DatabaseError> {
-        self.options
-            .connect()
-            .await
-            .map_err(|error| self.error(&error))
+        let connected = noticed(self.options.connect(), self.patience).await;
+        connected.map_err(|error| self.error(&error))
     }
 
     async fn create(&self) -> Result<(), DatabaseError> {
         let failed = |error: sqlx::Error| self.error(&error);
         let options = self.options.clone().database("postgres");
-        let mut connection = options.connect().await.map_err(failed)?;
+        let mut connection = noticed(options.connect(), self.patience)
+            .await
+            .map_err(failed)?;
         let sql = format!("CREATE DATABASE {}", quoted(self.name()));
         let made = sqlx::raw_sql(AssertSqlSafe(sql))
             .execute(&mut connection)
@@ -241,6 +241,7 @@ fn variables(options: &PgConnectOptions, url: &Url) -> BTreeMap<&'static str, St
             "PGDATABASE",
             options.get_database().unwrap_or(user).to_owned(),
         ),
+        ("PGCONNECT_TIMEOUT", LONGEST_WAY_IN.as_secs().to_string()),
     ]);
     if let Some(password) = url.password() {
         let password = percent_decode_str(password).decode_utf8_lossy();
