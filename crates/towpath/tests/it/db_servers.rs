@@ -155,3 +155,50 @@ async fn what_cannot_be_told_on_a_server_is_its_own_answer() {
         "allow the user of the URL to create databases",
     ]);
 }
+
+/// A key that somebody does not have, or a server that is down, keeps nobody from looking at the others.
+#[tokio::test]
+async fn what_is_out_of_reach_is_left_out() {
+    let Some(server) = Postgres::start().await else {
+        return;
+    };
+    let project = with_own("postgres", &server.create("own"));
+    let left_out = "production is left out: could not find the database main: production has no value for DATABASE_URL";
+    project.towpath("db migrate local", 0);
+    let status = project.towpath("db status", 5);
+    status.shows(&["local", "2 (told)"]).says(&[left_out]);
+    let shown: Value = project.towpath("db status --json", 5).json();
+    assert_eq!(shown["ok"], false);
+    assert_eq!(shown["unreached"][0]["environment"], "production");
+    let found = shown["databases"].as_array().unwrap();
+    assert!(found.iter().any(|one| one["environment"] == "local"));
+    project
+        .towpath("db drift", 5)
+        .shows(&["main of local: no drift"])
+        .says(&[left_out]);
+    // Alone, it is the answer.
+    project
+        .towpath("db status production", 7)
+        .says(&["error[db::failed]: could not find the database main"]);
+
+    project.write(
+        "migrations/0003_mood.sql",
+        "ALTER TABLE trips ADD COLUMN mood text;\n",
+    );
+    let lint = project.towpath("db lint", 0);
+    lint.says(&[left_out]).shows(&["1 new migration looked at"]);
+    // Nobody has to be asked for what all of them are.
+    let all = project.towpath("db lint --all", 1);
+    let all = all.shows(&["3 migrations looked at, 1 to mend"]);
+    assert!(!all.stderr.contains("left out"), "{}", all.stderr);
+    // Towpath sets limits itself; a tool that runs the file alone does not.
+    for line in ["db lint", "db lint migrations/0003_mood.sql"] {
+        let told = project.towpath(line, 0).stdout;
+        assert!(!told.contains("timeout"), "{told}");
+    }
+    drop(server);
+    project
+        .towpath("db lint", 1)
+        .says(&["what is applied somewhere is not known, and all are looked at"])
+        .shows(&["3 new migrations looked at, 1 to mend"]);
+}

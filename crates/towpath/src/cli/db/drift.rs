@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use towpath_core::names::{DatabaseName, EnvironmentName};
 use towpath_migrate::schema::Difference;
 
-use super::{Project, look::Refused, open::Opened};
+use super::{Project, look::Refused, open::Opened, reach::Reached};
 use crate::cli::{error::CliError, exit::Exit, style};
 
 /// Show where the databases of environments are not what their applied migrations make
@@ -34,37 +34,45 @@ struct Looked {
 
 impl Drift {
     pub(super) async fn run(self, project: &Project) -> Result<Exit, CliError> {
-        let mut asked = Vec::new();
-        for typed in &self.environments {
-            asked.push(project.place.environment(typed)?);
-        }
-        if asked.is_empty() {
-            asked.extend(&project.place.manifest.environments);
-        }
+        let environments = project.asked(&self.environments)?;
         let mut seen = BTreeSet::new();
-        let mut looked = Vec::new();
-        for environment in asked {
+        let look = async |environment: &_| {
+            let mut looked = Vec::new();
             for opened in project.open_all(environment, "drift").await? {
                 // One that environments share is looked at once.
                 if seen.insert((opened.home.clone(), opened.name.clone())) {
                     looked.push(Looked::at(opened).await);
                 }
             }
-        }
+            Ok(looked)
+        };
+        let reached = Reached::of(&environments, look).await?;
+        let looked = &reached.found;
         match project.json {
             true => {
                 let databases: Vec<Value> = looked.iter().map(Looked::shown).collect();
                 let is_good = looked.iter().all(|one| one.verdict() == Exit::Done);
                 println!(
                     "{}",
-                    json!({"version": 1, "ok": is_good, "databases": databases})
+                    json!({
+                        "version": 1,
+                        "ok": is_good && reached.unreached.is_empty(),
+                        "databases": databases,
+                        "unreached": reached.shown(),
+                    })
                 );
             }
-            false if looked.is_empty() => println!("no databases are declared"),
-            false => looked.iter().for_each(Looked::print),
+            false if project.place.manifest.databases.is_empty() => {
+                println!("no databases are declared");
+            }
+            false => {
+                looked.iter().for_each(Looked::print);
+                reached.tell();
+            }
         }
         let worst = |status| looked.iter().any(|one| one.verdict() == status);
-        Ok(match (worst(Exit::Failed), worst(Exit::Errored)) {
+        let is_unsure = worst(Exit::Errored) || !reached.unreached.is_empty();
+        Ok(match (worst(Exit::Failed), is_unsure) {
             (true, _) => Exit::Failed,
             (false, true) => Exit::Errored,
             (false, false) => Exit::Done,

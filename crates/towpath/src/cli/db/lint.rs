@@ -1,7 +1,7 @@
 //! `towpath db lint`: what migrations do to code that is already running, as their SQL tells, beside what they declare.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -15,7 +15,11 @@ use towpath_migrate::{
     layout,
 };
 
-use super::{Project, look::Look};
+use super::{
+    Project,
+    look::{Look, Refused},
+    reach::Reached,
+};
 use crate::{
     cli::{Global, check::plural, context, error::CliError, exit::Exit, style},
     engine::releases,
@@ -120,7 +124,7 @@ impl Lint {
     pub(super) async fn run(self, global: &Global) -> Result<Exit, CliError> {
         let (reads, what) = match self.paths.is_empty() {
             true => (self.of_project(global).await?, "new migration"),
-            false => (self.of_paths(self.dialect_of_paths(global))?, "migration"),
+            false => (self.of_paths(global)?, "migration"),
         };
         let is_good = reads.iter().all(|read| read.wrong().is_none());
         if global.json {
@@ -145,69 +149,54 @@ impl Lint {
         })
     }
 
-    /// That of the project, where there is one and its databases agree.
-    fn dialect_of_paths(&self, global: &Global) -> Dialect {
-        let manifest = context::manifest(global).ok();
-        let databases = manifest
-            .iter()
-            .flat_map(|manifest| manifest.databases.values());
-        let mut dialects: Vec<Dialect> = databases
-            .map(|database| releases::dialect_of(database.engine))
-            .collect();
-        dialects.dedup();
-        match (self.dialect, dialects.as_slice()) {
-            (Some(said), _) => said.into(),
-            (None, [one]) => *one,
-            (None, _) => Dialect::Sqlite,
-        }
-    }
-
     /// The migrations of the work tree.
     async fn of_project(&self, global: &Global) -> Result<Vec<Read>, CliError> {
         let project = Project::open(global).await?;
-        let mut wanted: BTreeMap<(DatabaseName, Version), Read> = BTreeMap::new();
-        for environment in &project.place.manifest.environments {
-            for look in Look::at(&project, environment, "lint").await? {
-                let all = look.all.unwrap_or_default();
-                let migrations = match (self.all, look.pending) {
-                    (true, _) => all.clone(),
-                    (false, Some(Ok(pending))) => {
-                        pending.into_iter().map(|one| one.migration).collect()
-                    }
-                    (false, Some(Err(refused))) => {
-                        return Err(CliError::new(
-                            Exit::Failed,
-                            "db::cannot-plan",
-                            refused.why,
-                            refused.help,
-                        ));
-                    }
-                    (false, None) => Vec::new(),
-                };
-                let declared = project.place.manifest.databases.get(&look.database);
-                let dialect = match (self.dialect, declared) {
-                    (Some(said), _) => said.into(),
-                    (None, Some(declared)) => releases::dialect_of(declared.engine),
-                    (None, None) => Dialect::Sqlite,
-                };
-                let directory = match &declared {
-                    // Their paths are from the work tree's root.
-                    Some(declared) if declared.tool.is_some() => String::new(),
-                    _ => look.directory.unwrap_or_default(),
-                };
-                for migration in migrations {
-                    let place = (look.database.clone(), migration.version);
-                    wanted.entry(place).or_insert_with(|| {
-                        Read::of(Path::new(&directory), migration, &all, dialect)
-                    });
-                }
-            }
+        let wanted = match self.all {
+            true => all(&project)?,
+            false => lacked(&project).await?,
+        };
+        let mut reads = Vec::new();
+        for (name, declared) in &project.place.manifest.databases {
+            let (Some(wanted), Some(Ok(set))) = (wanted.get(name), project.sets.get(name)) else {
+                continue;
+            };
+            let dialect = match self.dialect {
+                Some(said) => said.into(),
+                None => releases::dialect_of(declared.engine),
+            };
+            let directory = match (&declared.tool, &declared.migrations) {
+                (None, Some(directory)) => directory.as_str(),
+                // Their paths are from the work tree's root.
+                (Some(_), _) | (None, None) => "",
+            };
+            let all = set.migrations();
+            let wanted = all.iter().filter(|one| wanted.contains(&one.version));
+            let read = wanted.map(|one| Read::of(Path::new(directory), one.clone(), all, dialect));
+            reads.extend(read.map(|read| read.run_by_us(declared.tool.is_none())));
         }
-        Ok(wanted.into_values().collect())
+        Ok(reads)
     }
 
-    /// The migrations in files and directories.
-    fn of_paths(&self, dialect: Dialect) -> Result<Vec<Read>, CliError> {
+    /// The migrations in files and directories: those of the project's databases, where there is one and these agree.
+    fn of_paths(&self, global: &Global) -> Result<Vec<Read>, CliError> {
+        let manifest = context::manifest(global).ok();
+        let databases = manifest.iter().flat_map(|found| found.databases.values());
+        let mut kinds: Vec<(Dialect, bool)> = databases
+            .map(|one| (releases::dialect_of(one.engine), one.tool.is_none()))
+            .collect();
+        kinds.dedup();
+        let (dialect, is_ours) = match (self.dialect, kinds.as_slice()) {
+            (None, [one]) => *one,
+            (Some(said), [one]) if *one == (said.into(), true) => *one,
+            (Some(said), _) => (said.into(), false),
+            (None, _) => (Dialect::Sqlite, false),
+        };
+        let reads = self.read_paths(dialect)?.into_iter();
+        Ok(reads.map(|read| read.run_by_us(is_ours)).collect())
+    }
+
+    fn read_paths(&self, dialect: Dialect) -> Result<Vec<Read>, CliError> {
         let Some(tool) = self.layout else {
             return of_files(&self.paths, dialect);
         };
@@ -222,6 +211,43 @@ impl Lint {
         }
         Ok(reads)
     }
+}
+
+/// The migrations of each database.
+type Wanted = BTreeMap<DatabaseName, BTreeSet<Version>>;
+
+/// All that the work tree has.
+fn all(project: &Project) -> Result<Wanted, CliError> {
+    let sets = project.sets.iter();
+    let all = sets.map(|(name, set)| {
+        let set = set.as_ref().map_err(Refused::clone)?;
+        let versions = set.migrations().iter().map(|one| one.version);
+        Ok((name.clone(), versions.collect()))
+    });
+    all.collect()
+}
+
+/// Those that some environment lacks.
+async fn lacked(project: &Project) -> Result<Wanted, CliError> {
+    let look = async |environment: &_| Look::at(project, environment, "lint").await;
+    let reached = match Reached::of(&project.asked(&[])?, look).await {
+        Ok(reached) => reached,
+        Err(error) => {
+            let (why, _) = error.into_words();
+            let why = style::plain(&why);
+            eprintln!("what is applied somewhere is not known, and all are looked at: {why}");
+            return all(project);
+        }
+    };
+    reached.tell();
+    let mut wanted = Wanted::new();
+    for look in reached.found {
+        if let Some(pending) = look.pending {
+            let versions = pending?.into_iter().map(|one| one.migration.version);
+            wanted.entry(look.database).or_default().extend(versions);
+        }
+    }
+    Ok(wanted)
 }
 
 /// Files by themselves, each from its first line to its last.
@@ -305,6 +331,15 @@ fn comment_in(file: &str) -> Option<&'static str> {
 }
 
 impl Read {
+    /// Towpath itself limits how long the statements that it runs wait and take.
+    fn run_by_us(mut self, is_ours: bool) -> Read {
+        let is_limit =
+            |rule: &str| matches!(rule, "require-lock-timeout" | "require-statement-timeout");
+        let lints = &mut self.found.lints;
+        lints.retain(|lint| !is_ours || !is_limit(lint.rule));
+        self
+    }
+
     fn of(directory: &Path, migration: Migration, set: &[Migration], dialect: Dialect) -> Read {
         let misplaced = migration.check_after(set).err();
         let comment = comment_in(&migration.file);

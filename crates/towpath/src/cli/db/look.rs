@@ -22,14 +22,10 @@ pub struct Look {
     pub database: DatabaseName,
     /// The environment that keeps it.
     pub home: EnvironmentName,
-    /// The directory of its migrations.
-    pub directory: Option<String>,
     /// What the database remembers.
     pub history: History,
     /// What the migrations of the work tree would add; `None` where the manifest names no migrations.
     pub pending: Option<Result<Vec<Pending>, Refused>>,
-    /// All of them, where they can be read.
-    pub all: Option<Vec<Migration>>,
 }
 
 /// A migration that is not applied yet.
@@ -112,10 +108,6 @@ impl Look {
                 error.remedy(),
             )
         })?;
-        let all = match &opened.set {
-            Some(Ok(set)) => Some(set.migrations().to_vec()),
-            _ => None,
-        };
         let pending = match &opened.set {
             None => None,
             Some(Err(refused)) => Some(Err(refused.clone())),
@@ -135,10 +127,8 @@ impl Look {
             environment: opened.environment,
             database: opened.name,
             home: opened.home,
-            directory: opened.directory,
             history,
             pending,
-            all,
         })
     }
 

@@ -12,6 +12,7 @@ mod look;
 mod migrate;
 mod open;
 mod plan;
+mod reach;
 mod reset;
 mod restore;
 mod seed;

@@ -3,12 +3,13 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Project, look::Look};
+use super::{Project, look::Look, reach::Reached};
 use crate::cli::{error::CliError, exit::Exit, style, table};
 
 /// Show which migrations the databases of environments have, and which of the work tree's they have not
 ///
-/// Ends with status 1 when the work tree's migrations cannot be applied to one of them.
+/// An environment that cannot be looked at is left out, and told. Ends with status 1 when the work tree's migrations cannot be applied to one
+/// of the databases, and otherwise with 5 when an environment was left out.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  towpath db status\n  towpath db status staging\n  towpath db status --json"
@@ -20,34 +21,34 @@ pub struct Status {
 
 impl Status {
     pub(super) async fn run(self, project: &Project) -> Result<Exit, CliError> {
-        let manifest = &project.place.manifest;
-        let mut asked = Vec::new();
-        for typed in &self.environments {
-            asked.push(project.place.environment(typed)?);
-        }
-        if asked.is_empty() {
-            asked.extend(&manifest.environments);
-        }
-        let mut looks = Vec::new();
-        for environment in asked {
-            looks.extend(Look::at(project, environment, "status").await?);
-        }
+        let environments = project.asked(&self.environments)?;
+        let look = async |environment: &_| Look::at(project, environment, "status").await;
+        let reached = Reached::of(&environments, look).await?;
+        let looks = &reached.found;
         let is_good = looks.iter().all(Look::is_good);
+        let is_whole = reached.unreached.is_empty();
         if project.json {
             let databases: Vec<Value> = looks.iter().map(Look::shown).collect();
             println!(
                 "{}",
-                json!({"version": 1, "ok": is_good, "databases": databases})
+                json!({
+                    "version": 1,
+                    "ok": is_good && is_whole,
+                    "databases": databases,
+                    "unreached": reached.shown(),
+                })
             );
-        } else if manifest.databases.is_empty() {
+        } else if project.place.manifest.databases.is_empty() {
             println!("no databases are declared");
             eprintln!("`[databases.NAME]` in towpath.toml declares one");
         } else {
-            print(&looks);
+            print(looks);
+            reached.tell();
         }
-        Ok(match is_good {
-            true => Exit::Done,
-            false => Exit::Failed,
+        Ok(match (is_good, is_whole) {
+            (true, true) => Exit::Done,
+            (true, false) => Exit::Errored,
+            (false, _) => Exit::Failed,
         })
     }
 }
