@@ -45,8 +45,9 @@ fn command(text: &mut String, before: &str, verb: &Command) {
     let name = format!("{before} {}", verb.get_name());
     let _ = write!(text, "## `{name}`\n\n");
     if let Some(about) = verb.get_long_about().or(verb.get_about()) {
-        let about = unbroken(&about.to_string());
-        let _ = write!(text, "{}.\n\n", about.trim_end_matches('.'));
+        for paragraph in about.to_string().split("\n\n") {
+            let _ = write!(text, "{}.\n\n", unbroken(paragraph).trim_end_matches('.'));
+        }
     }
     let own = |arg: &&Arg| !arg.is_global_set() && !arg.is_hide_set() && arg.get_id() != "help";
     let arguments = Vec::from_iter(verb.get_arguments().filter(own));
