@@ -151,3 +151,44 @@ fn nothing_is_emptied_for_a_seed_whose_configuration_is_not_there() {
     assert!(refused.told().contains("TIDES_KEY"), "{}", refused.told());
     assert_eq!(project.number("local", TRIPS), 2);
 }
+
+/// What a developer alone has applied may still be edited: `db lint` itself asks for a line at its top.
+#[test]
+fn what_only_its_owner_has_applied_may_be_edited() {
+    let project = with_local();
+    project.write("migrations/0003_gone.up.sql", "DROP TABLE trips;\n");
+    project.write(
+        "migrations/0003_gone.down.sql",
+        "CREATE TABLE trips (said TEXT);\n",
+    );
+    project.towpath("db migrate local", 0);
+    project
+        .towpath("db lint", 1)
+        .shows(&["begin it with `-- towpath: irreversible`"]);
+    project.write(
+        "migrations/0003_gone.up.sql",
+        "-- towpath: irreversible\nDROP TABLE trips;\n",
+    );
+    let way = "help: restore the file as it was, and put the change into a new migration; \
+               or, where it was applied to local alone, `towpath db undo local --to 2` first";
+    for line in ["db status local", "db migrate local"] {
+        project.towpath(line, 1).says(&[way]);
+    }
+    // Where it is not applied, it is looked at.
+    project
+        .towpath("db lint", 0)
+        .shows(&["declares irreversible"])
+        .says(&["local is left out: could not plan past migration 3 (gone)"]);
+    project.towpath("db undo local --to 2", 0);
+    project.towpath("db migrate local", 0);
+    project.towpath("db lint", 0);
+
+    project.change("migrations/0001_trips.sql", "CREATE", "CREATE ");
+    project
+        .towpath("db status local", 1)
+        .says(&["or, where it was applied to local alone, `towpath db reset local` first"]);
+    // A release has brought it to others.
+    let told = project.towpath("db status stg", 1).stderr;
+    assert!(told.contains("restore the file as it was"), "{told}");
+    assert!(!told.contains("alone"), "{told}");
+}

@@ -7,7 +7,6 @@ use towpath_core::path::SchemaWork;
 use super::{
     Project,
     hand::{self, Hand, failed},
-    look::Refused,
 };
 use crate::cli::{error::CliError, exit::Exit};
 
@@ -40,7 +39,11 @@ impl Adopt {
                     (Some(status), is_some)
                 }
                 None => {
-                    let plan = opened.database.plan(&set).await.map_err(Refused::from)?;
+                    let plan = opened
+                        .database
+                        .plan(&set)
+                        .await
+                        .map_err(|error| opened.refused(error))?;
                     (None, !plan.adopted.is_empty())
                 }
             };

@@ -18,7 +18,6 @@ use towpath_migrate::{
 use super::{
     Project, files,
     hand::{Hand, failed},
-    look::Refused,
     open::Opened,
     tool::not_with_a_tool,
 };
@@ -170,7 +169,11 @@ fn migrations_of(opened: &Opened) -> Result<(MigrationSet, PathBuf), CliError> {
 
 /// Compares it, where nothing is left to apply: what is pending is missing, and nobody has removed it.
 async fn complete(opened: &Opened, set: &MigrationSet, title: &str) -> Result<Compared, CliError> {
-    let plan = opened.database.plan(set).await.map_err(Refused::from)?;
+    let plan = opened
+        .database
+        .plan(set)
+        .await
+        .map_err(|error| opened.refused(error))?;
     if let Some(first) = plan.pending.first() {
         let name = style::plain(&towpath_migrate::title(first.version, &first.name));
         return Err(failed(

@@ -12,7 +12,11 @@ use towpath_migrate::{
     BadVersion, DatabaseError, History, Layout, MigrationSet, Version, classify::Dialect,
 };
 
-use super::{Project, look::Refused, open::Opened};
+use super::{
+    Project,
+    look::Refused,
+    open::{Opened, is_own},
+};
 use crate::{
     cli::{
         context::Context,
@@ -60,8 +64,7 @@ impl Project {
             return Ok(local);
         }
         let mut own = self.place.manifest.environments.iter();
-        let is_own = |one: &&Environment| one.branch.is_none() && one.after.is_empty();
-        match (own.find(is_own), own.any(|one| is_own(&one))) {
+        match (own.find(|one| is_own(one)), own.any(is_own)) {
             (Some(own), false) => Ok(own),
             (_, several) => Err(CliError::new(
                 Exit::Usage,

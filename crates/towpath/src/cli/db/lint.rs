@@ -240,12 +240,27 @@ async fn lacked(project: &Project) -> Result<Wanted, CliError> {
         }
     };
     reached.tell();
-    let mut wanted = Wanted::new();
+    let (mut wanted, mut refused) = (Wanted::new(), Vec::new());
     for look in reached.found {
-        if let Some(pending) = look.pending {
-            let versions = pending?.into_iter().map(|one| one.migration.version);
-            wanted.entry(look.database).or_default().extend(versions);
+        match look.pending {
+            None => {}
+            Some(Ok(pending)) => {
+                let versions = pending.into_iter().map(|one| one.migration.version);
+                wanted.entry(look.database).or_default().extend(versions);
+            }
+            Some(Err(why)) => refused.push((look.environment, look.database, why)),
         }
+    }
+    // Where one database can be planned for, the files can be applied; another may have something else than they say.
+    for (environment, database, why) in refused {
+        if !wanted.contains_key(&database) {
+            return Err(why.into());
+        }
+        eprintln!(
+            "{environment} is left out: {}\n  help: {}",
+            style::plain(&why.why),
+            why.help
+        );
     }
     Ok(wanted)
 }

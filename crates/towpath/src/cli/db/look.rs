@@ -118,7 +118,10 @@ impl Look {
                         .await
                         .map(|(_, told)| told.plan)
                         .map_err(Refused::from),
-                    None => database.plan(set).await.map_err(Refused::from),
+                    None => database
+                        .plan(set)
+                        .await
+                        .map_err(|error| opened.refused(error)),
                 };
                 Some(plan.map(|plan| Pending::all(plan.pending, set, database.dialect())))
             }

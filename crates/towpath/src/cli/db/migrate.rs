@@ -9,7 +9,6 @@ use super::{
     Project,
     applying::{Applying, pause_at_interrupt},
     hand::{self, Hand, failed},
-    look::Refused,
 };
 use crate::{
     cli::{error::CliError, exit::Exit, style},
@@ -52,7 +51,7 @@ impl Migrate {
                 }
                 None => {
                     let plan = opened.database.plan(&set).await;
-                    (None, plan.map_err(Refused::from)?)
+                    (None, plan.map_err(|error| opened.refused(error))?)
                 }
             };
             let home = format!("{} of {}", opened.name, opened.home);

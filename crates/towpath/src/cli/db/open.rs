@@ -12,7 +12,7 @@ use towpath_core::{
     manifest::{Environment, Manifest, MigrationTool},
     names::{DatabaseName, EnvironmentName},
 };
-use towpath_migrate::{Database, Layout, MigrationSet, layout};
+use towpath_migrate::{Database, Layout, MigrationSet, PlanError, layout};
 
 use super::{Project, look::Refused};
 use crate::{
@@ -38,6 +38,8 @@ pub struct Opened {
     pub layout: Layout,
     /// The project's own tool, where that applies them.
     pub tool: Option<MigrationTool>,
+    /// Whether nothing is deployed there: it is somebody's own.
+    pub is_own: bool,
     /// Whether it is copied before it is changed.
     pub is_copied: bool,
     pub database: Database,
@@ -65,6 +67,32 @@ pub fn sets(
             Some((name.clone(), set))
         })
         .collect()
+}
+
+/// Whether nothing is deployed to an environment: it is a developer's own.
+pub fn is_own(environment: &Environment) -> bool {
+    environment.branch.is_none() && environment.after.is_empty()
+}
+
+impl Opened {
+    /// Why its migrations cannot be applied, and the way out: what only its owner has applied need not stay as it is.
+    pub fn refused(&self, error: PlanError) -> Refused {
+        let edited = match &error {
+            PlanError::Edited { version, .. } if self.is_own => Some(*version),
+            _ => None,
+        };
+        let mut refused = Refused::from(error);
+        if let (Some(edited), Some(Ok(set))) = (edited, &self.set) {
+            let home = &self.home;
+            let earlier = set.migrations().iter().rev().map(|one| one.version);
+            let way = match { earlier }.find(|version| *version < edited) {
+                Some(before) => format!("`towpath db undo {home} --to {before}`"),
+                None => format!("`towpath db reset {home}`"),
+            };
+            refused.help += &format!("; or, where it was applied to {home} alone, {way} first");
+        }
+        refused
+    }
 }
 
 impl Project {
@@ -104,13 +132,14 @@ impl Project {
             opened.push(Opened {
                 environment: environment.name.clone(),
                 name: name.clone(),
-                home,
                 directory: declared.migrations.clone(),
                 layout: releases::layout_of(declared.layout),
                 tool: declared.tool.clone(),
+                is_own: manifest.environment(home.as_str()).is_some_and(is_own),
                 is_copied: declared.snapshot,
                 database,
                 set: self.sets.get(name).cloned(),
+                home,
             });
         }
         Ok(opened)
