@@ -181,17 +181,20 @@ impl Lint {
     /// The migrations in files and directories: those of the project's databases, where there is one and these agree.
     fn of_paths(&self, global: &Global) -> Result<Vec<Read>, CliError> {
         let manifest = context::manifest(global).ok();
-        let databases = manifest.iter().flat_map(|found| found.databases.values());
-        let mut kinds: Vec<(Dialect, bool)> = databases
+        let databases: Vec<_> = manifest
+            .iter()
+            .flat_map(|found| found.databases.values())
             .map(|one| (releases::dialect_of(one.engine), one.tool.is_none()))
             .collect();
-        kinds.dedup();
-        let (dialect, is_ours) = match (self.dialect, kinds.as_slice()) {
-            (None, [one]) => *one,
-            (Some(said), [one]) if *one == (said.into(), true) => *one,
-            (Some(said), _) => (said.into(), false),
-            (None, _) => (Dialect::Sqlite, false),
-        };
+        let agreed = databases.first().map(|(dialect, _)| *dialect);
+        let agreed = agreed.filter(|first| databases.iter().all(|(dialect, _)| dialect == first));
+        let said = self.dialect.map(Dialect::from);
+        let dialect = said.or(agreed).unwrap_or(Dialect::Sqlite);
+        let mut theirs = databases
+            .iter()
+            .filter(|(one, _)| *one == dialect)
+            .peekable();
+        let is_ours = theirs.peek().is_some() && theirs.all(|(_, is_ours)| *is_ours);
         let reads = self.read_paths(dialect)?.into_iter();
         Ok(reads.map(|read| read.run_by_us(is_ours)).collect())
     }
