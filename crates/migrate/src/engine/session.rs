@@ -116,21 +116,43 @@ impl Session {
         begun: Option<&Receipt>,
         watch: &mut Watch<'_, impl Fn() -> i64 + Sync>,
     ) -> Result<Receipt, ApplyError> {
-        let (set, engine) = (self.set.clone(), self.engine.clone());
-        let script =
-            Script::up(migration, set.layout(), engine.dialect()).map_err(PlanError::from)?;
+        let script = Script::up(migration, self.set.layout(), self.engine.dialect());
+        let script = script.map_err(PlanError::from)?;
+        let key = watch.key;
+        self.run(&script, Job::Apply { migration, key }, begun, watch)
+            .await
+    }
+
+    /// Runs what undoes a migration; answers with the receipt that was there.
+    pub(crate) async fn undo(
+        &mut self,
+        receipt: &Receipt,
+        before: Option<Version>,
+        watch: &mut Watch<'_, impl Fn() -> i64 + Sync>,
+    ) -> Result<Receipt, UndoError> {
+        let script = Script::down(receipt, self.set.layout(), self.engine.dialect())?;
+        let begun = (receipt.state == ReceiptState::Undoing).then_some(receipt);
+        self.run(&script, Job::Undo { receipt, before }, begun, watch)
+            .await?;
+        Ok(receipt.clone())
+    }
+
+    async fn run(
+        &mut self,
+        script: &Script<'_>,
+        job: Job<'_>,
+        begun: Option<&Receipt>,
+        watch: &mut Watch<'_, impl Fn() -> i64 + Sync>,
+    ) -> Result<Receipt, ApplyError> {
         let mut connection = self.take().await?;
         let mut run = Run {
-            engine: &engine,
-            set: &set,
+            engine: &self.engine,
+            set: &self.set,
             connection: &mut connection,
             is_prepared: &mut self.is_prepared,
             foreign_keys: &mut self.foreign_keys,
-            script: &script,
-            job: Job::Apply {
-                migration,
-                key: watch.key,
-            },
+            script,
+            job,
             now: watch.now,
             on_event: watch.on_event,
             pause: watch.pause,
@@ -141,36 +163,6 @@ impl Session {
         let receipt = done?;
         given?;
         Ok(receipt)
-    }
-
-    /// Runs what undoes a migration; answers with the receipt that was there.
-    pub(crate) async fn undo(
-        &mut self,
-        receipt: &Receipt,
-        before: Option<Version>,
-        watch: &mut Watch<'_, impl Fn() -> i64 + Sync>,
-    ) -> Result<Receipt, UndoError> {
-        let (set, engine) = (self.set.clone(), self.engine.clone());
-        let script = Script::down(receipt, set.layout(), engine.dialect())?;
-        let mut connection = self.take().await.map_err(ApplyError::from)?;
-        let mut run = Run {
-            engine: &engine,
-            set: &set,
-            connection: &mut connection,
-            is_prepared: &mut self.is_prepared,
-            foreign_keys: &mut self.foreign_keys,
-            script: &script,
-            job: Job::Undo { receipt, before },
-            now: watch.now,
-            on_event: watch.on_event,
-            pause: watch.pause,
-        };
-        let begun = (receipt.state == ReceiptState::Undoing).then_some(receipt);
-        let done = run.perform(begun).await;
-        let given = self.give_back(connection, done.is_err()).await;
-        done?;
-        given.map_err(ApplyError::from)?;
-        Ok(receipt.clone())
     }
 
     async fn take(&mut self) -> Result<Connection, DatabaseError> {
