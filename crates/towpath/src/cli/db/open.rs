@@ -84,8 +84,8 @@ impl Opened {
         let mut refused = Refused::from(error);
         if let (Some(edited), Some(Ok(set))) = (edited, &self.set) {
             let home = &self.home;
-            let earlier = set.migrations().iter().rev().map(|one| one.version);
-            let way = match { earlier }.find(|version| *version < edited) {
+            let versions = set.migrations().iter().map(|one| one.version);
+            let way = match versions.filter(|version| *version < edited).max() {
                 Some(before) => format!("`towpath db undo {home} --to {before}`"),
                 None => format!("`towpath db reset {home}`"),
             };
